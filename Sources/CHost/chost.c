@@ -1,0 +1,2 @@
+#include "chost.h"
+int muster_placeholder(void) { return 0; }

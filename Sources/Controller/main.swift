@@ -1,0 +1,6 @@
+internal import Hummingbird
+internal import HummingbirdTLS
+internal import ServiceLifecycle
+internal import ArgumentParser
+internal import Yams
+print("x")

@@ -1,0 +1,2 @@
+internal import X509
+internal import Crypto
