@@ -1,0 +1,29 @@
+/// The protocol's own numbers; docs/PROTOCOL.md "Limits" is generated from nothing else.
+public enum WireLimits {
+    /// Versions this build speaks. A peer of a neighbouring version is spoken to in the lower.
+    public static let versions: ClosedRange<UInt16> = 1...1
+    /// ALPN of the line protocol.
+    public static let applicationProtocol = "muster/1"
+    public static let portDefault: UInt16 = 7400
+    public static let handshakeTimeout: Duration = .seconds(5)
+    /// From the end of the handshake to the first complete line.
+    public static let firstLineTimeout: Duration = .seconds(5)
+    /// From the first byte of a line to its line feed.
+    public static let lineTimeout: Duration = .seconds(5)
+    public static let strangerConnectionsMax = 64
+    public static let strangerConnectionsPerAddressMax = 8
+    /// A node's lines a second, and how many may come at once (a full report after joining).
+    public static let memberLinesPerSecond = 50
+    public static let memberLinesBurst = 2_000
+    public static let strangerLinesPerSecond = 1
+    public static let strangerLinesBurst = 3
+    /// Bytes that may wait to be sent to one peer; over it the connection is closed.
+    public static let memberOutboxBytesMax = 256 * 1_024
+    public static let strangerOutboxBytesMax = 8 * 1_024
+    /// Services, checks and disks of one node.
+    public static let servicesPerNodeMax = 256
+    public static let checksPerNodeMax = 512
+    public static let disksPerNodeMax = 64
+    /// Bytes of a check's output or of a detail that are kept.
+    public static let outputBytesMax = 1_000
+}
