@@ -1,0 +1,102 @@
+import Glibc
+import Host
+
+/// A file that decides what this node runs, and that is therefore read only when nobody but root,
+/// the agent's own account or a trusted owner can have written it.
+struct TrustedFile {
+    let path: String
+    /// Accounts believed besides root and our own.
+    let owners: [UInt32]
+
+    init(_ path: String, owners: [UInt32] = []) {
+        self.path = path
+        self.owners = owners
+    }
+
+    /// - Returns: nil when the file cannot be read or must not be believed, which `problems` then
+    ///   tell.
+    func read(_ problems: ConfigurationProblems) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            problems.add(
+                errno == ELOOP
+                    ? "is a symbolic link (name the file it leads to)" : HostError.text(of: errno)
+            )
+            return nil
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            problems.add(HostError.text(of: errno))
+            return nil
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            problems.add("is not a regular file")
+            return nil
+        }
+        if let fault = fault(of: status, named: path) {
+            problems.add(fault)
+            return nil
+        }
+        guard isDirectoryTrusted(problems) else { return nil }
+        return contents(descriptor, problems)
+    }
+
+    /// Who may write into the directory may put another file into this one's place. Where the
+    /// sticky bit is set (`/tmp`) only its owner may.
+    private func isDirectoryTrusted(_ problems: ConfigurationProblems) -> Bool {
+        let directory = AgentConfiguration.directory(of: path)
+        var status = stat()
+        guard stat(directory.isEmpty ? "/" : directory, &status) == 0 else {
+            problems.add(HostError.text(of: errno))
+            return false
+        }
+        if status.st_mode & S_ISVTX != 0 { return true }
+        guard let fault = fault(of: status, named: directory) else { return true }
+        problems.add("its directory \(fault)")
+        return false
+    }
+
+    private func fault(of status: stat, named name: String) -> String? {
+        let own = geteuid()
+        if status.st_uid != 0, status.st_uid != own, !owners.contains(status.st_uid) {
+            return "belongs to uid \(status.st_uid), not to root"
+                + (own == 0 ? "" : " or uid \(own)")
+                + ": refused (chown root \(name))"
+        }
+        if status.st_mode & 0o022 != 0 {
+            let mode = String(status.st_mode & 0o7777, radix: 8)
+            return "may be written by its group or by others (mode 0\(mode)): refused "
+                + "(chmod go-w \(name))"
+        }
+        return nil
+    }
+
+    private func contents(_ descriptor: Int32, _ problems: ConfigurationProblems) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        // One byte more than allowed is enough for the reader to see that the file is too large.
+        while bytes.count <= ConfigurationDocument.sizeMax {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                problems.add(HostError.text(of: errno))
+                return nil
+            }
+            bytes.append(contentsOf: buffer[..<count])
+        }
+        return bytes
+    }
+}
+
+/// The number of a named account of this machine.
+func accountNumber(_ name: String) -> UInt32? {
+    var entry = passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    var buffer = [CChar](repeating: 0, count: 16_384)
+    guard getpwnam_r(name, &entry, &buffer, buffer.count, &found) == 0, found != nil else {
+        return nil
+    }
+    return entry.pw_uid
+}
