@@ -1,2 +1,0 @@
-internal import X509
-internal import Crypto
