@@ -173,7 +173,15 @@ let shellTargets: [Target] = [
     ),
     .testTarget(name: "HostTests", dependencies: ["Host", "Model"], swiftSettings: common),
     .testTarget(name: "StoreTests", dependencies: ["Store", "Model"], swiftSettings: common),
-    .testTarget(name: "IdentityTests", dependencies: ["Identity", "Model"], swiftSettings: common),
+    .testTarget(
+        name: "IdentityTests",
+        dependencies: [
+            "Identity", "Model", "Host",
+            package("X509", "swift-certificates"), package("Crypto", "swift-crypto"),
+            package("SwiftASN1", "swift-asn1"),
+        ],
+        swiftSettings: common
+    ),
     .testTarget(
         name: "TransportTests",
         dependencies: [
