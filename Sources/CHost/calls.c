@@ -1,0 +1,268 @@
+#define _GNU_SOURCE
+#include "chost.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// ---- Processes ----
+
+int muster_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int muster_pidfd_send_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int muster_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int muster_set_dumpable(bool dumpable) { return prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0, 0, 0); }
+
+int muster_set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+int muster_close_from(unsigned first) { return (int)syscall(SYS_close_range, first, ~0u, 0u); }
+
+pid_t muster_reap(int *status) {
+    pid_t pid;
+    do pid = waitpid(-1, status, WNOHANG | __WALL);
+    while (pid < 0 && errno == EINTR);
+    return pid;
+}
+
+bool muster_status_exited(int status, int *code) {
+    if (!WIFEXITED(status)) return false;
+    *code = WEXITSTATUS(status);
+    return true;
+}
+
+bool muster_status_signaled(int status, int *signal) {
+    if (!WIFSIGNALED(status)) return false;
+    *signal = WTERMSIG(status);
+    return true;
+}
+
+// ---- Clocks, timers and signals ----
+
+int64_t muster_boot_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t muster_wall_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int muster_timer_create(void) {
+    return timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
+int muster_timer_arm(int timer, int64_t boot_nanoseconds) {
+    struct itimerspec when = {0};
+    if (boot_nanoseconds > 0) {
+        when.it_value.tv_sec = boot_nanoseconds / 1000000000;
+        when.it_value.tv_nsec = boot_nanoseconds % 1000000000;
+    }
+    return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void fill(sigset_t *set, const int *signals, size_t count) {
+    sigemptyset(set);
+    for (size_t index = 0; index < count; index++) sigaddset(set, signals[index]);
+}
+
+int muster_signals_block(const int *signals, size_t count) {
+    sigset_t set;
+    fill(&set, signals, count);
+    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (!error) return 0;
+    errno = error;
+    return -1;
+}
+
+int muster_signal_descriptor(const int *signals, size_t count) {
+    if (muster_signals_block(signals, count) < 0) return -1;
+    sigset_t set;
+    fill(&set, signals, count);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int muster_signal_read(int descriptor) {
+    struct signalfd_siginfo information;
+    ssize_t count;
+    do count = read(descriptor, &information, sizeof information);
+    while (count < 0 && errno == EINTR);
+    return count == (ssize_t)sizeof information ? (int)information.ssi_signo : 0;
+}
+
+int muster_signals_wait(const int *signals, size_t count) {
+    sigset_t set;
+    fill(&set, signals, count);
+    int number;
+    do number = sigwaitinfo(&set, NULL);
+    while (number < 0 && errno == EINTR);
+    return number;
+}
+
+int muster_signal_ignore(int number) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    return sigaction(number, &action, NULL);
+}
+
+// ---- Files ----
+
+ssize_t muster_random(void *bytes, size_t count) { return getrandom(bytes, count, 0); }
+
+int muster_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+void muster_error_text(int error, char *text, size_t size) {
+    char buffer[128];
+    snprintf(text, size, "%s", strerror_r(error, buffer, sizeof buffer));
+}
+
+int muster_open(const char *path, int flags, mode_t mode) {
+    return open(path, flags | O_CLOEXEC, mode);
+}
+
+int muster_open_at(int folder, const char *name, int flags, mode_t mode) {
+    return openat(folder, name, flags | O_CLOEXEC, mode);
+}
+
+int muster_lock_exclusive(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+int64_t muster_filesystem_magic(int descriptor) {
+    struct statfs status;
+    if (fstatfs(descriptor, &status) < 0) return -1;
+    return (int64_t)(uint32_t)status.f_type;
+}
+
+int muster_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0) return -1;
+    return fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+}
+
+// ---- Unix sockets ----
+
+// Fills an address. A long path is reached as /proc/self/fd/N/name; `folder` must then be closed.
+static int fill_address(const char *path, struct sockaddr_un *address, socklen_t *length,
+                        int *folder) {
+    *folder = -1;
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    size_t count = strlen(path);
+    if (path[0] == '@') {
+        if (count > sizeof address->sun_path) goto too_long;
+        memcpy(address->sun_path + 1, path + 1, count - 1);
+        *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count);
+        return 0;
+    }
+    *length = sizeof *address;
+    if (count < sizeof address->sun_path) {
+        memcpy(address->sun_path, path, count + 1);
+        return 0;
+    }
+    const char *slash = strrchr(path, '/');
+    if (!slash || count >= PATH_MAX) goto too_long;
+    char parent[PATH_MAX];
+    memcpy(parent, path, (size_t)(slash - path));
+    parent[slash - path] = 0;
+    *folder = open(*parent ? parent : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*folder < 0) return -1;
+    int written = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s",
+                           *folder, slash + 1);
+    if (written < 0 || (size_t)written >= sizeof address->sun_path) {
+        close(*folder);
+        *folder = -1;
+        goto too_long;
+    }
+    return 0;
+too_long:
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+static int finish(int result, int descriptor, int folder) {
+    int error = errno;
+    if (folder >= 0) close(folder);
+    if (result < 0) {
+        if (descriptor >= 0) close(descriptor);
+        errno = error;
+        return -1;
+    }
+    return descriptor;
+}
+
+int muster_unix_listen(const char *path, mode_t mode, int backlog) {
+    struct sockaddr_un address;
+    socklen_t length;
+    int folder;
+    if (fill_address(path, &address, &length, &folder) < 0) return -1;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return finish(-1, -1, folder);
+    // The mode is the socket's from its first moment: fchmod before bind sets what bind creates.
+    if (path[0] != '@' && fchmod(descriptor, mode) < 0) return finish(-1, descriptor, folder);
+    if (bind(descriptor, (struct sockaddr *)&address, length) < 0)
+        return finish(-1, descriptor, folder);
+    return finish(listen(descriptor, backlog), descriptor, folder);
+}
+
+int muster_unix_connect(const char *path) {
+    struct sockaddr_un address;
+    socklen_t length;
+    int folder;
+    if (fill_address(path, &address, &length, &folder) < 0) return -1;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return finish(-1, -1, folder);
+    return finish(connect(descriptor, (struct sockaddr *)&address, length), descriptor, folder);
+}
+
+int muster_unix_accept(int listener) {
+    return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+int muster_unix_datagram(const char *path, const void *bytes, size_t count) {
+    struct sockaddr_un address;
+    socklen_t length;
+    int folder;
+    if (fill_address(path, &address, &length, &folder) < 0) return -1;
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return finish(-1, -1, folder);
+    ssize_t sent = sendto(descriptor, bytes, count, MSG_NOSIGNAL, (struct sockaddr *)&address,
+                          length);
+    if (finish(sent < 0 ? -1 : 0, descriptor, folder) < 0) return -1;
+    close(descriptor);
+    return 0;
+}
+
+int muster_peer_credentials(int descriptor, pid_t *pid, uid_t *user, gid_t *group) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -1;
+    *pid = peer.pid;
+    *user = peer.uid;
+    *group = peer.gid;
+    return 0;
+}
+
+ssize_t muster_send(int descriptor, const void *bytes, size_t count) {
+    return send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}

@@ -1,2 +1,0 @@
-#include "chost.h"
-int muster_placeholder(void) { return 0; }
