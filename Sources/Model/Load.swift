@@ -52,7 +52,9 @@ public struct Disk: Hashable, Sendable {
 
     /// Used share, 0 to 1 000; 0 for an empty file system.
     public var usedPerMille: UInt32 {
-        total == 0 ? 0 : UInt32((total - min(available, total)) / max(1, total / 1_000))
+        guard total > 0 else { return 0 }
+        let used = total - min(available, total)
+        return UInt32(total.dividingFullWidth(used.multipliedFullWidth(by: 1_000)).quotient)
     }
 }
 

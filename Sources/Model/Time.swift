@@ -23,8 +23,11 @@ public struct Instant: Hashable, Comparable, Sendable {
         left + (.zero - right)
     }
 
+    /// Saturates as `+` does.
     public static func - (left: Instant, right: Instant) -> Duration {
-        .nanoseconds(left.nanoseconds - right.nanoseconds)
+        let (difference, overflow) =
+            left.nanoseconds.subtractingReportingOverflow(right.nanoseconds)
+        return .nanoseconds(overflow ? (left < right ? .min : .max) : difference)
     }
 
     public static func += (left: inout Instant, right: Duration) {
@@ -82,8 +85,8 @@ extension Duration {
             }
         }
         func close() -> Bool {
-            guard let value = Int64(digits), value <= 864_000_000_000, let factor = scale(unit),
-                factor < lastScale
+            guard let value = Int64(digits), let factor = scale(unit),
+                value <= 864_000_000_000 / factor, factor < lastScale
             else { return false }
             lastScale = factor
             total += value * factor
@@ -130,11 +133,19 @@ public struct WallTime: Hashable, Comparable, Sendable {
         .milliseconds(left.milliseconds - right.milliseconds)
     }
 
-    /// ISO 8601 in UTC with milliseconds: `2026-11-23T06:41:12.345Z`.
+    /// 0000-01-01T00:00:00Z and the last millisecond of the year 9999: what four digits can say.
+    private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+    /// ISO 8601 in UTC with milliseconds: `2026-11-23T06:41:12.345Z`. A time outside the years
+    /// 0000 to 9999 is written as the nearest that is inside.
     ///
     /// The date is reckoned with `civil_from_days` of Howard Hinnant, "chrono-Compatible Low-Level
     /// Date Algorithms".
     public var iso8601: String {
+        let milliseconds = min(
+            max(milliseconds, Self.writable.lowerBound),
+            Self.writable.upperBound
+        )
         let days = floorDivide(milliseconds, 86_400_000)
         let ofDay = milliseconds - days * 86_400_000
         let shifted = days + 719_468
@@ -173,7 +184,8 @@ public struct WallTime: Hashable, Comparable, Sendable {
             bytes[16] == 58,
             let year = number(0, 4), let month = number(5, 2), let day = number(8, 2),
             let hour = number(11, 2), let minute = number(14, 2), let second = number(17, 2),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
+            (1...12).contains(month), day >= 1, day <= daysInMonth(month, of: year),
+            hour < 24, minute < 60, second < 61
         else { return nil }
         var at = 19
         var fraction: Int64 = 0
@@ -195,7 +207,7 @@ public struct WallTime: Hashable, Comparable, Sendable {
             guard at + 1 == bytes.count else { return nil }
         case 43, 45:
             guard bytes.count == at + 6, bytes[at + 3] == 58, let hours = number(at + 1, 2),
-                let minutes = number(at + 4, 2)
+                let minutes = number(at + 4, 2), hours < 24, minutes < 60
             else { return nil }
             offset = (hours * 60 + minutes) * 60_000 * (bytes[at] == 45 ? -1 : 1)
         default: return nil
@@ -208,6 +220,15 @@ public struct WallTime: Hashable, Comparable, Sendable {
         let days = era * 146_097 + dayOfEra - 719_468
         let time = ((hour * 60 + minute) * 60 + second) * 1_000
         self.init(milliseconds: days * 86_400_000 + time + fraction - offset)
+        guard Self.writable.contains(milliseconds) else { return nil }
+    }
+}
+
+private func daysInMonth(_ month: Int64, of year: Int64) -> Int64 {
+    switch month {
+    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
     }
 }
 

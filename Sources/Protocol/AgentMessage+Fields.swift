@@ -6,13 +6,9 @@ import Model
 extension Hello {
     init(_ fields: FieldReader) throws(MessageError) {
         self.init(speaker: try fields.word("speaker"))
-        let versions = try fields.text("version").split(separator: "-")
-        guard let low = versions.first.flatMap({ UInt16($0) }),
-            let high = versions.last.flatMap({ UInt16($0) }), versions.count <= 2, low <= high,
-            low > 0
-        else { throw .bad(key: "version", expected: "a version such as 1 or 1-2") }
-        versionMin = low
-        versionMax = high
+        let range = try Self.versions(try fields.text("version"))
+        versionMin = range.lowerBound
+        versionMax = range.upperBound
         software = fields.optionalText("software") ?? ""
         guard speaker == .agent else { return }
         incarnation = try fields.number("incarnation")
@@ -20,6 +16,15 @@ extension Hello {
         bootID = fields.optionalText("boot") ?? ""
         machineID = fields.optionalText("machine") ?? ""
         highest = try fields.optionalToken("highest") ?? .zero
+    }
+
+    private static func versions(_ text: String) throws(MessageError) -> ClosedRange<UInt16> {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { UInt16($0) }
+        guard (1...2).contains(parts.count), numbers.map(String.init) == parts.map(String.init),
+            numbers[0] > 0, numbers[0] <= numbers[numbers.count - 1]
+        else { throw .bad(key: "version", expected: "a version such as 1 or 1-2") }
+        return numbers[0]...numbers[numbers.count - 1]
     }
 
     var line: Line {
@@ -56,13 +61,13 @@ extension Facts {
 
     var line: Line {
         var writer = LineWriter("FACTS")
-        writer.put("os", operatingSystem)
-        writer.put("os-version", operatingSystemVersion)
-        writer.put("kernel", kernel)
-        writer.put("arch", architecture)
-        writer.put("hostname", hostname)
-        writer.put("path", installPath)
-        writer.put("agent", agentVersion)
+        writer.put("os", operatingSystem, bytesMax: WireLimits.factBytesMax)
+        writer.put("os-version", operatingSystemVersion, bytesMax: WireLimits.factBytesMax)
+        writer.put("kernel", kernel, bytesMax: WireLimits.factBytesMax)
+        writer.put("arch", architecture, bytesMax: WireLimits.factBytesMax)
+        writer.put("hostname", hostname, bytesMax: WireLimits.factBytesMax)
+        writer.put("path", installPath, bytesMax: WireLimits.factBytesMax)
+        writer.put("agent", agentVersion, bytesMax: WireLimits.factBytesMax)
         writer.put("cgroups", cgroups)
         return writer.line
     }
@@ -73,7 +78,7 @@ extension ServiceReport {
         self.init(
             name: try fields.name("name"),
             group: try fields.optionalName("group") ?? "default",
-            order: try fields.optionalNumber("order") ?? 0,
+            order: try fields.optionalNumber("order", in: 0...WireLimits.serviceOrderMax) ?? 0,
             isRequired: try fields.flag("required"),
             isSelfFenced: try fields.flag("self-fenced"),
             state: try fields.word("state"),
@@ -81,7 +86,10 @@ extension ServiceReport {
             processID: try fields.optionalNumber("pid"),
             restarts: try fields.optionalNumber("restarts") ?? 0,
             detail: fields.optionalText("detail") ?? "",
-            inStateMilliseconds: try fields.optionalNumber("in-state") ?? 0
+            inStateMilliseconds: try fields.optionalNumber(
+                "in-state",
+                in: 0...WireLimits.millisecondsMax
+            ) ?? 0
         )
     }
 
@@ -97,7 +105,7 @@ extension ServiceReport {
         writer.put("pid", processID)
         if restarts != 0 { writer.put("restarts", restarts) }
         writer.put("in-state", inStateMilliseconds)
-        writer.put("detail", truncated(detail, toBytes: WireLimits.outputBytesMax))
+        writer.put("detail", detail, bytesMax: WireLimits.outputBytesMax)
         return writer.line
     }
 }
@@ -110,8 +118,10 @@ extension CheckReport {
             kind: try fields.text("kind"),
             state: try fields.word("state"),
             output: fields.optionalText("output") ?? "",
-            tookMilliseconds: try fields.optionalNumber("took") ?? 0,
-            ageMilliseconds: try fields.optionalNumber("age") ?? 0
+            tookMilliseconds: try fields.optionalNumber("took", in: 0...WireLimits.millisecondsMax)
+                ?? 0,
+            ageMilliseconds: try fields.optionalNumber("age", in: 0...WireLimits.millisecondsMax)
+                ?? 0
         )
     }
 
@@ -123,32 +133,34 @@ extension CheckReport {
         writer.put("state", state)
         writer.put("took", tookMilliseconds)
         writer.put("age", ageMilliseconds)
-        writer.put("output", truncated(output, toBytes: WireLimits.outputBytesMax))
+        writer.put("output", output, bytesMax: WireLimits.outputBytesMax)
         return writer.line
     }
 }
+
+/// What a size may be. More free than there is would be nonsense to everyone who subtracts: it is
+/// read as all free.
+private let sizes: ClosedRange<UInt64> = 0...WireLimits.sizeMax
 
 extension Load {
     init(_ fields: FieldReader) throws(MessageError) {
         self.init()
         processors = try fields.number("cpus")
-        processorBusyPerMille = try fields.number("cpu")
+        processorBusyPerMille = try fields.number("cpu", in: 0...1_000)
         loadAverage1 = try fields.optionalNumber("load1") ?? 0
         loadAverage5 = try fields.optionalNumber("load5") ?? 0
         loadAverage15 = try fields.optionalNumber("load15") ?? 0
-        memoryTotal = try fields.number("mem")
-        memoryAvailable = try fields.number("mem-free")
-        swapTotal = try fields.optionalNumber("swap") ?? 0
-        swapUsed = try fields.optionalNumber("swap-used") ?? 0
-        processorPressurePerMille = try fields.optionalNumber("psi-cpu")
-        memoryPressurePerMille = try fields.optionalNumber("psi-mem")
-        inputOutputPressurePerMille = try fields.optionalNumber("psi-io")
-        networkReceived = try fields.optionalNumber("net-in") ?? 0
-        networkSent = try fields.optionalNumber("net-out") ?? 0
-        uptimeSeconds = try fields.optionalNumber("uptime") ?? 0
-        guard processorBusyPerMille <= 1_000 else {
-            throw .bad(key: "cpu", expected: "a share from 0 to 1000")
-        }
+        memoryTotal = try fields.number("mem", in: sizes)
+        memoryAvailable = min(try fields.number("mem-free", in: sizes), memoryTotal)
+        swapTotal = try fields.optionalNumber("swap", in: sizes) ?? 0
+        swapUsed = min(try fields.optionalNumber("swap-used", in: sizes) ?? 0, swapTotal)
+        processorPressurePerMille = try fields.optionalNumber("psi-cpu", in: 0...1_000)
+        memoryPressurePerMille = try fields.optionalNumber("psi-mem", in: 0...1_000)
+        inputOutputPressurePerMille = try fields.optionalNumber("psi-io", in: 0...1_000)
+        networkReceived = try fields.optionalNumber("net-in", in: sizes) ?? 0
+        networkSent = try fields.optionalNumber("net-out", in: sizes) ?? 0
+        uptimeSeconds =
+            try fields.optionalNumber("uptime", in: 0...WireLimits.millisecondsMax / 1_000) ?? 0
     }
 
     func line(disks: UInt32) -> Line {
@@ -175,18 +187,23 @@ extension Load {
 
 extension Disk {
     init(_ fields: FieldReader) throws(MessageError) {
+        let total = try fields.number("total", in: sizes)
+        let inodes = try fields.optionalNumber("inodes", in: sizes) ?? 0
         self.init(
             mount: try fields.text("mount"),
-            total: try fields.number("total"),
-            available: try fields.number("free"),
-            inodesTotal: try fields.optionalNumber("inodes") ?? 0,
-            inodesAvailable: try fields.optionalNumber("inodes-free") ?? 0
+            total: total,
+            available: min(try fields.number("free", in: sizes), total),
+            inodesTotal: inodes,
+            inodesAvailable: min(
+                try fields.optionalNumber("inodes-free", in: sizes) ?? 0,
+                inodes
+            )
         )
     }
 
     var line: Line {
         var writer = LineWriter("DISK")
-        writer.put("mount", mount)
+        writer.put("mount", mount, bytesMax: WireLimits.outputBytesMax)
         writer.put("total", total)
         writer.put("free", available)
         writer.put("inodes", inodesTotal)
@@ -199,12 +216,11 @@ extension Beat {
     init(_ fields: FieldReader) throws(MessageError) {
         self.init(
             sequence: try fields.number("seq"),
-            sent: try fields.number("sent"),
+            sent: try fields.number("sent", in: 0...Int64.max),
             wall: try fields.time("wall"),
             health: try fields.word("health"),
             floor: try fields.optionalToken("floor")
         )
-        guard sent >= 0 else { throw .bad(key: "sent", expected: "a boot clock, 0 or more") }
     }
 
     var line: Line {
@@ -232,24 +248,10 @@ extension Finding {
     var line: Line {
         var writer = LineWriter("FINDING")
         writer.put("order", order)
-        writer.put("check", check)
+        writer.put("check", check, bytesMax: WireLimits.outputBytesMax)
         writer.put("outcome", outcome)
-        writer.put("text", truncated(text, toBytes: WireLimits.outputBytesMax))
-        writer.put("mend", truncated(mend, toBytes: WireLimits.outputBytesMax))
+        writer.put("text", text, bytesMax: WireLimits.outputBytesMax)
+        writer.put("mend", mend, bytesMax: WireLimits.outputBytesMax)
         return writer.line
     }
-}
-
-/// Cuts at a character's edge, never inside one.
-func truncated(_ text: String, toBytes limit: Int) -> String {
-    guard text.utf8.count > limit else { return text }
-    var kept = ""
-    var bytes = 0
-    for character in text {
-        let size = String(character).utf8.count
-        if bytes + size > limit - 3 { break }
-        kept.append(character)
-        bytes += size
-    }
-    return kept + "…"
 }

@@ -281,17 +281,17 @@ extension AgentMessage {
         case .failed(let order, let text):
             writer = LineWriter("FAILED")
             writer.put("order", order)
-            writer.put("text", text)
+            writer.put("text", text, bytesMax: WireLimits.outputBytesMax)
         case .refused(let order, let code, let text):
             writer = LineWriter("REFUSED")
             writer.put("order", order)
             writer.put("code", code)
-            writer.put("text", text)
+            writer.put("text", text, bytesMax: WireLimits.outputBytesMax)
         case .finding(let finding): return finding.line
         case .note(let note, let text):
             writer = LineWriter("NOTE")
             writer.put("code", note)
-            writer.put("text", text)
+            writer.put("text", text, bytesMax: WireLimits.outputBytesMax)
         case .renew(let request):
             writer = LineWriter("RENEW")
             writer.put("csr", request)

@@ -66,7 +66,7 @@ extension Lease {
     init(_ fields: FieldReader) throws(MessageError) {
         self.init(
             sequence: try fields.number("seq"),
-            sent: try fields.number("sent"),
+            sent: try fields.number("sent", in: 0...Int64.max),
             incarnation: try fields.number("incarnation"),
             length: try fields.milliseconds("length"),
             token: try fields.token("token")

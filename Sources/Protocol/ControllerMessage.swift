@@ -200,7 +200,10 @@ extension ControllerMessage {
         case "WELCOME": self = .welcome(try Welcome(fields))
         case "LEASE": self = .lease(try Lease(fields))
         case "ALIVE":
-            self = .alive(sequence: try fields.number("seq"), sent: try fields.number("sent"))
+            self = .alive(
+                sequence: try fields.number("seq"),
+                sent: try fields.number("sent", in: 0...Int64.max)
+            )
         case "ROLE": self = .role(try fields.word("role"), token: try fields.token("token"))
         case "START": self = .start(try ServiceOrder(fields))
         case "STOP": self = .stop(try ServiceOrder(fields))
@@ -287,11 +290,11 @@ extension ControllerMessage {
             writer = LineWriter("REFUSED")
             writer.put("verb", verb)
             writer.put("code", code)
-            writer.put("text", text)
+            writer.put("text", text, bytesMax: WireLimits.outputBytesMax)
         case .error(let code, let text):
             writer = LineWriter("ERR")
             writer.put("code", code)
-            writer.put("text", text)
+            writer.put("text", text, bytesMax: WireLimits.outputBytesMax)
         case .bye(let reason, let retry):
             writer = LineWriter("BYE")
             writer.put("reason", reason)

@@ -29,8 +29,9 @@ public struct FieldReader: Sendable {
         line[key]
     }
 
+    /// A text that must be there; an empty one is as good as none, and is never written.
     public func text(_ key: String) throws(MessageError) -> String {
-        guard let value = line[key] else { throw .missing(key: key) }
+        guard let value = line[key], !value.isEmpty else { throw .missing(key: key) }
         return value
     }
 
@@ -38,18 +39,36 @@ public struct FieldReader: Sendable {
         _ key: String,
         as type: Number.Type = Number.self
     ) throws(MessageError) -> Number? {
-        guard let value = line[key] else { return nil }
-        guard let number = Number(value), String(number) == value else {
-            throw .bad(key: key, expected: "a number from \(Number.min) to \(Number.max)")
-        }
-        return number
+        try optionalNumber(key, in: Number.min...Number.max)
     }
 
     public func number<Number: FixedWidthInteger>(
         _ key: String,
         as type: Number.Type = Number.self
     ) throws(MessageError) -> Number {
-        guard let number = try optionalNumber(key, as: type) else { throw .missing(key: key) }
+        try number(key, in: Number.min...Number.max)
+    }
+
+    /// As ``optionalNumber(_:as:)``, held to a range: what is reckoned with later cannot overflow.
+    public func optionalNumber<Number: FixedWidthInteger>(
+        _ key: String,
+        in range: ClosedRange<Number>
+    ) throws(MessageError) -> Number? {
+        guard let value = line[key] else { return nil }
+        guard let number = Number(value), String(number) == value, range.contains(number) else {
+            throw .bad(
+                key: key,
+                expected: "a number from \(range.lowerBound) to \(range.upperBound)"
+            )
+        }
+        return number
+    }
+
+    public func number<Number: FixedWidthInteger>(
+        _ key: String,
+        in range: ClosedRange<Number>
+    ) throws(MessageError) -> Number {
+        guard let number = try optionalNumber(key, in: range) else { throw .missing(key: key) }
         return number
     }
 
@@ -123,11 +142,8 @@ public struct FieldReader: Sendable {
 
     /// A duration in whole milliseconds, at most 10 000 days.
     public func optionalMilliseconds(_ key: String) throws(MessageError) -> Duration? {
-        guard let number = try optionalNumber(key, as: UInt64.self) else { return nil }
-        guard number <= 864_000_000_000 else {
-            throw .bad(key: key, expected: "a duration of at most 10000 days in milliseconds")
-        }
-        return .milliseconds(Int64(number))
+        let range: ClosedRange<Int64> = 0...Int64(WireLimits.millisecondsMax)
+        return try optionalNumber(key, in: range).map { .milliseconds($0) }
     }
 
     public func milliseconds(_ key: String) throws(MessageError) -> Duration {

@@ -24,6 +24,14 @@ public enum WireLimits {
     public static let servicesPerNodeMax = 256
     public static let checksPerNodeMax = 512
     public static let disksPerNodeMax = 64
-    /// Bytes of a check's output or of a detail that are kept.
+    /// Bytes of a check's output, of a detail or of any text for people that are sent.
     public static let outputBytesMax = 1_000
+    /// Bytes of one of the texts that describe a machine in FACTS.
+    public static let factBytesMax = 250
+    /// Place of a service in the order of starting.
+    public static let serviceOrderMax: UInt16 = 9_999
+    /// The longest duration, 10 000 days.
+    public static let millisecondsMax: UInt64 = 864_000_000_000
+    /// Bytes of a memory or of a disk, inodes, and bytes a second: 2^60.
+    public static let sizeMax: UInt64 = 1 << 60
 }

@@ -26,6 +26,13 @@ private struct LineParser {
     let bytes: ArraySlice<UInt8>
     var at: Int
     let limits: LineLimits
+    private var seen: Set<String> = []
+
+    init(bytes: ArraySlice<UInt8>, at: Int, limits: LineLimits) {
+        self.bytes = bytes
+        self.at = at
+        self.limits = limits
+    }
 
     mutating func parse() throws(LineError) -> Line {
         var line = Line(verb: try verb())
@@ -37,10 +44,17 @@ private struct LineParser {
             }
             let key = try key()
             let value = try value()
-            guard line[key] == nil else { throw .duplicateKey }
+            guard isNew(key, in: line) else { throw .duplicateKey }
             line.fields.append(Line.Field(key: key, value: value))
         }
         return line
+    }
+
+    /// A look through the line is quickest for the lines of a session; a record of the store may
+    /// have tens of thousands of fields.
+    private mutating func isNew(_ key: String, in line: Line) -> Bool {
+        if limits.fieldsMax <= LineLimits.member.fieldsMax { return line[key] == nil }
+        return seen.insert(key).inserted
     }
 
     private mutating func verb() throws(LineError) -> String {

@@ -51,6 +51,11 @@ public struct LineWriter: Sendable {
         line.fields.append(Line.Field(key: key, value: value))
     }
 
+    /// Text for people, cut to `limit` bytes so that the line stays within its own limits.
+    public mutating func put(_ key: String, _ text: String, bytesMax limit: Int) {
+        put(key, kept(text, bytesMax: limit))
+    }
+
     public mutating func put(_ key: String, _ value: String?) {
         if let value { put(key, value) }
     }
@@ -91,4 +96,24 @@ public struct LineWriter: Sendable {
     public mutating func put(_ key: String, _ time: WallTime?) {
         if let time { put(key, time.iso8601) }
     }
+}
+
+/// What is sent of a text for people: forbidden characters are replaced first, because the
+/// replacement is longer than they are; then it is cut at a character's edge, never inside one.
+func kept(_ text: String, bytesMax limit: Int) -> String {
+    var clean = ""
+    // A scalar has at least one byte: what stands behind this many is cut in any case.
+    for scalar in text.unicodeScalars.prefix(limit + 1) {
+        let isShown = isAllowedOnWire(scalar) || scalar == "\n" || scalar == "\t"
+        clean.unicodeScalars.append(isShown ? scalar : "\u{fffd}")
+    }
+    guard clean.utf8.count > limit else { return clean }
+    var cut = ""
+    var bytes = 0
+    for character in clean {
+        bytes += character.utf8.count
+        if bytes > limit - 3 { break }
+        cut.append(character)
+    }
+    return cut + "…"
 }
