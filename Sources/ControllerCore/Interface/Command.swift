@@ -1,0 +1,124 @@
+public import Model
+public import Protocol
+
+/// Who gives a command, as authenticated by the shell.
+public struct Caller: Hashable, Sendable {
+    public var name: OperatorName
+    /// Fingerprint of the key of the certificate shown.
+    public var key: KeyFingerprint
+    /// Address and port, or `unix:uid=0`.
+    public var source: String
+
+    public init(name: OperatorName, key: KeyFingerprint, source: String) {
+        self.name = name
+        self.key = key
+        self.source = source
+    }
+}
+
+/// The durable half of a new join token; its secret never reaches the machine.
+public struct TokenSeed: Hashable, Sendable {
+    public var id: JoinTokenID
+    /// SHA-256 of the secret, hexadecimal.
+    public var secretHash: String
+    /// How long it may be used; 15 minutes by default, at most 24 hours.
+    public var lifetime: Duration
+
+    public init(id: JoinTokenID, secretHash: String, lifetime: Duration = .seconds(900)) {
+        self.id = id
+        self.secretHash = secretHash
+        self.lifetime = lifetime
+    }
+}
+
+/// Where a setting holds.
+public enum SettingScope: Hashable, Comparable, Sendable {
+    case cluster
+    case site(SiteName)
+    /// By the node's name, so that it outlives a removal.
+    case node(NodeName)
+}
+
+public enum ServiceAction: String, Hashable, Sendable, CaseIterable {
+    case start
+    case stop
+    case restart
+}
+
+/// What an operator can ask to be changed. Reading is not a command.
+public struct Command: Hashable, Sendable {
+    public var verb: Verb
+    /// Why, in the operator's words; some verbs demand it.
+    public var reason: String
+    /// Do it although a safety check advises against it (never skips authorisation).
+    public var force: Bool
+
+    public init(_ verb: Verb, reason: String = "", force: Bool = false) {
+        self.verb = verb
+        self.reason = reason
+        self.force = force
+    }
+
+    public enum Verb: Hashable, Sendable {
+        case addNode(NodeName, site: SiteName?, address: String?, token: TokenSeed)
+        case removeNodes([NodeName])
+        case cordon(NodeName)
+        case uncordon(NodeName)
+        /// Services are stopped in reverse order, by the deadline; nothing new is started.
+        case drain(NodeName, within: Duration, keepServices: Bool)
+        case beginMaintenance(NodeName, owner: String, until: WallTime, keepServices: Bool)
+        case endMaintenance(NodeName)
+        /// Ends a hold: after flapping, or after an identity was seen twice.
+        case release(NodeName)
+        /// Nil for the service means every service of the node.
+        case service(ServiceAction, ServiceName?, NodeName)
+        case createToken(TokenSeed, site: SiteName?, node: NodeName?)
+        case revokeToken(JoinTokenID)
+        case addOperator(OperatorName, OperatorRole, token: TokenSeed)
+        case removeOperator(OperatorName)
+        case addSite(SiteName)
+        case removeSite(SiteName)
+        case setSiteMinimum(SiteName, UInt32)
+        case set(SettingScope, key: String, value: String)
+        case unset(SettingScope, key: String)
+        /// An empty list means every joined node.
+        case preflight([NodeName])
+        /// The shell makes the backup; the machine admits and audits it.
+        case backup(path: String)
+    }
+}
+
+/// The answer to a command. It is given after what it says is durable.
+public struct Reply: Hashable, Sendable {
+    public var request: RequestID
+    public var outcome: Outcome
+
+    public init(request: RequestID, outcome: Outcome) {
+        self.request = request
+        self.outcome = outcome
+    }
+
+    public enum Outcome: Hashable, Sendable {
+        /// What was done, for people; orders that were given and can be followed.
+        case done(String, orders: [UInt64])
+        /// A preflight run was started and can be followed by its number.
+        case preflightStarted(UInt64)
+        case certificate(IssuedCertificate)
+        case refused(Refused)
+    }
+}
+
+/// A command that was turned down.
+public struct Refused: Error, Hashable, Sendable {
+    public var code: RefusalCode
+    /// What is the matter, with names.
+    public var text: String
+    /// What to do about it; a command to type where there is one.
+    public var mend: String
+
+    public init(_ code: RefusalCode, _ text: String, mend: String = "") {
+        self.code = code
+        self.text = text
+        self.mend = mend
+    }
+}

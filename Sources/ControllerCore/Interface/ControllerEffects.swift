@@ -1,0 +1,196 @@
+public import Model
+public import Protocol
+
+/// What a step wants done, in stages.
+///
+/// 1. `certificates` are signed at once and come back as events: a signature that nobody has seen
+///    can be forgotten without harm.
+/// 2. `journal` is written, in this order, in one transaction with everything of this step.
+/// 3. Only when that is durable, and everything of the steps before it, `sends`, `closes` and
+///    `replies` go out, in this order. A step without a journal waits for the steps before it all
+///    the same: it may rest on what they decided.
+public struct ControllerEffects: Hashable, Sendable {
+    public var certificates: [CertificateOrder] = []
+    public var journal: [JournalEntry] = []
+    public var sends: [Send] = []
+    public var closes: [Close] = []
+    public var replies: [Reply] = []
+
+    public init() {}
+
+    public var isEmpty: Bool {
+        certificates.isEmpty && journal.isEmpty && sends.isEmpty && closes.isEmpty
+            && replies.isEmpty
+    }
+}
+
+public struct Send: Hashable, Sendable {
+    public var connection: ConnectionID
+    public var message: ControllerMessage
+
+    public init(connection: ConnectionID, message: ControllerMessage) {
+        self.connection = connection
+        self.message = message
+    }
+}
+
+/// Close a connection after everything sent to it before has gone out.
+public struct Close: Hashable, Sendable {
+    public var connection: ConnectionID
+    public var code: RefusalCode
+
+    public init(connection: ConnectionID, code: RefusalCode) {
+        self.connection = connection
+        self.code = code
+    }
+}
+
+public struct CertificateOrder: Hashable, Sendable {
+    public enum Subject: Hashable, Sendable {
+        case node(NodeID)
+        case operatorNamed(OperatorName)
+    }
+
+    public var id: CertificateOrderID
+    public var subject: Subject
+    /// The key to certify: the one of the signing request that asked.
+    public var key: KeyFingerprint
+
+    public init(id: CertificateOrderID, subject: Subject, key: KeyFingerprint) {
+        self.id = id
+        self.subject = subject
+        self.key = key
+    }
+}
+
+/// One durable decision.
+public enum JournalEntry: Hashable, Sendable {
+    /// Replaces the record of the same table and key.
+    case put(Record)
+    case delete(table: RecordTable, key: String)
+    case event(ClusterEvent)
+    case audit(AuditRecord)
+}
+
+public enum Severity: String, Hashable, Sendable, CaseIterable {
+    case info
+    case warning
+    case critical
+}
+
+/// Something that happened, for people: what, why, and what followed from it.
+public struct ClusterEvent: Hashable, Sendable {
+    /// Counts over the life of the cluster, without gaps.
+    public var sequence: UInt64
+    public var at: WallTime
+    public var kind: EventKind
+    public var severity: Severity
+    /// The node, site, operator or token it is about; its name.
+    public var subject: String
+    public var text: String
+    /// What brought it about: `no heartbeat for 3.5s`, `ordered by alice: kernel update`.
+    public var cause: String
+    /// What followed at once: `2 of 3 nodes of site a are Online`.
+    public var consequence: String
+
+    public init(
+        sequence: UInt64,
+        at: WallTime,
+        kind: EventKind,
+        severity: Severity,
+        subject: String,
+        text: String,
+        cause: String = "",
+        consequence: String = ""
+    ) {
+        self.sequence = sequence
+        self.at = at
+        self.kind = kind
+        self.severity = severity
+        self.subject = subject
+        self.text = text
+        self.cause = cause
+        self.consequence = consequence
+    }
+}
+
+public enum EventKind: String, Hashable, Sendable, CaseIterable {
+    case controllerStarted = "controller.started"
+    case controllerTilted = "controller.tilted"
+    case controllerDoubted = "controller.doubted"
+    case nodeInvited = "node.invited"
+    case nodeEnrolled = "node.enrolled"
+    case nodeAdmitted = "node.admitted"
+    case nodeOnline = "node.online"
+    case nodeOffline = "node.offline"
+    case nodeHeld = "node.held"
+    case nodeReleased = "node.released"
+    case nodeConflicted = "node.conflicted"
+    case nodeCordoned = "node.cordoned"
+    case nodeUncordoned = "node.uncordoned"
+    case nodeDraining = "node.draining"
+    case nodeDrained = "node.drained"
+    case nodeDrainOverdue = "node.drain-overdue"
+    case maintenanceBegun = "maintenance.begun"
+    case maintenanceEnded = "maintenance.ended"
+    case nodeRemoving = "node.removing"
+    case nodeRemoved = "node.removed"
+    case nodeFenced = "node.fenced"
+    case nodeRefused = "node.refused"
+    case nodeNote = "node.note"
+    case nodeRenewed = "node.renewed"
+    case serviceChanged = "service.changed"
+    case orderFailed = "order.failed"
+    case tokenCreated = "token.created"
+    case tokenRevoked = "token.revoked"
+    case tokenBurnt = "token.burnt"
+    case operatorAdded = "operator.added"
+    case operatorRemoved = "operator.removed"
+    case siteAdded = "site.added"
+    case siteRemoved = "site.removed"
+    case siteBelowMinimum = "site.below-minimum"
+    case siteAtMinimum = "site.at-minimum"
+    case settingChanged = "setting.changed"
+    case preflightFinished = "preflight.finished"
+    case backupMade = "backup.made"
+}
+
+/// Who ordered what, and what came of it. One for every command, refused ones too, and for every
+/// decision the controller takes by itself.
+public struct AuditRecord: Hashable, Sendable {
+    public var at: WallTime
+    /// An operator's name, `controller`, or a node's name.
+    public var actor: String
+    /// Fingerprint of the actor's key; empty for the controller itself.
+    public var key: String
+    public var source: String
+    public var verb: String
+    public var object: String
+    public var reason: String
+    /// What was asked, in full, secrets left out; the store digests it into the chain.
+    public var parameters: String
+    /// `done`, or the refusal's code.
+    public var outcome: String
+
+    public init(
+        at: WallTime,
+        actor: String,
+        key: String = "",
+        source: String = "",
+        verb: String,
+        object: String,
+        reason: String = "",
+        parameters: String = "",
+        outcome: String
+    ) {
+        self.at = at
+        self.actor = actor
+        self.key = key
+        self.source = source
+        self.verb = verb
+        self.object = object
+        self.reason = reason
+        self.parameters = parameters
+        self.outcome = outcome
+    }
+}
