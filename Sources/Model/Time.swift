@@ -37,13 +37,7 @@ public struct Instant: Hashable, Comparable, Sendable {
 
 extension Duration {
     /// Whole nanoseconds, saturated to what 64 bits hold (292 years).
-    public var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        let (sum, overflowed) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return overflowed ? (seconds < 0 ? .min : .max) : sum
-    }
+    public var nanoseconds: Int64 { Int64(clamping: attoseconds / 1_000_000_000) }
 
     /// Whole milliseconds, rounded towards zero.
     public var wholeMilliseconds: Int64 { nanoseconds / 1_000_000 }
