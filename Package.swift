@@ -95,7 +95,7 @@ let shellTargets: [Target] = [
     .target(
         name: "Store",
         dependencies: [
-            "Model", "Host", package("GRDB", "GRDB.swift"), package("Crypto", "swift-crypto"),
+            "Model", "Host", "CHost", package("GRDB", "GRDB.swift"), package("Crypto", "swift-crypto"),
         ],
         swiftSettings: common
     ),
