@@ -43,7 +43,12 @@ let coreTargets: [Target] = [
         swiftSettings: common
     ),
     .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: common),
-    .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "Model"], swiftSettings: common),
+    .testTarget(
+        name: "ProtocolTests",
+        dependencies: ["Protocol", "Model"],
+        exclude: ["Golden"],
+        swiftSettings: common
+    ),
     .testTarget(
         name: "AgentCoreTests",
         dependencies: ["AgentCore", "Protocol", "Model"],
@@ -206,6 +211,7 @@ let shellTargets: [Target] = [
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["API", "Host", "Model"],
+        exclude: ["Peers"],
         swiftSettings: common
     ),
 ]

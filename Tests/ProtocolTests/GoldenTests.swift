@@ -1,0 +1,98 @@
+import Foundation
+import Model
+import Protocol
+import Testing
+
+/// The golden lines are the protocol as other programs know it: they are never changed, and every
+/// verb of both directions, and every word of every closed list, has at least one.
+struct GoldenTests {
+    struct Entry: Sendable {
+        var number: Int
+        var isAgent: Bool
+        var text: String
+
+        /// The message, written again.
+        func rewritten() throws -> String {
+            let line = try Line.parse(text, limits: .member)
+            return isAgent
+                ? try AgentMessage(line).line.description
+                : try ControllerMessage(line).line.description
+        }
+    }
+
+    static let entries: [Entry] = textLines(of: "Golden/v1.txt").enumerated().compactMap {
+        (index, text) in
+        guard !text.hasPrefix("#") else { return nil }
+        return Entry(
+            number: index + 1,
+            isAgent: text.hasPrefix("A "),
+            text: String(text.dropFirst(2))
+        )
+    }
+
+    @Test func `every golden line is a message and is written back byte for byte`() throws {
+        #expect(Self.entries.count >= 70)
+        for entry in Self.entries {
+            let written = try entry.rewritten()
+            #expect(Array(written.utf8) == Array(entry.text.utf8), "line \(entry.number)")
+        }
+    }
+
+    @Test func `every golden line of a stranger is within a stranger's limits`() throws {
+        for entry in Self.entries
+        where entry.text.contains("speaker=stranger") || entry.text.hasPrefix("ENROL ") {
+            #expect(throws: Never.self) { try Line.parse(entry.text, limits: .stranger) }
+        }
+    }
+
+    @Test func `every verb of both directions has a golden line`() throws {
+        for verb in ProtocolWords.agentVerbs {
+            #expect(
+                Self.entries.contains { $0.isAgent && $0.text.hasPrefix(verb + " ") },
+                "\(verb)"
+            )
+        }
+        for verb in ProtocolWords.controllerVerbs {
+            #expect(
+                Self.entries.contains { !$0.isAgent && $0.text.hasPrefix(verb + " ") },
+                "\(verb)"
+            )
+        }
+    }
+
+    @Test func `every word of every closed list has a golden line`() throws {
+        func isThere(_ key: String, _ word: String, verb: String) -> Bool {
+            Self.entries.contains { entry in
+                entry.text.hasPrefix(verb + " ")
+                    && (entry.text + " ").contains(" \(key)=\(word) ")
+            }
+        }
+        for state in ServiceState.allCases {
+            #expect(isThere("state", state.rawValue, verb: "SERVICE"), "\(state)")
+        }
+        for state in CheckState.allCases {
+            #expect(isThere("state", state.rawValue, verb: "CHECK"), "\(state)")
+        }
+        for health in Health.allCases {
+            #expect(isThere("health", health.rawValue, verb: "BEAT"), "\(health)")
+        }
+        for outcome in Finding.Outcome.allCases {
+            #expect(isThere("outcome", outcome.rawValue, verb: "FINDING"), "\(outcome)")
+        }
+        for note in AgentNote.allCases {
+            #expect(isThere("code", note.rawValue, verb: "NOTE"), "\(note)")
+        }
+        for reason in ByeReason.allCases {
+            #expect(isThere("reason", reason.rawValue, verb: "BYE"), "\(reason)")
+        }
+        for role in SiteRole.allCases {
+            #expect(isThere("role", role.rawValue, verb: "ROLE"), "\(role)")
+        }
+        for action in Probe.Action.allCases {
+            #expect(isThere("action", action.rawValue, verb: "PROBE"), "\(action)")
+        }
+        for scope in Setting.Scope.allCases {
+            #expect(isThere("scope", scope.rawValue, verb: "SET"), "\(scope)")
+        }
+    }
+}
