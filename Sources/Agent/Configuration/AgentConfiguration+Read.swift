@@ -38,7 +38,7 @@ extension AgentConfiguration {
     init(
         _ bytes: [UInt8],
         problems: ConfigurationProblems,
-        accounts: (String) -> UInt32? = accountNumber
+        accounts: (String) -> UInt32? = Account.number(of:)
     ) {
         self.init()
         servicesDirectory = Self.directory(of: problems.file) + "/services.d"

@@ -26,7 +26,7 @@ extension ServiceDefinition {
         _ bytes: [UInt8],
         name: ServiceName,
         problems: ConfigurationProblems,
-        accounts: (String) -> UInt32? = accountNumber
+        accounts: (String) -> UInt32? = Account.number(of:)
     ) {
         let document = ConfigurationDocument(bytes, problems: problems)
         for section in document.sections

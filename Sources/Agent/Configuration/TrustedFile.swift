@@ -89,14 +89,3 @@ struct TrustedFile {
         return bytes
     }
 }
-
-/// The number of a named account of this machine.
-func accountNumber(_ name: String) -> UInt32? {
-    var entry = passwd()
-    var found: UnsafeMutablePointer<passwd>?
-    var buffer = [CChar](repeating: 0, count: 16_384)
-    guard getpwnam_r(name, &entry, &buffer, buffer.count, &found) == 0, found != nil else {
-        return nil
-    }
-    return entry.pw_uid
-}
