@@ -13,6 +13,9 @@ struct MonotonicDeadline: Hashable, Sendable {
     /// Never negative.
     var remaining: Duration { .nanoseconds(max(0, nanoseconds - Self.now())) }
 
+    /// Since the deadline; negative before it.
+    var elapsed: Duration { .nanoseconds(Self.now() - nanoseconds) }
+
     var hasPassed: Bool { nanoseconds <= Self.now() }
 
     /// What `poll` wants: rounded up, so that it does not return before the deadline.
