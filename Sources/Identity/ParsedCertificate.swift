@@ -37,7 +37,8 @@ struct ParsedCertificate {
         } catch {
             throw IdentityError(
                 .certificateUnreadable,
-                "The \(place) certificate is not an X.509 certificate in DER."
+                "The \(place) certificate is not X.509 in DER, or its key or signature is of a kind"
+                    + " that is not known here."
             )
         }
         guard let key = P256.Signing.PublicKey(certificate.publicKey) else {
@@ -62,6 +63,12 @@ struct ParsedCertificate {
     }
 
     private func checkForm() throws(IdentityError) {
+        guard SignedForm.isStrict(der) else {
+            throw IdentityError(
+                .certificateUnreadable,
+                "The \(place) certificate's signature is not written as DER wants it."
+            )
+        }
         guard certificate.version == .v3 else {
             throw IdentityError(
                 .certificateUnreadable,

@@ -45,14 +45,12 @@ public enum SigningRequest {
                 "The signing request has \(der.count) bytes; \(sizeMax) is the limit."
             )
         }
+        guard SignedForm.isStrict(der) else { throw unreadable }
         let request: CertificateSigningRequest
         do {
             request = try CertificateSigningRequest(derEncoded: der)
         } catch {
-            throw IdentityError(
-                .requestUnreadable,
-                "The signing request is not PKCS #10 in DER."
-            )
+            throw unreadable
         }
         guard let key = P256.Signing.PublicKey(request.publicKey) else {
             throw IdentityError(
@@ -75,4 +73,10 @@ public enum SigningRequest {
         }
         return PublicKey(key)
     }
+
+    private static let unreadable = IdentityError(
+        .requestUnreadable,
+        "The signing request is not PKCS #10 in DER, or its key or signature is of a kind that is not"
+            + " known here."
+    )
 }
