@@ -71,8 +71,13 @@ public enum ProcessTree {
     }
 
     /// Sends a signal to every descendant found.
-    public static func signalDescendants(of root: Int32, _ signal: Int32) {
-        for descendant in descendants(of: root) { send(signal, to: descendant) }
+    ///
+    /// - Returns: their process numbers.
+    @discardableResult
+    public static func signalDescendants(of root: Int32, _ signal: Int32) -> [Int32] {
+        let found = descendants(of: root)
+        for descendant in found { send(signal, to: descendant) }
+        return found.map(\.processID)
     }
 
     // The number may have been given to a stranger since the tree was read. The descriptor pins
