@@ -6,11 +6,74 @@ import Protocol
 /// A value. `step` accepts every event in every state, never throws and never waits. The shell
 /// carries out the effects in their stages (``ControllerEffects``).
 public struct ControllerMachine: Hashable, Sendable {
+    public let settings: ControllerSettings
+    public internal(set) var cluster: ClusterRecord
+    public internal(set) var sites: OrderedTable<SiteName, SiteRecord>
+    /// Every node there ever was, removed ones too: an identity is never reused.
+    public internal(set) var nodes: OrderedTable<NodeID, Member>
+    public internal(set) var tokens: OrderedTable<JoinTokenID, TokenRecord>
+    public internal(set) var operators: OrderedTable<OperatorName, OperatorRecord>
+    /// By ``SettingRecord/storeKey``.
+    public internal(set) var settingRecords: OrderedTable<String, SettingRecord>
+    /// The last orders, ended ones too, up to ``Limits/ordersKept``.
+    public internal(set) var orders: OrderedTable<UInt64, Order>
+    public internal(set) var preflights: OrderedTable<UInt64, PreflightRun>
+    public internal(set) var eventSequence: UInt64
+    public let startedAt: Moment
+    /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
+    /// old one. Nothing is granted or ordered any more.
+    public internal(set) var doubt: Epoch?
+    public internal(set) var isJournalLate = false
+    /// Our own clock jumped or we were frozen: until then silence says nothing.
+    public internal(set) var tiltUntil: Instant?
+
+    var connections: OrderedTable<ConnectionID, Connection>
+    /// Names of the members that are not removed.
+    var nodeIDs: OrderedTable<NodeName, NodeID>
+    var pendingCertificates: OrderedTable<CertificateOrderID, PendingCertificate>
+    var nextCertificateOrder: UInt64 = 1
+    var nextOrder: UInt64
+    var generator: SeededGenerator
+
+    // Of the step under way; empty between two steps.
+    var now: Moment
+    var effects = ControllerEffects()
+    var touched: [NodeID] = []
+    var unsaved: [NodeID] = []
+
+    /// A lower bound of every deadline there is: heartbeats move deadlines later all the time, and
+    /// only when the bound is reached are they looked through again.
+    var earliestDeadline: Instant?
+
+    enum Limits {
+        static let ordersKept = 2_000
+        static let preflightsKept = 20
+        static let wrongSecretsMax: UInt16 = 5
+        /// Orders are numbered in durable blocks of this size.
+        static let orderBlock: UInt64 = 1_000
+        /// Later than this after a deadline, the process was frozen or its clock jumped.
+        static let tiltAfter: Duration = .seconds(1)
+        static let retryAfterRefusal: Duration = .seconds(10)
+        static let preflightRetry: Duration = .seconds(30)
+        static let preflightDeadline: Duration = .seconds(60)
+        static let settingsMax = 1_000
+        static let sitesMax = 64
+    }
+
+    struct Connection: Hashable, Sendable {
+        var peer: Peer
+        var address: String
+        /// HELLO was heard.
+        var isGreeted = false
+        /// The node whose link this is.
+        var node: NodeID?
+    }
+
     /// A controller that has just started on a store. It knows epochs and decisions, not instants:
     /// every node gets one fresh detection interval, every lease counts as granted just now.
     ///
     /// - Parameters:
-    ///   - records: everything the store holds, in any order.
+    ///   - records: everything the store holds, in any order; exactly one is the cluster's.
     ///   - lastEventSequence: of the store's event log; 0 when it is empty.
     ///   - seed: for jitter; any number.
     public static func started(
@@ -20,13 +83,101 @@ public struct ControllerMachine: Hashable, Sendable {
         seed: UInt64,
         at now: Moment
     ) -> (ControllerMachine, ControllerEffects) {
-        (ControllerMachine(), ControllerEffects())
+        var machine = ControllerMachine(
+            settings: settings,
+            records: records,
+            lastEventSequence: lastEventSequence,
+            seed: seed,
+            now: now
+        )
+        machine.tell(.controllerStarted, .info, "controller", "The controller started.")
+        machine.rescheduleDeadlines()
+        return (machine, machine.takeEffects())
+    }
+
+    private init(
+        settings: ControllerSettings,
+        records: [Record],
+        lastEventSequence: UInt64,
+        seed: UInt64,
+        now: Moment
+    ) {
+        self.settings = settings
+        self.now = now
+        startedAt = now
+        eventSequence = lastEventSequence
+        generator = SeededGenerator(seed: seed)
+        sites = OrderedTable()
+        nodes = OrderedTable()
+        tokens = OrderedTable()
+        operators = OrderedTable()
+        settingRecords = OrderedTable()
+        orders = OrderedTable()
+        preflights = OrderedTable()
+        connections = OrderedTable()
+        nodeIDs = OrderedTable()
+        pendingCertificates = OrderedTable()
+        var found: ClusterRecord?
+        for record in records {
+            switch record {
+            case .cluster(let cluster): found = cluster
+            case .site(let site): sites[site.name] = site
+            case .node(let node):
+                nodes[node.id] = Member(
+                    record: node,
+                    interval: settings.lease.heartbeatInterval,
+                    start: now.instant
+                )
+                if node.membership != .removed { nodeIDs[node.name] = node.id }
+            case .token(let token): tokens[token.id] = token
+            case .operatorAccount(let account): operators[account.name] = account
+            case .setting(let setting): settingRecords[setting.storeKey] = setting
+            }
+        }
+        guard let found else { preconditionFailure("a store without a cluster record was loaded") }
+        cluster = found
+        nextOrder = found.orderCeiling
     }
 
     public mutating func step(_ event: ControllerEvent, at now: Moment) -> ControllerEffects {
-        ControllerEffects()
+        precondition(now.instant >= self.now.instant, "time went back: \(now) after \(self.now)")
+        self.now = now
+        settleClock()
+        switch event {
+        case .connected(let connection, let peer, let address):
+            connections[connection] = Connection(peer: peer, address: address)
+        case .received(let connection, let message, let fresh):
+            receive(message, from: connection, fresh: fresh)
+        case .disconnected(let connection, let reason): disconnect(connection, reason)
+        case .signingRequested(let connection, let request): sign(request, for: connection)
+        case .certificateIssued(let id, let issued): certificateIssued(id, issued)
+        case .command(let request, let caller, let command):
+            execute(command, by: caller, request: request)
+        case .deadlineReached: break
+        case .journalLate(let isLate): isJournalLate = isLate
+        case .stopping: sayGoodbye()
+        }
+        settleNodes()
+        return takeEffects()
     }
 
     /// When the machine wants `.deadlineReached` at the latest; nil when nothing is due.
-    public var nextDeadline: Instant? { nil }
+    public var nextDeadline: Instant? { earliestDeadline }
+
+    mutating func takeEffects() -> ControllerEffects {
+        for id in sortedUnique(unsaved) {
+            if let member = nodes[id] { effects.journal.append(.put(.node(member.record))) }
+        }
+        unsaved.removeAll()
+        touched.removeAll()
+        let taken = effects
+        effects = ControllerEffects()
+        return taken
+    }
+}
+
+func sortedUnique(_ ids: [NodeID]) -> [NodeID] {
+    var result: [NodeID] = []
+    for id in ids.sorted() where result.last != id { result.append(id) }
+    return result
 }

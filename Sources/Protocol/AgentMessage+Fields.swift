@@ -219,7 +219,8 @@ extension Beat {
             sent: try fields.number("sent", in: 0...Int64.max),
             wall: try fields.time("wall"),
             health: try fields.word("health"),
-            floor: try fields.optionalToken("floor")
+            floor: try fields.optionalToken("floor"),
+            roundTripMicroseconds: try fields.optionalNumber("rtt")
         )
     }
 
@@ -230,6 +231,7 @@ extension Beat {
         writer.put("wall", wall)
         writer.put("health", health)
         writer.put("floor", floor)
+        writer.put("rtt", roundTripMicroseconds)
         return writer.line
     }
 }

@@ -138,19 +138,23 @@ public struct Beat: Hashable, Sendable {
     public var health: Health
     /// "Nothing under a token at or below this one runs here", where the agent can prove it.
     public var floor: FencingToken?
+    /// From sending the beat before to its answer, microseconds; nil before the first answer.
+    public var roundTripMicroseconds: UInt64?
 
     public init(
         sequence: UInt64,
         sent: Int64,
         wall: WallTime,
         health: Health,
-        floor: FencingToken? = nil
+        floor: FencingToken? = nil,
+        roundTripMicroseconds: UInt64? = nil
     ) {
         self.sequence = sequence
         self.sent = sent
         self.wall = wall
         self.health = health
         self.floor = floor
+        self.roundTripMicroseconds = roundTripMicroseconds
     }
 }
 

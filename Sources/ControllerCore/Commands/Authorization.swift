@@ -1,0 +1,101 @@
+public import Model
+
+/// The least role that may give a command. The table is data; what is not in it is refused.
+public enum Authorization {
+    /// Every verb an operator can be refused, with the least role it needs.
+    public static let table: [(verb: String, least: OperatorRole)] = [
+        ("node.add", .admin),
+        ("node.remove", .admin),
+        ("node.cordon", .operator),
+        ("node.uncordon", .operator),
+        ("node.drain", .operator),
+        ("node.maintenance.begin", .operator),
+        ("node.maintenance.end", .operator),
+        ("node.release", .operator),
+        ("service.start", .operator),
+        ("service.stop", .operator),
+        ("service.restart", .operator),
+        ("token.create", .admin),
+        ("token.revoke", .admin),
+        ("operator.add", .admin),
+        ("operator.remove", .admin),
+        ("site.add", .admin),
+        ("site.remove", .admin),
+        ("site.set-minimum", .admin),
+        ("config.set", .admin),
+        ("config.unset", .admin),
+        ("preflight", .operator),
+        ("backup", .admin),
+    ]
+
+    public static func least(for verb: String) -> OperatorRole? {
+        table.first { $0.verb == verb }?.least
+    }
+}
+
+extension Command.Verb {
+    /// The verb's name in the audit log and the authorisation table.
+    public var name: String {
+        switch self {
+        case .addNode: "node.add"
+        case .removeNodes: "node.remove"
+        case .cordon: "node.cordon"
+        case .uncordon: "node.uncordon"
+        case .drain: "node.drain"
+        case .beginMaintenance: "node.maintenance.begin"
+        case .endMaintenance: "node.maintenance.end"
+        case .release: "node.release"
+        case .service(let action, _, _): "service.\(action.rawValue)"
+        case .createToken: "token.create"
+        case .revokeToken: "token.revoke"
+        case .addOperator: "operator.add"
+        case .removeOperator: "operator.remove"
+        case .addSite: "site.add"
+        case .removeSite: "site.remove"
+        case .setSiteMinimum: "site.set-minimum"
+        case .set: "config.set"
+        case .unset: "config.unset"
+        case .preflight: "preflight"
+        case .backup: "backup"
+        }
+    }
+
+    /// What it is about.
+    public var object: String {
+        switch self {
+        case .addNode(let name, _, _, _), .cordon(let name), .uncordon(let name),
+            .drain(let name, _, _), .beginMaintenance(let name, _, _, _),
+            .endMaintenance(let name), .release(let name):
+            name.text
+        case .removeNodes(let names), .preflight(let names):
+            names.map(\.text).joined(separator: ",")
+        case .service(_, let service, let node): "\(node)/\(service?.text ?? "*")"
+        case .createToken(let seed, _, _): seed.id.text
+        case .revokeToken(let id): id.text
+        case .addOperator(let name, _, _), .removeOperator(let name): name.text
+        case .addSite(let name), .removeSite(let name), .setSiteMinimum(let name, _): name.text
+        case .set(let scope, let key, _), .unset(let scope, let key): "\(scope.text)/\(key)"
+        case .backup(let path): path
+        }
+    }
+
+    /// What was asked, in full; a token's secret was never here.
+    public var parameters: String {
+        switch self {
+        case .addNode(_, let site, let address, let token):
+            "site=\(site?.text ?? "") address=\(address ?? "") token=\(token.id)"
+        case .drain(_, let within, let keep): "within=\(within.forPeople) keep-services=\(keep)"
+        case .beginMaintenance(_, let owner, let until, let keep):
+            "owner=\(owner) until=\(until.iso8601) keep-services=\(keep)"
+        case .createToken(let seed, let site, let node):
+            "site=\(site?.text ?? "") node=\(node?.text ?? "") "
+                + "lifetime=\(seed.lifetime.forPeople)"
+        case .addOperator(_, let role, let token): "role=\(role.rawValue) token=\(token.id)"
+        case .setSiteMinimum(_, let minimum): "minimum=\(minimum)"
+        case .set(_, _, let value): "value=\(value)"
+        case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
+            .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup:
+            ""
+        }
+    }
+}

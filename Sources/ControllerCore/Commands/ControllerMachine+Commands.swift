@@ -1,0 +1,161 @@
+import Model
+import Protocol
+
+// Commands of operators: admitted, carried out, answered and audited, each exactly once.
+
+extension ControllerMachine {
+    /// The account behind a certificate, or nil: unknown, removed, or another key.
+    public func account(of caller: Caller) -> OperatorRecord? {
+        guard let account = operators[caller.name],
+            caller.key == account.key || caller.key == account.previousKey
+        else { return nil }
+        return account
+    }
+
+    mutating func execute(_ command: Command, by caller: Caller, request: RequestID) {
+        var outcome: Result<Reply.Outcome, Refused>
+        do {
+            try authorize(command.verb, caller)
+            retirePreviousKey(of: caller)
+            outcome = .success(try carryOut(command, caller))
+        } catch {
+            outcome = .failure(error)
+        }
+        let word: String
+        switch outcome {
+        case .success(let done):
+            word = "done"
+            reply(request, done)
+        case .failure(let refused):
+            word = refused.code.rawValue
+            reply(request, .refused(refused))
+        }
+        effects.journal.append(
+            .audit(
+                AuditRecord(
+                    at: now.wall,
+                    actor: caller.name.text,
+                    key: caller.key.text,
+                    source: caller.source,
+                    verb: command.verb.name,
+                    object: command.verb.object,
+                    reason: command.reason,
+                    parameters: command.verb.parameters + (command.force ? " force" : ""),
+                    outcome: word
+                )
+            )
+        )
+    }
+
+    private func authorize(_ verb: Command.Verb, _ caller: Caller) throws(Refused) {
+        guard let account = account(of: caller) else {
+            throw Refused(
+                .forbidden,
+                "no operator \(caller.name) with this certificate",
+                mend: "ask an admin: muster operator add \(caller.name)"
+            )
+        }
+        guard let least = Authorization.least(for: verb.name), account.role >= least else {
+            let needed = Authorization.least(for: verb.name)?.rawValue ?? "no role"
+            throw Refused(
+                .forbidden,
+                "\(verb.name) needs the role \(needed); \(caller.name) is \(account.role.rawValue)",
+                mend: "ask an admin"
+            )
+        }
+        guard doubt == nil else {
+            throw Refused(
+                .notActive,
+                "this controller does not act: a node has shown the higher epoch \(doubt!)",
+                mend: "muster status; then on the controller's host: muster-controller adopt"
+            )
+        }
+    }
+
+    /// Once the new certificate was used, the one before it is no longer accepted.
+    private mutating func retirePreviousKey(of caller: Caller) {
+        guard var account = operators[caller.name], account.previousKey != nil,
+            caller.key == account.key
+        else { return }
+        account.previousKey = nil
+        operators[caller.name] = account
+        put(.operatorAccount(account))
+    }
+
+    private mutating func carryOut(
+        _ command: Command,
+        _ caller: Caller
+    ) throws(Refused) -> Reply.Outcome {
+        let by = caller.name.text
+        switch command.verb {
+        case .addNode(let name, let site, let address, let token):
+            return try addNode(name, site, address, token, by: by)
+        case .removeNodes(let names):
+            return try removeNodes(names, by: by, reason: command.reason, force: command.force)
+        case .cordon(let name):
+            return try cordon(name, by: by, reason: command.reason, force: command.force)
+        case .uncordon(let name): return try uncordon(name, by: by)
+        case .drain(let name, let within, let keep):
+            return try drain(name, within, keep, by: by, command.reason, command.force)
+        case .beginMaintenance(let name, let owner, let until, let keep):
+            return try beginMaintenance(name, owner, until, keep, by: by, command)
+        case .endMaintenance(let name): return try endMaintenance(name, by: by)
+        case .release(let name): return try release(name, by: by, reason: command.reason)
+        case .service(let action, let service, let node):
+            return try orderService(action, service, on: node, by: by)
+        case .createToken(let seed, let site, let node):
+            return try createToken(seed, site, node, by: by)
+        case .revokeToken(let id): return try revokeToken(id, by: by)
+        case .addOperator(let name, let role, let token):
+            return try addOperator(name, role, token, by: by)
+        case .removeOperator(let name): return try removeOperator(name, by: by)
+        case .addSite(let name): return try addSite(name, by: by)
+        case .removeSite(let name): return try removeSite(name, by: by)
+        case .setSiteMinimum(let name, let minimum): return try setMinimum(name, minimum, by: by)
+        case .set(let scope, let key, let value):
+            return try set(scope, key, value, by: by, reason: command.reason)
+        case .unset(let scope, let key): return try unset(scope, key, by: by)
+        case .preflight(let names): return try preflight(names)
+        case .backup(let path):
+            tell(.backupMade, .info, "controller", "A backup was ordered by \(by).", cause: path)
+            return .done("backup to \(path)", orders: [])
+        }
+    }
+
+    func id(of name: NodeName) throws(Refused) -> NodeID {
+        guard let id = nodeIDs[name] else {
+            let near = nearest(to: name.text, among: nodeIDs.keys.map(\.text))
+            throw Refused(
+                .unknownName,
+                "there is no node \(name)",
+                mend: near.map { "did you mean \($0)?" } ?? "muster node list"
+            )
+        }
+        return id
+    }
+}
+
+/// The candidate with the fewest edits, when it is near enough to be a slip of the hand
+/// (Levenshtein distance, at most a third of the length).
+func nearest(to text: String, among candidates: [String]) -> String? {
+    var best: (distance: Int, name: String)?
+    let wanted = Array(text.utf8)
+    for candidate in candidates {
+        let other = Array(candidate.utf8)
+        var row = Array(0...other.count)
+        for (i, a) in wanted.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, b) in other.enumerated() {
+                let substituted = diagonal + (a == b ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
+            }
+        }
+        let distance = row[other.count]
+        if distance <= max(1, wanted.count / 3), distance < (best?.distance ?? .max) {
+            best = (distance, candidate)
+        }
+    }
+    return best?.name
+}

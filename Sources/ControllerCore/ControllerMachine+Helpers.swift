@@ -1,0 +1,98 @@
+public import Model
+import Protocol
+
+// Small things that every part of the machine needs.
+
+extension ControllerMachine {
+    /// Changes a node's volatile state and looks at the node again at the end of the step.
+    @discardableResult
+    mutating func touch<Result>(_ id: NodeID, _ body: (inout Member) -> Result) -> Result? {
+        touched.append(id)
+        return nodes.update(id, body)
+    }
+
+    /// Changes a node's record; it is journalled at the end of the step.
+    mutating func amend(_ id: NodeID, _ body: (inout NodeRecord) -> Void) {
+        touched.append(id)
+        unsaved.append(id)
+        nodes.update(id) { body(&$0.record) }
+    }
+
+    mutating func put(_ record: Record) {
+        effects.journal.append(.put(record))
+    }
+
+    mutating func send(_ message: ControllerMessage, to connection: ConnectionID) {
+        effects.sends.append(Send(connection: connection, message: message))
+    }
+
+    /// Says why and closes.
+    mutating func dismiss(_ connection: ConnectionID, _ code: RefusalCode, _ text: String) {
+        send(.error(code: code, text: text), to: connection)
+        effects.closes.append(Close(connection: connection, code: code))
+    }
+
+    mutating func tell(
+        _ kind: EventKind,
+        _ severity: Severity,
+        _ subject: String,
+        _ text: String,
+        cause: String = "",
+        consequence: String = ""
+    ) {
+        eventSequence += 1
+        effects.journal.append(
+            .event(
+                ClusterEvent(
+                    sequence: eventSequence,
+                    at: now.wall,
+                    kind: kind,
+                    severity: severity,
+                    subject: subject,
+                    text: text,
+                    cause: cause,
+                    consequence: consequence
+                )
+            )
+        )
+    }
+
+    /// What the controller decided by itself.
+    mutating func auditOwn(_ verb: String, _ object: String, reason: String) {
+        effects.journal.append(
+            .audit(
+                AuditRecord(
+                    at: now.wall,
+                    actor: "controller",
+                    verb: verb,
+                    object: object,
+                    reason: reason,
+                    outcome: "done"
+                )
+            )
+        )
+    }
+
+    func token(of record: NodeRecord) -> FencingToken {
+        FencingToken(epoch: cluster.epoch, session: record.session)
+    }
+
+    public func member(named name: NodeName) -> Member? {
+        nodeIDs[name].flatMap { nodes[$0] }
+    }
+
+    /// Makes a deadline known that may be earlier than every other.
+    mutating func expect(by deadline: Instant) {
+        earliestDeadline = min(earliestDeadline ?? deadline, deadline)
+    }
+
+    /// Time within which many nodes spread their first attempt to come back: 5 ms a node, at most
+    /// a third of a lease.
+    var spread: Duration {
+        .nanoseconds(
+            min(Int64(nodes.count) * 5_000_000, settings.lease.length.nanoseconds / 3)
+        )
+    }
+
+    public var isGranting: Bool { tiltUntil == nil && !isJournalLate && doubt == nil }
+}

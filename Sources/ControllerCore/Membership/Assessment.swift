@@ -1,0 +1,136 @@
+public import Model
+
+/// Finer states that stand beside Online and Offline.
+public enum Mark: String, Hashable, Sendable, CaseIterable {
+    case invited
+    case joining
+    case suspect
+    case held
+    case conflicted
+    case cordoned
+    case draining
+    case drained
+    case maintenance
+    case removing
+    case removed
+    case degraded
+    case clockSuspect = "clock-suspect"
+    case configurationBehind = "config-behind"
+}
+
+/// What operators read of a node, derived from what is known and from nothing else.
+public struct Assessment: Hashable, Sendable {
+    public var status: NodeStatus
+    /// Empty when Online.
+    public var reason: String
+    public var marks: [Mark]
+}
+
+extension ControllerMachine {
+    /// Online: reachable and every required service running. Offline always has a reason.
+    public func assess(_ member: Member) -> Assessment {
+        let reason = offlineReason(member)
+        return Assessment(
+            status: reason == nil ? .online : .offline,
+            reason: reason ?? "",
+            marks: marks(of: member)
+        )
+    }
+
+    private func offlineReason(_ member: Member) -> String? {
+        let record = member.record
+        switch record.membership {
+        case .removed: return "removed"
+        case .invited: return "added, its agent has not enrolled yet"
+        case .joined, .removing: break
+        }
+        if let conflict = record.conflict { return "identity seen twice: \(conflict)" }
+        if member.reachability == .unreachable { return "unreachable: \(member.lossCause)" }
+        guard let link = member.link else {
+            // The detection interval is still running: what was last known holds until it ends.
+            return record.status == .online ? nil : record.statusReason
+        }
+        guard link.phase == .synced else { return "joining" }
+        if member.heldUntil != nil {
+            return "held after \(member.losses.count) losses, so that it does not flap"
+        }
+        if record.membership == .removing { return "being removed" }
+        if let maintenance = record.maintenance, !maintenance.keepServices {
+            return "maintenance by \(maintenance.owner): \(maintenance.reason)"
+        }
+        if let drain = record.drain, !drain.keepServices {
+            return drain.isFinished ? "drained" : "draining"
+        }
+        if !record.isAdmitted {
+            return member.preflightFailures.isEmpty
+                ? "preflight checks are running"
+                : "preflight failed: \(member.preflightFailures.joined(separator: "; "))"
+        }
+        return serviceReason(member)
+    }
+
+    /// The first required service, in starting order, that is not as it should be.
+    private func serviceReason(_ member: Member) -> String? {
+        guard role(of: member.record.site) == .active else { return nil }
+        var first: ServiceReport?
+        for known in member.services.values {
+            let report = known.report
+            guard report.isRequired, report.state != .running else { continue }
+            if let other = first, (other.order, other.name) < (report.order, report.name) {
+                continue
+            }
+            first = report
+        }
+        guard let report = first else { return nil }
+        let detail = report.detail.isEmpty ? "" : " (\(report.detail))"
+        return "service \(report.name) \(report.state.rawValue)\(detail)"
+    }
+
+    private func marks(of member: Member) -> [Mark] {
+        let record = member.record
+        var marks: [Mark] = []
+        switch record.membership {
+        case .invited: return [.invited]
+        case .removed: return [.removed]
+        case .removing: marks.append(.removing)
+        case .joined: break
+        }
+        if let link = member.link, link.phase != .synced || !record.isAdmitted {
+            marks.append(.joining)
+        }
+        if member.reachability == .suspect { marks.append(.suspect) }
+        if member.heldUntil != nil { marks.append(.held) }
+        if record.conflict != nil { marks.append(.conflicted) }
+        if record.maintenance != nil { marks.append(.maintenance) }
+        if let drain = record.drain {
+            marks.append(drain.isFinished ? .drained : .draining)
+        } else if record.cordon != nil {
+            marks.append(.cordoned)
+        }
+        if member.health == .degraded { marks.append(.degraded) }
+        if let clock = member.clock, clock.exceeds(settings.clockOffsetMax) {
+            marks.append(.clockSuspect)
+        }
+        if member.isSynced, member.configurationVersion != cluster.configurationVersion {
+            marks.append(.configurationBehind)
+        }
+        return marks
+    }
+
+    /// The one active site is a journalled fact; every other is a standby.
+    public func role(of site: SiteName) -> SiteRole {
+        site == cluster.activeSite ? .active : .standby
+    }
+
+    /// Joined nodes of a site, Online and in all.
+    public func count(of site: SiteName) -> (online: Int, total: Int) {
+        var online = 0
+        var total = 0
+        for member in nodes.values where member.record.site == site {
+            guard member.record.membership == .joined else { continue }
+            total += 1
+            if member.record.status == .online { online += 1 }
+        }
+        return (online, total)
+    }
+}

@@ -1,0 +1,212 @@
+import Model
+import Protocol
+
+// Changes of status, flapping and the ends of drains and removals, looked at once a step for every
+// node the step has touched.
+
+extension ControllerMachine {
+    mutating func settleNodes() {
+        // Settling one node can touch it again (an order, an event); the second look finds nothing
+        // new, and the count bounds what a mistake of ours could cost.
+        var rounds = 0
+        while !touched.isEmpty {
+            rounds += 1
+            precondition(rounds < 8, "settling the nodes does not come to rest")
+            let batch = sortedUnique(touched)
+            touched.removeAll()
+            for id in batch {
+                pruneLosses(of: id)
+                settleDrain(of: id)
+                settleRemoval(of: id)
+                reconcile(id)
+                settleStatus(of: id)
+            }
+        }
+    }
+
+    private mutating func settleStatus(of id: NodeID) {
+        guard let member = nodes[id] else { return }
+        let record = member.record
+        guard record.membership == .joined || record.membership == .removing else { return }
+        let assessment = assess(member)
+        guard assessment.status != record.status || assessment.reason != record.statusReason else {
+            return
+        }
+        let changed = assessment.status != record.status
+        nodes.update(id) {
+            $0.record.status = assessment.status
+            $0.record.statusReason = assessment.reason
+            if changed { $0.record.statusSince = now.wall }
+        }
+        unsaved.append(id)
+        guard changed else { return }
+        let (online, total) = count(of: record.site)
+        let consequence = "\(online) of \(total) nodes of site \(record.site) are Online"
+        switch assessment.status {
+        case .online:
+            tell(
+                .nodeOnline,
+                .info,
+                record.name.text,
+                "Node \(record.name) is Online.",
+                cause: "after \((now.wall - record.statusSince).forPeople) Offline",
+                consequence: consequence
+            )
+        case .offline:
+            tell(
+                .nodeOffline,
+                isExpectedOffline(record) ? .info : .critical,
+                record.name.text,
+                "Node \(record.name) is Offline.",
+                cause: assessment.reason,
+                consequence: consequence
+            )
+        }
+        settleMinimum(of: record.site, online: online, by: changed ? assessment.status : nil)
+    }
+
+    private func isExpectedOffline(_ record: NodeRecord) -> Bool {
+        record.maintenance != nil || record.drain != nil || record.membership == .removing
+    }
+
+    /// The rule is `online < minimum`; it is told on crossing, not for every node.
+    private mutating func settleMinimum(of name: SiteName, online: Int, by change: NodeStatus?) {
+        guard let site = sites[name], site.minimum > 0, let change else { return }
+        let minimum = Int(site.minimum)
+        switch change {
+        case .offline where online == minimum - 1:
+            tell(
+                .siteBelowMinimum,
+                .critical,
+                name.text,
+                "Site \(name) has fewer nodes Online (\(online)) than its minimum (\(minimum))."
+            )
+        case .online where online == minimum:
+            tell(
+                .siteAtMinimum,
+                .info,
+                name.text,
+                "Site \(name) has its minimum of \(minimum) nodes Online again."
+            )
+        case .offline, .online: break
+        }
+    }
+
+    // MARK: Flapping
+
+    private mutating func pruneLosses(of id: NodeID) {
+        nodes.update(id) { member in
+            let oldest = now.instant - settings.flapWindow
+            member.losses.removeAll { $0 < oldest }
+        }
+    }
+
+    /// From the second loss within the window a node that comes back is held for a while, twice as
+    /// long each time: shown Offline, its services left as they are, nothing new given to it.
+    mutating func considerHold(of id: NodeID) {
+        pruneLosses(of: id)
+        guard let member = nodes[id], member.losses.count >= 2 else { return }
+        let doublings = min(member.losses.count - 2, 20)
+        let base = settings.holdDownBase.nanoseconds
+        let time = min(base << doublings, settings.holdDownMax.nanoseconds)
+        let until = now.instant + .nanoseconds(time)
+        touch(id) { $0.heldUntil = until }
+        expect(by: until)
+        tell(
+            .nodeHeld,
+            .warning,
+            member.record.name.text,
+            "Node \(member.record.name) is back and held for "
+                + "\(Duration.nanoseconds(time).forPeople).",
+            cause: "\(member.losses.count) losses within \(settings.flapWindow.forPeople)",
+            consequence: "to end it now: muster node release \(member.record.name)"
+        )
+        auditOwn("node.hold", member.record.name.text, reason: "flapping")
+    }
+
+    mutating func endHold(of id: NodeID, by cause: String) {
+        guard let member = nodes[id], member.heldUntil != nil else { return }
+        touch(id) { $0.heldUntil = nil }
+        tell(
+            .nodeReleased,
+            .info,
+            member.record.name.text,
+            "The hold of node \(member.record.name) has ended.",
+            cause: cause
+        )
+    }
+
+    // MARK: Drain and removal
+
+    private mutating func settleDrain(of id: NodeID) {
+        guard let member = nodes[id], let drain = member.record.drain, !drain.isFinished else {
+            return
+        }
+        let isClear = drain.keepServices || (member.isSynced && member.isQuiet)
+        guard isClear else { return }
+        amend(id) { $0.drain?.isFinished = true }
+        tell(
+            .nodeDrained,
+            .info,
+            member.record.name.text,
+            "Node \(member.record.name) is drained.",
+            cause: drain.reason,
+            consequence: "after \((now.wall - drain.at).forPeople)"
+        )
+    }
+
+    private mutating func settleRemoval(of id: NodeID) {
+        guard let member = nodes[id], member.record.membership == .removing else { return }
+        if member.isSynced, member.isQuiet {
+            finishRemoval(of: id, cause: "its services have stopped")
+        } else if member.removalDeadline == nil {
+            let deadline = now.instant + settings.removalDeadline
+            nodes.update(id) { $0.removalDeadline = deadline }
+            expect(by: deadline)
+        }
+    }
+
+    /// The tombstone: the credential is revoked, the name is free, the local configuration stays.
+    mutating func finishRemoval(of id: NodeID, cause: String) {
+        guard let member = nodes[id], member.record.membership != .removed else { return }
+        let record = member.record
+        if let link = member.link {
+            dismiss(
+                link.connection,
+                .removed,
+                "this node was removed from the cluster; to come back it must be added again"
+            )
+            unlink(id)
+        }
+        for service in member.pendingOrders.keys { supersedeOrder(for: service, of: id) }
+        amend(id) { [now] in
+            $0.membership = .removed
+            $0.removedAt = now.wall
+            $0.session += 1
+            $0.status = .offline
+            $0.statusReason = "removed"
+            $0.statusSince = now.wall
+            $0.drain = nil
+            $0.cordon = nil
+            $0.maintenance = nil
+            $0.conflict = nil
+        }
+        touch(id) {
+            $0.removalDeadline = nil
+            $0.heldUntil = nil
+            $0.reachability = .unreachable
+            $0.lossCause = "removed"
+        }
+        if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }
+        let (online, total) = count(of: record.site)
+        tell(
+            .nodeRemoved,
+            .info,
+            record.name.text,
+            "Node \(record.name) was removed; its credential is revoked.",
+            cause: cause,
+            consequence: "\(online) of \(total) nodes of site \(record.site) are Online"
+        )
+        auditOwn("node.revoke", record.name.text, reason: cause)
+    }
+}

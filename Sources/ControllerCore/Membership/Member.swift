@@ -1,0 +1,149 @@
+public import Model
+public import Protocol
+
+/// One node as the controller knows it: its durable record, and what was heard since this
+/// controller started.
+public struct Member: Hashable, Sendable {
+    public internal(set) var record: NodeRecord
+    /// The live session, if there is one.
+    public internal(set) var link: Link?
+    public internal(set) var detector: SilenceDetector
+    public internal(set) var reachability: Reachability
+    /// Why it is unreachable, without its age.
+    public internal(set) var lossCause: String
+    /// It has been heard since this controller started.
+    public internal(set) var wasHeard: Bool
+    /// When the last heartbeat was answered with a lease (t_r of `safety.md` 2).
+    public internal(set) var lastGrant: Instant
+    /// It was told that what this node could do under its last lease has ended.
+    public internal(set) var isFenceTold: Bool
+    public internal(set) var facts: Facts?
+    public internal(set) var health: Health?
+    public internal(set) var services: OrderedTable<ServiceName, KnownService>
+    public internal(set) var checks: OrderedTable<CheckKey, KnownCheck>
+    public internal(set) var load: Load?
+    public internal(set) var loadAt: Instant
+    public internal(set) var disks: [Disk]
+    var disksExpected: UInt32
+    public internal(set) var clock: ClockEstimate?
+    /// When the node was lost, within the flap window.
+    public internal(set) var losses: [Instant]
+    public internal(set) var heldUntil: Instant?
+    /// The configuration's version that the node has confirmed.
+    public internal(set) var configurationVersion: UInt64?
+    /// The order that is under way for a service.
+    public internal(set) var pendingOrders: OrderedTable<ServiceName, UInt64>
+    /// After a refused order, when to try again to bring the services where they should be.
+    var reconcileNotBefore: Instant
+    /// When to repeat the preflight of a node that was not admitted.
+    var preflightNotBefore: Instant
+    /// Failed findings of the last preflight, for the reason; empty when there are none.
+    public internal(set) var preflightFailures: [String]
+    var removalDeadline: Instant?
+    /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.
+    var staleShown: UInt32
+
+    init(record: NodeRecord, interval: Duration, start: Instant) {
+        self.record = record
+        detector = SilenceDetector(interval: interval, start: start)
+        reachability = .suspect
+        lossCause = "not heard since the controller started"
+        wasHeard = false
+        lastGrant = start
+        isFenceTold = false
+        services = OrderedTable()
+        checks = OrderedTable()
+        loadAt = start
+        disks = []
+        disksExpected = 0
+        losses = []
+        pendingOrders = OrderedTable()
+        reconcileNotBefore = start
+        preflightNotBefore = start
+        preflightFailures = []
+        staleShown = 0
+    }
+
+    /// One authenticated connection of one agent incarnation.
+    public struct Link: Hashable, Sendable {
+        public enum Phase: Hashable, Sendable {
+            /// WELCOME was said; the node is making its nonce durable.
+            case welcomed
+            /// READY was heard; the node is telling what it has.
+            case telling
+            /// Everything was told: SYNCED.
+            case synced
+        }
+
+        public var connection: ConnectionID
+        public var key: KeyFingerprint
+        public var address: String
+        public var software: String
+        public var bootID: String
+        public var machineID: String
+        public var version: UInt16
+        public var incarnation: UInt64
+        public var since: Moment
+        public var phase: Phase
+        public var lastSequence: UInt64
+        /// BYE was said: the end of the connection is no loss.
+        public var farewell: ByeReason?
+    }
+
+    public struct KnownService: Hashable, Sendable {
+        public var report: ServiceReport
+        public var at: Instant
+
+        /// Time in its state, as of now.
+        public func age(at now: Instant) -> Duration {
+            now - at + .milliseconds(Int64(clamping: report.inStateMilliseconds))
+        }
+    }
+
+    public struct KnownCheck: Hashable, Sendable {
+        public var report: CheckReport
+        public var at: Instant
+    }
+
+    public struct CheckKey: Hashable, Comparable, Sendable {
+        public var service: ServiceName
+        public var check: CheckName
+
+        public static func < (left: CheckKey, right: CheckKey) -> Bool {
+            (left.service, left.check) < (right.service, right.check)
+        }
+    }
+
+    /// The node's wall clock against the controller's.
+    public struct ClockEstimate: Hashable, Sendable {
+        /// Positive when the node's clock is ahead.
+        public var offset: Duration
+        /// Half the round trip: how wrong the offset may be.
+        public var uncertainty: Duration
+
+        /// Surely more than `limit` away.
+        public func exceeds(_ limit: Duration) -> Bool {
+            max(offset, .zero - offset) - uncertainty > limit
+        }
+    }
+
+    var isSynced: Bool { link?.phase == .synced }
+
+    /// Nothing that an order to stop must wait for is running any more.
+    var isQuiet: Bool {
+        services.values.allSatisfy { $0.report.state == .stopped || $0.report.state == .failed }
+    }
+
+    var hasSelfFencedService: Bool {
+        services.values.contains { $0.report.isSelfFenced }
+    }
+
+    /// Services are to be stopped here although the site is active: a drain, a maintenance or a
+    /// removal.
+    var isCleared: Bool {
+        if record.membership == .removing { return true }
+        if let drain = record.drain, !drain.keepServices { return true }
+        if let maintenance = record.maintenance, !maintenance.keepServices { return true }
+        return false
+    }
+}

@@ -1,0 +1,188 @@
+public import Model
+import Protocol
+
+// Bringing the services of a node to where they should be, one level of their order at a time.
+
+extension ControllerMachine {
+    /// Whether a service should run on a node, by every rule there is.
+    func isWanted(_ service: ServiceName, on member: Member) -> Bool {
+        let record = member.record
+        return role(of: record.site) == .active && record.membership == .joined
+            && record.isAdmitted && record.conflict == nil && !member.isCleared
+            && !record.stoppedServices.contains(service)
+    }
+
+    mutating func reconcile(_ id: NodeID) {
+        guard doubt == nil, let member = nodes[id], member.isSynced, member.heldUntil == nil,
+            now.instant >= member.reconcileNotBefore
+        else { return }
+        let ordered = member.services.values.map(\.report)
+            .sorted { ($0.order, $0.name) < ($1.order, $1.name) }
+        for report in ordered {
+            let wanted = isWanted(report.name, on: member)
+            // An order that is under way the other way has been overtaken.
+            if let pending = member.pendingOrders[report.name], let order = orders[pending],
+                contradicts(order.action, wanted: wanted)
+            {
+                supersedeOrder(for: report.name, of: id)
+            }
+            guard wanted != report.isWanted, nodes[id]?.pendingOrders[report.name] == nil else {
+                continue
+            }
+            if wanted {
+                guard mayStart(report, among: ordered, on: member) else { continue }
+                give(.start(report.name), to: id)
+            } else {
+                guard mayStop(report, among: ordered, on: member) else { continue }
+                give(.stop(report.name), to: id)
+            }
+        }
+    }
+
+    private func contradicts(_ action: Order.Action, wanted: Bool) -> Bool {
+        switch action {
+        case .start, .restart: !wanted
+        case .stop: wanted
+        case .preflight, .probe: false
+        }
+    }
+
+    /// Services of a lower order that should run come first; one that has failed does not hold up
+    /// the others.
+    private func mayStart(
+        _ report: ServiceReport,
+        among ordered: [ServiceReport],
+        on member: Member
+    ) -> Bool {
+        ordered.allSatisfy { other in
+            guard other.order < report.order, isWanted(other.name, on: member) else { return true }
+            return other.state == .running || other.state == .failed
+        }
+    }
+
+    private func mayStop(
+        _ report: ServiceReport,
+        among ordered: [ServiceReport],
+        on member: Member
+    ) -> Bool {
+        ordered.allSatisfy { other in
+            guard other.order > report.order, !isWanted(other.name, on: member) else { return true }
+            return other.state == .stopped || other.state == .failed
+        }
+    }
+
+    /// Makes an order and sends it, or leaves it waiting for the node's next session.
+    @discardableResult
+    mutating func give(_ action: Order.Action, to id: NodeID) -> UInt64 {
+        let number = nextOrder
+        nextOrder += 1
+        if nextOrder > cluster.orderCeiling {
+            cluster.orderCeiling = nextOrder + Limits.orderBlock
+            put(.cluster(cluster))
+        }
+        orders[number] = Order(
+            id: number,
+            node: id,
+            action: action,
+            state: .waiting,
+            text: "",
+            at: now.wall
+        )
+        while orders.count > Limits.ordersKept, let oldest = orders.keys.first {
+            orders[oldest] = nil
+        }
+        if let service = action.service {
+            supersedeOrder(for: service, of: id)
+            touch(id) { $0.pendingOrders[service] = number }
+        }
+        transmit(number)
+        return number
+    }
+
+    private mutating func transmit(_ number: UInt64) {
+        guard let order = orders[number], let member = nodes[order.node],
+            let link = member.link, link.phase == .synced
+        else { return }
+        let token = token(of: member.record)
+        func serviceOrder(_ service: ServiceName) -> ServiceOrder {
+            ServiceOrder(order: number, token: token, service: service)
+        }
+        switch order.action {
+        case .start(let service): send(.start(serviceOrder(service)), to: link.connection)
+        case .stop(let service): send(.stop(serviceOrder(service)), to: link.connection)
+        case .restart(let service): send(.restart(serviceOrder(service)), to: link.connection)
+        case .preflight: send(.preflight(order: number, token: token), to: link.connection)
+        case .probe: return
+        }
+        orders[number]?.state = .sent
+    }
+
+    /// After a new session: orders may be repeated freely, the node knows what it has done.
+    mutating func repeatOrders(of id: NodeID) {
+        guard let member = nodes[id], doubt == nil else { return }
+        for (service, number) in member.pendingOrders {
+            if member.services[service] == nil {
+                supersedeOrder(for: service, of: id)
+            } else {
+                transmit(number)
+            }
+        }
+    }
+
+    mutating func supersedeOrder(for service: ServiceName, of id: NodeID) {
+        guard let number = nodes[id]?.pendingOrders[service] else { return }
+        orders[number]?.state = .superseded
+        touch(id) { $0.pendingOrders[service] = nil }
+    }
+
+    mutating func endOrder(
+        _ number: UInt64,
+        of id: NodeID,
+        _ state: Order.State,
+        text: String
+    ) {
+        // An answer for another node's order, or for one that has ended, decides nothing.
+        guard let order = orders[number], order.node == id, !order.isEnded else { return }
+        orders[number]?.state = state
+        orders[number]?.text = text
+        switch order.action {
+        case .preflight, .probe: endPreflightOrder(number, of: id, state, text: text)
+        case .start(let service), .stop(let service), .restart(let service):
+            touch(id) { [now] in
+                if $0.pendingOrders[service] == number { $0.pendingOrders[service] = nil }
+                if state == .refused {
+                    $0.reconcileNotBefore = now.instant + Limits.retryAfterRefusal
+                }
+            }
+            if state == .refused { expect(by: now.instant + Limits.retryAfterRefusal) }
+            guard state != .done, let name = nodes[id]?.record.name else { return }
+            tell(
+                .orderFailed,
+                .warning,
+                name.text,
+                "Node \(name) has \(state == .refused ? "refused" : "failed") to "
+                    + "\(order.action.verb) service \(service).",
+                cause: text
+            )
+        }
+    }
+}
+
+extension Order.Action {
+    public var service: ServiceName? {
+        switch self {
+        case .start(let service), .stop(let service), .restart(let service): service
+        case .preflight, .probe: nil
+        }
+    }
+
+    public var verb: String {
+        switch self {
+        case .start: "start"
+        case .stop: "stop"
+        case .restart: "restart"
+        case .preflight: "preflight"
+        case .probe: "probe"
+        }
+    }
+}

@@ -1,0 +1,399 @@
+import Model
+import Protocol
+
+// Prerequisites: what each node checks by itself, what only the controller can compare, and the
+// proof that a shared path is the same file system on every node.
+
+extension ControllerMachine {
+    mutating func preflight(_ names: [NodeName]) throws(Refused) -> Reply.Outcome {
+        var ids: [NodeID] = []
+        for name in names { ids.append(try joined(name)) }
+        if names.isEmpty {
+            ids = nodes.values.filter { $0.record.membership == .joined }.map(\.record.id)
+        }
+        guard !ids.isEmpty else {
+            throw Refused(.notNow, "no node has joined yet", mend: "muster token create")
+        }
+        return .preflightStarted(startPreflight(of: sortedUnique(ids), isAutomatic: false))
+    }
+
+    @discardableResult
+    mutating func startPreflight(of ids: [NodeID], isAutomatic: Bool) -> UInt64 {
+        let number = nextOrder
+        let deadline = now.instant + Limits.preflightDeadline
+        var run = PreflightRun(
+            id: number,
+            isAutomatic: isAutomatic,
+            startedAt: now.wall,
+            deadline: deadline,
+            nodes: OrderedTable(),
+            stage: .asking
+        )
+        for id in ids {
+            guard let member = nodes[id] else { continue }
+            touch(id) { $0.preflightNotBefore = deadline + Limits.preflightRetry }
+            let order = give(.preflight, to: id)
+            var part = PreflightRun.Part(
+                name: member.record.name,
+                order: order,
+                isAnswered: false,
+                findings: comparisons(of: member, order: order)
+            )
+            if !member.isSynced || doubt != nil {
+                part.isAnswered = true
+                part.findings.append(
+                    Finding(
+                        order: order,
+                        check: "reachable",
+                        outcome: .failed,
+                        text: "the node has no session",
+                        mend: "muster node show \(member.record.name)"
+                    )
+                )
+                endOrder(order, of: id, .failed, text: "the node has no session")
+            }
+            run.nodes[id] = part
+        }
+        preflights[number] = run
+        while preflights.count > Limits.preflightsKept, let oldest = preflights.keys.first {
+            preflights[oldest] = nil
+        }
+        expect(by: deadline)
+        advance(number)
+        return number
+    }
+
+    /// What the controller itself can tell of a node.
+    private func comparisons(of member: Member, order: UInt64) -> [Finding] {
+        var findings: [Finding] = []
+        func add(_ check: String, _ isFine: Bool, _ text: String, mend: String) {
+            findings.append(
+                Finding(
+                    order: order,
+                    check: check,
+                    outcome: isFine ? .passed : .failed,
+                    text: text,
+                    mend: isFine ? "" : mend
+                )
+            )
+        }
+        if let clock = member.clock {
+            let offset = max(clock.offset, .zero - clock.offset)
+            add(
+                "clock",
+                !clock.exceeds(settings.clockOffsetMax),
+                "the clock is \(offset.forPeople) off (± \(clock.uncertainty.forPeople)), "
+                    + "the limit is \(settings.clockOffsetMax.forPeople)",
+                mend: "start the node's time service: timedatectl set-ntp true"
+            )
+        }
+        if let facts = member.facts, let other = reference(for: member) {
+            let reference = other.facts
+            add(
+                "system",
+                facts.operatingSystem == reference.operatingSystem
+                    && facts.architecture == reference.architecture,
+                "\(facts.operatingSystem) \(facts.architecture), node \(other.name) has "
+                    + "\(reference.operatingSystem) \(reference.architecture)",
+                mend: "the nodes of a cluster share operating-system family and architecture"
+            )
+            add(
+                "install-path",
+                facts.installPath == reference.installPath,
+                "installed in \(facts.installPath), node \(other.name) in \(reference.installPath)",
+                mend: "install the agent under the same path on every node"
+            )
+        }
+        if let notAfter = member.record.certificateNotAfter {
+            add(
+                "certificate",
+                notAfter > now.wall,
+                "valid until \(notAfter.iso8601)",
+                mend: "restart the agent; it renews its certificate when it can connect"
+            )
+        }
+        return findings
+    }
+
+    /// The admitted node that joined first among those whose facts are known.
+    private func reference(for member: Member) -> (name: NodeName, facts: Facts)? {
+        var best: Member?
+        for other in nodes.values {
+            guard other.record.id != member.record.id, other.record.membership == .joined,
+                other.record.isAdmitted, other.facts != nil
+            else { continue }
+            if let best, best.record.addedAt <= other.record.addedAt { continue }
+            best = other
+        }
+        guard let best, let facts = best.facts else { return nil }
+        return (best.record.name, facts)
+    }
+
+    mutating func note(_ finding: Finding, of id: NodeID) {
+        for number in preflights.keys {
+            guard let run = preflights[number], !run.isFinished else { continue }
+            let isOfMarker = run.openProbes[finding.order] == id
+            guard run.nodes[id]?.order == finding.order || isOfMarker else { continue }
+            preflights.update(number) { run in
+                run.nodes.update(id) {
+                    if $0.findings.count < 256 { $0.findings.append(finding) }
+                }
+            }
+            return
+        }
+    }
+
+    mutating func endPreflightOrder(
+        _ order: UInt64,
+        of id: NodeID,
+        _ state: Order.State,
+        text: String
+    ) {
+        for number in preflights.keys {
+            guard let run = preflights[number], !run.isFinished else { continue }
+            if run.nodes[id]?.order == order {
+                preflights.update(number) { run in
+                    run.nodes.update(id) { part in
+                        part.isAnswered = true
+                        if state != .done { part.fail(order, "preflight", text) }
+                    }
+                }
+                return advance(number)
+            }
+            if run.openProbes[order] == id {
+                endProbe(order, of: id, in: number, state, text: text)
+                return
+            }
+        }
+    }
+
+    mutating func settlePreflights() {
+        for number in preflights.keys {
+            guard let run = preflights[number], !run.isFinished, now.instant >= run.deadline else {
+                continue
+            }
+            preflights.update(number) { run in
+                for id in run.nodes.keys {
+                    run.nodes.update(id) { part in
+                        guard !part.isAnswered else { return }
+                        part.isAnswered = true
+                        part.fail(part.order, "preflight", "no answer in time")
+                    }
+                }
+                for (order, id) in run.openProbes {
+                    run.nodes.update(id) { $0.fail(order, "shared-path", "no answer in time") }
+                }
+            }
+            finishPreflight(number)
+        }
+    }
+
+    /// Goes to the next stage when the present one has all its answers.
+    private mutating func advance(_ number: UInt64) {
+        guard let run = preflights[number] else { return }
+        switch run.stage {
+        case .asking:
+            guard run.nodes.values.allSatisfy(\.isAnswered) else { return }
+            testShared(run.sharedPaths, in: number)
+        case .writing(let marker):
+            guard marker.open.isEmpty else { return }
+            probe(.read, marker.readers, marker, in: number)
+        case .reading(let marker):
+            guard marker.open.isEmpty else { return }
+            probe(.remove, [marker.writer], marker, in: number)
+        case .removing(let marker):
+            guard marker.open.isEmpty else { return }
+            testShared(marker.rest, in: number)
+        case .finished: return
+        }
+    }
+
+    private mutating func testShared(_ paths: [String], in number: UInt64) {
+        guard let run = preflights[number] else { return }
+        guard let path = paths.first else { return finishPreflight(number) }
+        let holders = run.holders(of: path)
+        guard holders.count >= 2, let writer = holders.first else {
+            return testShared(Array(paths.dropFirst()), in: number)
+        }
+        let marker = PreflightRun.Marker(
+            path: path,
+            text: "muster-\(number)-\(String(generator.next(), radix: 16))",
+            writer: writer,
+            readers: Array(holders.dropFirst()),
+            open: OrderedTable(),
+            rest: Array(paths.dropFirst())
+        )
+        probe(.write, [writer], marker, in: number)
+    }
+
+    private mutating func probe(
+        _ action: Probe.Action,
+        _ ids: [NodeID],
+        _ marker: PreflightRun.Marker,
+        in number: UInt64
+    ) {
+        var marker = marker
+        marker.open = OrderedTable()
+        for id in ids {
+            guard let member = nodes[id], let link = member.link, link.phase == .synced else {
+                continue
+            }
+            let order = give(.probe, to: id)
+            orders[order]?.state = .sent
+            marker.open[order] = id
+            send(
+                .probe(
+                    Probe(
+                        order: order,
+                        token: token(of: member.record),
+                        action: action,
+                        path: marker.path,
+                        marker: marker.text
+                    )
+                ),
+                to: link.connection
+            )
+        }
+        let stage: PreflightRun.Stage
+        switch action {
+        case .write: stage = .writing(marker)
+        case .read: stage = .reading(marker)
+        case .remove: stage = .removing(marker)
+        }
+        preflights.update(number) { $0.stage = stage }
+        if marker.open.isEmpty { advance(number) }
+    }
+
+    private mutating func endProbe(
+        _ order: UInt64,
+        of id: NodeID,
+        in number: UInt64,
+        _ state: Order.State,
+        text: String
+    ) {
+        preflights.update(number) { run in
+            run.closeProbe(order)
+            guard let path = run.markerPath else { return }
+            let isReading = if case .reading = run.stage { true } else { false }
+            run.nodes.update(id) { part in
+                let check = "shared-path-same:\(path)"
+                if state != .done {
+                    part.fail(order, check, text.isEmpty ? "the marker was not found" : text)
+                } else if isReading {
+                    part.findings.append(
+                        Finding(
+                            order: order,
+                            check: check,
+                            outcome: .passed,
+                            text: "another node's marker was read here"
+                        )
+                    )
+                }
+            }
+        }
+        advance(number)
+    }
+
+    private mutating func finishPreflight(_ number: UInt64) {
+        preflights.update(number) {
+            $0.stage = .finished
+            $0.endedAt = now.wall
+        }
+        guard let run = preflights[number] else { return }
+        for (id, part) in run.nodes {
+            let failures = part.failures
+            touch(id) { [now] in
+                $0.preflightFailures = failures
+                $0.preflightNotBefore = now.instant + Limits.preflightRetry
+            }
+            guard failures.isEmpty, nodes[id]?.record.isAdmitted == false else { continue }
+            amend(id) { $0.isAdmitted = true }
+            tell(
+                .nodeAdmitted,
+                .info,
+                part.name.text,
+                "Node \(part.name) has passed its checks and may work."
+            )
+        }
+        guard !run.isAutomatic else { return }
+        let failed = run.nodes.values.filter { !$0.failures.isEmpty }
+        tell(
+            .preflightFinished,
+            failed.isEmpty ? .info : .warning,
+            "preflight",
+            failed.isEmpty
+                ? "Preflight: \(run.nodes.count) nodes have passed."
+                : "Preflight: \(failed.count) of \(run.nodes.count) nodes have failed.",
+            cause: failed.map(\.name.text).joined(separator: ", ")
+        )
+    }
+}
+
+extension PreflightRun {
+    var openProbes: OrderedTable<UInt64, NodeID> {
+        switch stage {
+        case .writing(let marker), .reading(let marker), .removing(let marker): marker.open
+        case .asking, .finished: OrderedTable()
+        }
+    }
+
+    var markerPath: String? {
+        switch stage {
+        case .writing(let marker), .reading(let marker), .removing(let marker): marker.path
+        case .asking, .finished: nil
+        }
+    }
+
+    mutating func closeProbe(_ order: UInt64) {
+        switch stage {
+        case .writing(var marker):
+            marker.open[order] = nil
+            stage = .writing(marker)
+        case .reading(var marker):
+            marker.open[order] = nil
+            stage = .reading(marker)
+        case .removing(var marker):
+            marker.open[order] = nil
+            stage = .removing(marker)
+        case .asking, .finished: break
+        }
+    }
+
+    private static let sharedPrefix = "shared-path:"
+
+    /// Paths that the nodes themselves list as shared and found usable, each once, in order.
+    var sharedPaths: [String] {
+        var paths: [String] = []
+        for part in nodes.values {
+            for finding in part.findings
+            where finding.outcome != .failed && finding.check.hasPrefix(Self.sharedPrefix) {
+                paths.append(String(finding.check.dropFirst(Self.sharedPrefix.count)))
+            }
+        }
+        var unique: [String] = []
+        for path in paths.sorted() where unique.last != path { unique.append(path) }
+        return unique
+    }
+
+    func holders(of path: String) -> [NodeID] {
+        nodes.filter { _, part in
+            part.findings.contains {
+                $0.check == Self.sharedPrefix + path && $0.outcome != .failed
+            }
+        }.map(\.0)
+    }
+}
+
+extension PreflightRun.Part {
+    mutating func fail(_ order: UInt64, _ check: String, _ text: String) {
+        findings.append(
+            Finding(
+                order: order,
+                check: check,
+                outcome: .failed,
+                text: text,
+                mend: "muster node show \(name)"
+            )
+        )
+    }
+}

@@ -1,0 +1,153 @@
+import Model
+import Protocol
+
+// What a node with a session tells.
+
+extension ControllerMachine {
+    mutating func report(
+        _ message: AgentMessage,
+        from id: NodeID,
+        _ connection: ConnectionID
+    ) {
+        switch message {
+        case .hello, .ready, .enrol, .renew:
+            dismiss(connection, .badVerb, "this verb has no place in this phase")
+        case .facts(let facts): touch(id) { $0.facts = facts }
+        case .service(let report): note(report, of: id, connection)
+        case .gone(let service): forget(service, of: id)
+        case .check(let report): note(report, of: id, connection)
+        case .synced(let services): becomeSynced(id, connection, services: services)
+        case .load(let load, let disks):
+            guard disks <= WireLimits.disksPerNodeMax else {
+                return dismiss(connection, .badLine, "more disks than a node may report")
+            }
+            touch(id) { [now] in
+                $0.load = load
+                $0.loadAt = now.instant
+                $0.disks.removeAll()
+                $0.disksExpected = disks
+            }
+        case .disk(let disk):
+            touch(id) {
+                if $0.disks.count < Int($0.disksExpected) { $0.disks.append(disk) }
+            }
+        case .beat(let beat): answer(beat, from: id, connection)
+        case .configured(let version): touch(id) { $0.configurationVersion = version }
+        case .done(let order): endOrder(order, of: id, .done, text: "")
+        case .failed(let order, let text): endOrder(order, of: id, .failed, text: text)
+        case .refused(let order, let code, let text):
+            endOrder(order, of: id, .refused, text: text.isEmpty ? code.rawValue : text)
+        case .finding(let finding): note(finding, of: id)
+        case .note(let note, let text): tell(note, text, of: id)
+        case .bye(let reason): touch(id) { $0.link?.farewell = reason }
+        }
+    }
+
+    private mutating func note(
+        _ report: ServiceReport,
+        of id: NodeID,
+        _ connection: ConnectionID
+    ) {
+        guard let member = nodes[id] else { return }
+        let before = member.services[report.name]?.report
+        guard before != nil || member.services.count < WireLimits.servicesPerNodeMax else {
+            return dismiss(connection, .badLine, "more services than a node may report")
+        }
+        touch(id) { [now] in
+            $0.services[report.name] = Member.KnownService(report: report, at: now.instant)
+        }
+        guard let before, before.state != report.state, member.isSynced else { return }
+        let isBad = report.state == .failed || report.state == .backoff
+        tell(
+            .serviceChanged,
+            isBad ? (report.isRequired ? .critical : .warning) : .info,
+            member.record.name.text,
+            "Service \(report.name) of \(member.record.name) is \(report.state.rawValue).",
+            cause: report.detail,
+            consequence: "it was \(before.state.rawValue)"
+        )
+    }
+
+    private mutating func forget(_ service: ServiceName, of id: NodeID) {
+        touch(id) { member in
+            member.services[service] = nil
+            for key in member.checks.keys where key.service == service { member.checks[key] = nil }
+        }
+        supersedeOrder(for: service, of: id)
+    }
+
+    private mutating func note(_ report: CheckReport, of id: NodeID, _ connection: ConnectionID) {
+        let key = Member.CheckKey(service: report.service, check: report.name)
+        guard let member = nodes[id] else { return }
+        guard member.checks[key] != nil || member.checks.count < WireLimits.checksPerNodeMax else {
+            return dismiss(connection, .badLine, "more checks than a node may report")
+        }
+        touch(id) { [now] in $0.checks[key] = Member.KnownCheck(report: report, at: now.instant) }
+    }
+
+    private mutating func becomeSynced(
+        _ id: NodeID,
+        _ connection: ConnectionID,
+        services: UInt32
+    ) {
+        guard let member = nodes[id] else { return }
+        guard member.services.count == Int(services) else {
+            return dismiss(
+                connection,
+                .badLine,
+                "SYNCED tells of \(services) services, \(member.services.count) were reported"
+            )
+        }
+        touch(id) { $0.link?.phase = .synced }
+        hear(id)
+        repeatOrders(of: id)
+        if !member.record.isAdmitted { startPreflight(of: [id], isAutomatic: true) }
+    }
+
+    private mutating func answer(_ beat: Beat, from id: NodeID, _ connection: ConnectionID) {
+        guard let link = nodes[id]?.link else { return }
+        guard beat.sequence > link.lastSequence else {
+            return dismiss(connection, .badLine, "the beat's number does not grow")
+        }
+        hear(id)
+        touch(id) { [now] in
+            $0.link?.lastSequence = beat.sequence
+            $0.health = beat.health
+            if let roundTrip = beat.roundTripMicroseconds {
+                let half = Duration.microseconds(Int64(clamping: min(roundTrip, 60_000_000)) / 2)
+                $0.clock = Member.ClockEstimate(
+                    offset: beat.wall - now.wall + half,
+                    uncertainty: half + .milliseconds(1)
+                )
+            }
+        }
+        guard let record = nodes[id]?.record else { return }
+        guard isGranting else {
+            return send(.alive(sequence: beat.sequence, sent: beat.sent), to: connection)
+        }
+        touch(id) { [now] in $0.lastGrant = now.instant }
+        let lease = Lease(
+            sequence: beat.sequence,
+            sent: beat.sent,
+            incarnation: link.incarnation,
+            length: settings.lease.length,
+            token: token(of: record)
+        )
+        send(.lease(lease), to: connection)
+    }
+
+    private mutating func tell(_ note: AgentNote, _ text: String, of id: NodeID) {
+        guard let name = nodes[id]?.record.name else { return }
+        let sentence =
+            switch note {
+            case .tilt: "Node \(name) was frozen or its clock jumped."
+            case .stateNotWritable: "Node \(name) cannot write its state; it takes no new work."
+            case .selfFenced: "Node \(name) has stopped its self-fenced services: its lease ended."
+            case .leashLost: "A leash of node \(name) died; what it held was killed."
+            case .staleOrder: "Node \(name) has refused an order with an old token."
+            case .badConfiguration:
+                "Node \(name) keeps its old configuration: the new one is wrong."
+            }
+        tell(.nodeNote, .warning, name.text, sentence, cause: text)
+    }
+}

@@ -1,0 +1,327 @@
+import Model
+import Protocol
+
+// Connections and sessions: who may speak, under which identity, and what ends it.
+
+extension ControllerMachine {
+    mutating func receive(
+        _ message: AgentMessage,
+        from connection: ConnectionID,
+        fresh: String
+    ) {
+        guard let known = connections[connection] else { return }
+        if case .hello(let hello) = message {
+            guard !known.isGreeted else {
+                return dismiss(connection, .badVerb, "HELLO was said already")
+            }
+            connections[connection]?.isGreeted = true
+            return greet(hello, connection, known, fresh: fresh)
+        }
+        guard known.isGreeted else {
+            return dismiss(connection, .badVerb, "the first line must be HELLO")
+        }
+        guard let id = known.node, let member = nodes[id], let link = member.link,
+            link.connection == connection
+        else {
+            return dismiss(connection, .badVerb, "this verb needs a session")
+        }
+        if link.phase == .welcomed {
+            guard case .ready(let nonce) = message else {
+                return dismiss(connection, .badVerb, "the answer to WELCOME is READY")
+            }
+            return becomeReady(id, connection, nonce: nonce)
+        }
+        report(message, from: id, connection)
+    }
+
+    private mutating func greet(
+        _ hello: Hello,
+        _ connection: ConnectionID,
+        _ known: Connection,
+        fresh: String
+    ) {
+        let ours = WireLimits.versions
+        guard hello.versionMin <= ours.upperBound, hello.versionMax >= ours.lowerBound else {
+            return dismiss(
+                connection,
+                .version,
+                "this controller speaks versions \(ours.lowerBound) to \(ours.upperBound)"
+            )
+        }
+        switch (known.peer, hello.speaker) {
+        case (.stranger, .agent):
+            dismiss(connection, .noCertificate, "an agent's session needs a certificate")
+        case (.stranger, .stranger), (.node, .stranger):
+            // The shell answers a stranger with the authority's certificate; it is no decision.
+            break
+        case (.node(let id, let key), .agent):
+            welcome(hello, connection, node: id, key: key, address: known.address, fresh: fresh)
+        }
+    }
+
+    private mutating func welcome(
+        _ hello: Hello,
+        _ connection: ConnectionID,
+        node id: NodeID,
+        key: KeyFingerprint,
+        address: String,
+        fresh: String
+    ) {
+        guard let member = nodes[id] else {
+            return dismiss(connection, .removed, "this node is not known to the cluster")
+        }
+        let record = member.record
+        guard record.membership == .joined || record.membership == .removing else {
+            return dismiss(
+                connection,
+                .removed,
+                "this node was removed from the cluster; to come back it must be added again"
+            )
+        }
+        guard key == record.key || key == record.previousKey else {
+            return dismiss(connection, .badCertificate, "this certificate is not the node's own")
+        }
+        if let conflict = record.conflict {
+            return dismiss(connection, .conflicted, "held: \(conflict)")
+        }
+        if hello.highest.epoch > cluster.epoch {
+            doubtAuthority(shown: hello.highest.epoch, by: record.name)
+        }
+        guard judgeNonce(hello, connection, member, address: address) else { return }
+
+        if let old = member.link {
+            connections[old.connection]?.node = nil
+            dismiss(old.connection, .replaced, "a newer session of this node has taken over")
+        }
+        amend(id) {
+            $0.previousNonce = $0.isNonceOpen ? "" : hello.nonce
+            $0.nonce = fresh
+            $0.isNonceConfirmed = false
+            $0.isNonceOpen = false
+            $0.incarnation = hello.incarnation
+        }
+        connections[connection]?.node = id
+        let version = min(hello.versionMax, WireLimits.versions.upperBound)
+        touch(id) { [now] in
+            $0.link = Member.Link(
+                connection: connection,
+                key: key,
+                address: address,
+                software: hello.software,
+                bootID: hello.bootID,
+                machineID: hello.machineID,
+                version: version,
+                incarnation: hello.incarnation,
+                since: now,
+                phase: .welcomed,
+                lastSequence: 0
+            )
+            $0.staleShown = 0
+        }
+        send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
+    }
+
+    private func welcomeMessage(
+        for id: NodeID,
+        version: UInt16,
+        nonce: String
+    ) -> ControllerMessage {
+        guard let record = nodes[id]?.record else { preconditionFailure("no node \(id)") }
+        return .welcome(
+            Welcome(
+                version: version,
+                cluster: cluster.id,
+                node: id,
+                name: record.name,
+                site: record.site,
+                role: role(of: record.site),
+                token: token(of: record),
+                nonce: nonce,
+                heartbeatInterval: settings.lease.heartbeatInterval,
+                loadInterval: settings.loadInterval,
+                spread: spread,
+                wall: now.wall
+            )
+        )
+    }
+
+    /// The ratchet: a node shows the nonce it was given last, or the one before it when its READY
+    /// never arrived. Anything else means that somebody else holds the same identity, or that the
+    /// node was set back to an old state.
+    ///
+    /// One case only looks like it: an agent gave a connection up and made another, and the HELLO
+    /// of the first arrives after the READY of the second. It comes from the same incarnation and
+    /// boot, and never twice; it is turned away without a verdict.
+    private mutating func judgeNonce(
+        _ hello: Hello,
+        _ connection: ConnectionID,
+        _ member: Member,
+        address: String
+    ) -> Bool {
+        let record = member.record
+        if record.isNonceOpen { return true }
+        let isCurrent = hello.nonce == record.nonce
+        let isPredecessor = !record.isNonceConfirmed && hello.nonce == record.previousNonce
+        if isCurrent || isPredecessor, hello.incarnation >= record.incarnation { return true }
+
+        if let link = member.link, link.incarnation == hello.incarnation,
+            link.bootID == hello.bootID, link.machineID == hello.machineID, member.staleShown == 0
+        {
+            touch(record.id) { $0.staleShown += 1 }
+            dismiss(connection, .replaced, "this nonce was used; reconnect with the last one given")
+            return false
+        }
+        hold(member, connection, hello, address: address)
+        return false
+    }
+
+    private mutating func hold(
+        _ member: Member,
+        _ connection: ConnectionID,
+        _ hello: Hello,
+        address: String
+    ) {
+        let record = member.record
+        let other = member.link.map { "the one at \($0.address)" } ?? "an earlier one"
+        let conflict =
+            "a machine at \(address) (machine \(short(hello.machineID)), boot "
+            + "\(short(hello.bootID))) showed a used credential state; \(other) holds the current"
+        amend(record.id) {
+            $0.conflict = conflict
+            // Work of either machine carries an older session from now on.
+            $0.session += 1
+        }
+        if let link = member.link {
+            dismiss(link.connection, .conflicted, "held: \(conflict)")
+            unlink(record.id)
+        }
+        dismiss(connection, .conflicted, "held: \(conflict)")
+        touch(record.id) {
+            $0.reachability = .unreachable
+            $0.lossCause = "held, its identity was seen twice"
+        }
+        tell(
+            .nodeConflicted,
+            .critical,
+            record.name.text,
+            "Two machines present the identity of \(record.name); both are held.",
+            cause: conflict,
+            consequence: "stop the copy, then: muster node release \(record.name)"
+        )
+        auditOwn("node.hold", record.name.text, reason: conflict)
+    }
+
+    private func short(_ text: String) -> String {
+        text.isEmpty ? "unknown" : String(text.prefix(8))
+    }
+
+    /// Invariant I2: whoever meets a higher epoch than its own stops issuing anything.
+    private mutating func doubtAuthority(shown: Epoch, by name: NodeName) {
+        guard doubt == nil || shown > doubt! else { return }
+        doubt = shown
+        tell(
+            .controllerDoubted,
+            .critical,
+            "controller",
+            "Node \(name) has acted under epoch \(shown), higher than ours (\(cluster.epoch)): "
+                + "this controller grants and orders nothing any more.",
+            cause: "the store is an old copy, or another controller has taken over",
+            consequence: "if this controller is to go on: muster-controller adopt"
+        )
+        auditOwn("controller.doubt", name.text, reason: "epoch \(shown) was shown")
+    }
+
+    private mutating func becomeReady(_ id: NodeID, _ connection: ConnectionID, nonce: String) {
+        guard let member = nodes[id], nonce == member.record.nonce else {
+            return dismiss(connection, .badLine, "READY shows another nonce than WELCOME gave")
+        }
+        amend(id) {
+            $0.isNonceConfirmed = true
+            $0.previousNonce = ""
+            if member.link?.key == $0.key { $0.previousKey = nil }
+        }
+        touch(id) {
+            $0.link?.phase = .telling
+            // Whatever was known of the node is told anew.
+            $0.services = OrderedTable()
+            $0.checks = OrderedTable()
+            $0.disks = []
+            $0.configurationVersion = nil
+        }
+        hear(id)
+        sendConfiguration(to: id, connection)
+    }
+
+    /// A sign of life of a node with a session.
+    mutating func hear(_ id: NodeID) {
+        guard let member = nodes[id] else { return }
+        let returns = member.reachability == .unreachable
+        touch(id) { [now] in
+            if returns || !$0.wasHeard {
+                $0.detector.forgive(at: now.instant)
+            } else {
+                $0.detector.heard(at: now.instant)
+            }
+            $0.reachability = .reachable
+            $0.wasHeard = true
+            $0.isFenceTold = false
+        }
+        if returns { considerHold(of: id) }
+        if let deadline = nodes[id]?.detector.suspectAt { expect(by: deadline) }
+    }
+
+    mutating func disconnect(_ connection: ConnectionID, _ reason: DisconnectReason) {
+        guard let known = connections[connection] else { return }
+        connections[connection] = nil
+        guard let id = known.node, let link = nodes[id]?.link, link.connection == connection else {
+            return
+        }
+        let cause: String
+        var isLoss = true
+        switch (link.farewell, reason) {
+        case (let farewell?, _):
+            cause = "its agent said it is \(farewell.rawValue)"
+            isLoss = false
+        case (nil, .closedByPeer): cause = "its session was reset"
+        case (nil, .closedByUs(let code)): cause = "its session was closed: \(code.rawValue)"
+        case (nil, .timedOut): cause = "its session timed out"
+        }
+        unlink(id)
+        lose(id, cause: cause, isLoss: isLoss)
+    }
+
+    /// The session is over; orders under way wait for the next one.
+    mutating func unlink(_ id: NodeID) {
+        guard let member = nodes[id], let link = member.link else { return }
+        connections[link.connection]?.node = nil
+        touch(id) { $0.link = nil }
+        for order in member.pendingOrders.values where orders[order]?.state == .sent {
+            orders[order]?.state = .waiting
+        }
+    }
+
+    /// The node can not be reached any more. Showing that is all that happens here: taking work
+    /// away follows other rules (safety rule 8).
+    mutating func lose(_ id: NodeID, cause: String, isLoss: Bool) {
+        guard let member = nodes[id] else { return }
+        let connection = member.link?.connection
+        unlink(id)
+        if let connection {
+            dismiss(connection, .tooSlow, "no heartbeat in time; reconnect")
+        }
+        touch(id) { [now] in
+            $0.reachability = .unreachable
+            $0.lossCause = cause
+            if isLoss { $0.losses.append(now.instant) }
+        }
+        expect(by: member.lastGrant + settings.lease.wait)
+    }
+
+    mutating func sayGoodbye() {
+        for member in nodes.values {
+            guard let link = member.link else { continue }
+            send(.bye(reason: .restarting, retry: spread), to: link.connection)
+            effects.closes.append(Close(connection: link.connection, code: .notActive))
+        }
+    }
+}
