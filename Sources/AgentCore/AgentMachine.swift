@@ -1,10 +1,66 @@
 public import Model
+import Protocol
 
 /// The agent's machine: a value without clock, chance or input and output of its own.
 ///
 /// The shell steps it with what happened and does what the effects say. It sleeps until
-/// ``nextDeadline`` and steps `.deadlineReached`.
+/// ``nextDeadline`` and steps `.deadlineReached`. The first event is `.started`; what comes before
+/// it is passed over.
+///
+/// Two rules are built into its shape. What says "this is durable" (READY, CONFIGURED, the answers
+/// to orders) or acts on it is a ``Consequence``, and runs only when its revision is persisted. And
+/// every step looks at the lease before anything else.
 public struct AgentMachine: Hashable, Sendable {
+    var configuration: AgentConfiguration
+    var generator: SeededGenerator
+    var isStarted = false
+    /// Said goodbye: nothing is dialled or launched any more.
+    var isLeaving = false
+    /// When the step before expected to be followed.
+    var expectedBy: Instant?
+
+    // Durable state: AgentMachine+Memory.swift
+    var memory: AgentMemory
+    var writtenMemory: AgentMemory
+    /// Of the last ``PersistRequest``, and of the last one known to be durable.
+    var revision: UInt64 = 0
+    var durableRevision: UInt64 = 0
+    var pending: [PendingConsequence] = []
+    var isStateWritable = true
+    var persistRetryAt: Instant?
+
+    // Authority
+    /// The highest token that is durable: what is launched carries it.
+    var authority: FencingToken
+    var lease = LeaseState.unknown
+    /// A session of this incarnation has said which part the site has.
+    var isAuthorised = false
+
+    // Connection: AgentMachine+Link.swift
+    var link: Link
+    var links: UInt64 = 0
+    var reconnection: Reconnection
+    /// What WELCOME of the last session said: heartbeat, spread.
+    var heartbeatInterval: Duration = .seconds(1)
+    var spread: Duration = .seconds(1)
+    var untoldNotes: [Note] = []
+
+    // Services: AgentMachine+Services.swift
+    var services: OrderedTable<ServiceName, ServiceMachine> = OrderedTable()
+    /// Services whose definition is gone and which are being stopped.
+    var undefined: OrderedTable<ServiceName, Bool> = OrderedTable()
+    /// Leashes of earlier incarnations for which there is no service, or another one.
+    var strays: OrderedTable<LaunchID, FencingToken> = OrderedTable()
+    var launches: UInt64 = 0
+    var orders: OrderedTable<UInt64, OrderEntry> = OrderedTable()
+    var lastOrders: OrderedTable<ServiceName, LastOrder> = OrderedTable()
+
+    // Load and renewal
+    var sample: Sample?
+    var sampleDueAt: Instant?
+    var sampleInterval: Duration
+    var renewal: RenewalMachine
+
     /// - Parameters:
     ///   - memory: what an earlier process of this node stored last.
     ///   - seed: of all chance in the machine (jitter); from the system's generator in production.
@@ -14,12 +70,152 @@ public struct AgentMachine: Hashable, Sendable {
         seed: UInt64,
         at now: Instant
     ) {
+        self.configuration = configuration
+        self.memory = memory
+        writtenMemory = memory
+        generator = SeededGenerator(seed: seed)
+        authority = memory.highest
+        link = .off
+        reconnection = Reconnection(
+            controllers: max(1, configuration.controllers),
+            timing: configuration.timing
+        )
+        sampleInterval = configuration.timing.sampleInterval
+        renewal = RenewalMachine(timeout: configuration.timing.renewalTimeout)
+        reconnection.next = Int(generator.below(UInt64(max(1, configuration.controllers))))
+        for definition in configuration.services.prefix(WireLimits.servicesPerNodeMax) {
+            define(definition, at: now)
+        }
+    }
+
+    public mutating func step(_ event: AgentEvent, at now: Instant) -> AgentEffects {
+        var effects = AgentEffects()
+        guard isStarted || event.isStart else { return effects }
+        if isStarted { settleClock(at: now, &effects) }
+        handle(event, at: now, &effects)
+        releaseDurable(at: now, &effects)
+        settleServices(at: now, &effects)
+        answerOrders(at: now, &effects)
+        settleSession(event, at: now, &effects)
+        tellChanges(at: now, &effects)
+        requestPersist(at: now, &effects)
+        checkInvariants()
+        expectedBy = nextDeadline
+        return effects
     }
 
     /// When to step `.deadlineReached` at the latest; nil when nothing is due ever.
-    public var nextDeadline: Instant? { nil }
+    public var nextDeadline: Instant? {
+        guard isStarted else { return nil }
+        var deadlines = [persistRetryAt, sampleDueAt, linkDeadline, lease.end]
+        deadlines.append(renewal.nextDeadline(isLive: session != nil))
+        deadlines += services.values.map(\.nextDeadline)
+        deadlines += orders.values.map(\.nextDeadline)
+        return deadlines.compactMap { $0 }.min()
+    }
 
-    public mutating func step(_ event: AgentEvent, at now: Instant) -> AgentEffects {
-        AgentEffects()
+    private mutating func handle(
+        _ event: AgentEvent,
+        at now: Instant,
+        _ effects: inout AgentEffects
+    ) {
+        switch event {
+        case .started(let leashes): start(adopting: leashes, at: now, &effects)
+        case .deadlineReached: break
+        case .persisted(let revision): persisted(upTo: revision, &effects)
+        case .persistFailed(let reason): persistFailed(reason, at: now, &effects)
+        case .connected(let id): connected(id, at: now, &effects)
+        case .disconnected(let id, let reason): disconnected(id, reason, at: now, &effects)
+        case .received(let id, let message): received(id, message, at: now, &effects)
+        case .unreadable(let id, let reason): unreadable(id, reason, at: now, &effects)
+        case .leash(let launch, let news): learned(news, of: launch, at: now, &effects)
+        case .checkFinished(let id, let outcome, let took):
+            checkFinished(id, outcome, took: took, at: now, &effects)
+        case .sampled(let load, let disks): sampled(load, disks, at: now, &effects)
+        case .found(let order, let findings): found(findings, for: order, &effects)
+        case .reconfigured(let definitions, let sharedPaths):
+            reconfigured(definitions, sharedPaths: sharedPaths, at: now, &effects)
+        case .misconfigured(let reason):
+            note(.badConfiguration, reason, &effects)
+            effects.notices.append(
+                AgentNotice(
+                    .error,
+                    "the new configuration is refused; the old one stays in force",
+                    [.init("error", reason)]
+                )
+            )
+        case .certificateMeasured(let remaining, let life):
+            renewal.measured(remaining: remaining, life: life, at: now, &generator)
+        case .renewal(let news): renewalNews(news, at: now, &effects)
+        case .stopping(let reason): leave(reason, at: now, &effects)
+        }
+    }
+
+    /// The first step: the incarnation is raised, and nothing is dialled before that is durable.
+    private mutating func start(
+        adopting leashes: [AdoptedLeash],
+        at now: Instant,
+        _ effects: inout AgentEffects
+    ) {
+        guard !isStarted else { return }
+        isStarted = true
+        let identity = configuration.identity
+        if let identity, memory.node != identity.node {
+            // Another node's memory, or none: its orders and its nonce are not ours. What was seen
+            // of tokens stays true within the same cluster.
+            if memory.node != nil {
+                memory.nonce = ""
+                memory.wishes = OrderedTable()
+                memory.role = nil
+                memory.settings = OrderedTable()
+                memory.settingsVersion = 0
+                if memory.cluster != identity.cluster { memory.highest = .zero }
+            }
+            memory.node = identity.node
+            memory.cluster = identity.cluster
+            authority = memory.highest
+            for name in services.keys { services.update(name) { $0.isWanted = false } }
+        }
+        memory.incarnation += 1
+        sampleDueAt = now
+        adopt(leashes, at: now, &effects)
+        if identity == nil {
+            effects.notices.append(
+                AgentNotice(
+                    .error,
+                    "this node is not a member of a cluster: run `muster-agent join`"
+                )
+            )
+        } else {
+            write(.beginDialling)
+        }
+    }
+
+    private mutating func leave(
+        _ reason: ByeReason,
+        at now: Instant,
+        _ effects: inout AgentEffects
+    ) {
+        guard !isLeaving else { return }
+        isLeaving = true
+        if let id = link.id {
+            if case .dialling = link {} else { effects.sends.append(.bye(reason: reason)) }
+            effects.connection.append(.close(link: id, reason: "the agent is stopping"))
+        }
+        link = .off
+        effects.mayExit = true
+    }
+
+    /// What must hold after every step, whatever came from outside.
+    private func checkInvariants() {
+        precondition(authority <= memory.highest, "authority \(authority) is not remembered")
+        precondition(durableRevision <= revision, "durable before it was written")
+        precondition(orders.count <= OrderEntry.countMax, "\(orders.count) orders are kept")
+    }
+}
+
+extension AgentEvent {
+    var isStart: Bool {
+        if case .started = self { true } else { false }
     }
 }

@@ -1,0 +1,31 @@
+public import Model
+
+/// What may be looked at from outside: by the shell for its own commands, by tests and checkers.
+extension AgentMachine {
+    /// Nothing at or below it runs here; see the heartbeat's `floor`.
+    public var stopStatement: FencingToken? { floor }
+
+    /// The highest token that is remembered, and the highest that is durable.
+    public var highestToken: FencingToken { memory.highest }
+    public var durableToken: FencingToken { authority }
+
+    public var incarnation: UInt64 { memory.incarnation }
+    public var siteRole: SiteRole? { memory.role }
+    public var nodeHealth: Health { health }
+    /// End of the lease, if there is one.
+    public var leaseEnd: Instant? { lease.end }
+    /// A session stands and everything was told in it.
+    public var isInSession: Bool { session?.nextBeatAt != nil }
+
+    /// Every service as it would be reported now, in the order of starting.
+    public func serviceReports(at now: Instant) -> [ServiceReport] {
+        servicesInOrder.map { $0.report(isWanted: isExpected($0), at: now) }
+    }
+
+    /// Every launch of which something may exist, with its token.
+    public var heldLaunches: [(launch: LaunchID, token: FencingToken)] {
+        services.values.compactMap { service in
+            service.held.map { ($0.launch, $0.token) }
+        } + strays.map { ($0.0, $0.1) }
+    }
+}

@@ -1,0 +1,283 @@
+import Model
+import Protocol
+
+extension AgentMachine {
+    mutating func define(_ definition: ServiceDefinition, at now: Instant) {
+        services[definition.name] = ServiceMachine(
+            definition: definition,
+            isWanted: memory.wishes[definition.name]?.isWanted ?? false,
+            timing: configuration.timing,
+            at: now
+        )
+    }
+
+    // MARK: The clock
+
+    /// Before anything else in every step: was this process frozen, and is the lease still ours?
+    mutating func settleClock(at now: Instant, _ effects: inout AgentEffects) {
+        if let expectedBy, now - expectedBy > heartbeatInterval + configuration.timing.tiltMargin {
+            let text = "nothing was done for \((now - expectedBy).forPeople) after it was due"
+            note(.tilt, text, &effects)
+            effects.notices.append(
+                AgentNotice(
+                    .warning,
+                    "the process was frozen or its clock jumped",
+                    [.init("late", (now - expectedBy).forPeople)]
+                )
+            )
+            // The answers of that time may still wait in the socket.
+            let answerBy = now + answerTime
+            updateSession { $0.answerBy = answerBy }
+        }
+        guard let end = lease.end, end <= now else { return }
+        lease = .ended
+        let fenced = services.values.filter {
+            $0.definition.isSelfFenced && $0.held != nil && $0.held?.ending == nil
+        }
+        guard !fenced.isEmpty else { return }
+        let names = fenced.map(\.definition.name.text).joined(separator: ", ")
+        note(.selfFenced, "the lease ended; stopped: \(names)", &effects)
+        effects.notices.append(
+            AgentNotice(
+                .error,
+                "the lease ended: self-fenced services are stopped",
+                [.init("services", names)]
+            )
+        )
+    }
+
+    // MARK: Leashes
+
+    mutating func adopt(
+        _ leashes: [AdoptedLeash],
+        at now: Instant,
+        _ effects: inout AgentEffects
+    ) {
+        for leash in leashes.sorted(by: { $0.launch < $1.launch }) {
+            let name = leash.launch.service
+            if let service = services[name], service.held == nil {
+                services.update(name) { $0.adopt(leash, at: now) }
+            } else {
+                strays[leash.launch] = leash.token
+                effects.leashes.append(.stop(leash.launch, timeout: .seconds(30)))
+            }
+        }
+    }
+
+    mutating func learned(
+        _ news: LeashNews,
+        of launch: LaunchID,
+        at now: Instant,
+        _ effects: inout AgentEffects
+    ) {
+        if strays[launch] != nil {
+            if news.isFinal { strays[launch] = nil }
+            return
+        }
+        guard let held = services[launch.service]?.held, held.launch == launch else { return }
+        if held.ending == nil {
+            switch news {
+            case .lost: note(.leashLost, "\(launch.service)", &effects)
+            case .leaseEnded: note(.selfFenced, "its leash stopped \(launch.service)", &effects)
+            case .started, .notStarted, .exited, .emptied, .unkillable: break
+            }
+        }
+        services.update(launch.service) { $0.learned(news, of: launch, at: now) }
+    }
+
+    mutating func checkFinished(
+        _ id: CheckID,
+        _ outcome: CheckOutcome,
+        took: Duration,
+        at now: Instant,
+        _ effects: inout AgentEffects
+    ) {
+        let done = services.update(id.service) {
+            $0.checkFinished(id, outcome, took: took, at: now)
+        }
+        if let done { fold(done, &effects) }
+    }
+
+    // MARK: What may run
+
+    /// Services in the order in which they start; stopping is the reverse.
+    var servicesInOrder: [ServiceMachine] {
+        services.values.sorted {
+            ($0.definition.order, $0.definition.name) < ($1.definition.order, $1.definition.name)
+        }
+    }
+
+    mutating func settleServices(at now: Instant, _ effects: inout AgentEffects) {
+        for name in services.keys {
+            if let done = services.update(name, { $0.settle(at: now) }) { fold(done, &effects) }
+        }
+        for service in servicesInOrder {
+            let permit = permit(for: service)
+            let done = services.update(service.definition.name) { $0.reconcile(permit, at: now) }
+            if let done { fold(done, &effects) }
+        }
+        for name in undefined.keys where services[name]?.held == nil {
+            services[name] = nil
+            undefined[name] = nil
+            memory.wishes[name] = nil
+            if session?.told[name] != nil { effects.sends.append(.gone(name)) }
+            updateSession { $0.told[name] = nil }
+        }
+    }
+
+    private mutating func fold(_ done: ServiceEffects, _ effects: inout AgentEffects) {
+        effects.leashes += done.leashes
+        effects.checks += done.checks
+        for case .launch in done.leashes { launches += 1 }
+    }
+
+    /// Whether a service is one that should be running here and now: what operators read.
+    func isExpected(_ service: ServiceMachine) -> Bool {
+        service.isWanted && undefined[service.definition.name] == nil
+            && (memory.role != .standby || service.definition.kind == .drainable)
+    }
+
+    private func permit(for service: ServiceMachine) -> ServicePermit {
+        let definition = service.definition
+        if undefined[definition.name] != nil { return .stop(.undefined) }
+        if memory.role == .standby, definition.kind == .exclusive {
+            return mayStopForStandby(service)
+                ? .stop(.standby) : .keep(reason: "stops after those that start after it")
+        }
+        if !service.isWanted { return .stop(.notWanted) }
+        var deadline: Instant?
+        if definition.isSelfFenced {
+            switch lease {
+            case .unknown: return .keep(reason: "waits for a lease")
+            case .ended: return .stop(.leaseEnded)
+            case .held(let end, let token):
+                // What runs may use the lease it has; what starts needs one under today's token.
+                if service.held == nil, token < authority {
+                    return .keep(reason: "waits for a lease")
+                }
+                deadline = end
+            }
+        }
+        if isLeaving { return .keep(reason: "the agent is stopping") }
+        if service.held == nil {
+            if let reason = reasonToWait(service) { return .keep(reason: reason) }
+        }
+        return .run(
+            ServiceGrant(
+                token: authority,
+                deadline: deadline,
+                environment: environment(for: definition.name),
+                launchNumber: (memory.incarnation &<< 24) &+ launches &+ 1
+            )
+        )
+    }
+
+    private func reasonToWait(_ service: ServiceMachine) -> String? {
+        let name = service.definition.name
+        if !isAuthorised { return "waits for a controller to say that it may start" }
+        if strays.keys.contains(where: { $0.service == name }) {
+            return "an older run of it is not gone yet"
+        }
+        guard service.waitsForTurn else { return nil }
+        let before = services.values.first { other in
+            other.definition.order < service.definition.order && isExpected(other)
+                && other.state != .running && other.state != .failed
+        }
+        return before.map { "waits for \($0.definition.name)" }
+    }
+
+    /// Exclusive services of a standby site stop one after the other, the last started first; one
+    /// that cannot be stopped does not keep the others.
+    private func mayStopForStandby(_ service: ServiceMachine) -> Bool {
+        !services.values.contains { other in
+            other.definition.kind == .exclusive && other.definition.order > service.definition.order
+                && other.held.map { !$0.isStuck } ?? false
+        }
+    }
+
+    /// What the cluster's settings and the agent itself put into a service's environment.
+    private func environment(for service: ServiceName) -> [EnvironmentVariable] {
+        var variables: [EnvironmentVariable] = []
+        for setting in memory.settings.values {
+            if let name = setting.environmentName {
+                variables.append(EnvironmentVariable(name: name, value: setting.value))
+            }
+        }
+        variables.append(EnvironmentVariable(name: "MUSTER_SERVICE", value: service.text))
+        variables.append(EnvironmentVariable(name: "MUSTER_TOKEN", value: "\(authority)"))
+        if let identity = configuration.identity {
+            variables.append(EnvironmentVariable(name: "MUSTER_NODE", value: identity.node.text))
+            variables.append(EnvironmentVariable(name: "MUSTER_SITE", value: identity.site.text))
+        }
+        return variables
+    }
+
+    // MARK: A new configuration
+
+    mutating func reconfigured(
+        _ definitions: [ServiceDefinition],
+        sharedPaths: [String],
+        at now: Instant,
+        _ effects: inout AgentEffects
+    ) {
+        configuration.sharedPaths = sharedPaths
+        configuration.services = definitions
+        for name in services.keys where !definitions.contains(where: { $0.name == name }) {
+            undefined[name] = true
+        }
+        for definition in definitions.prefix(WireLimits.servicesPerNodeMax) {
+            undefined[definition.name] = nil
+            if services[definition.name] == nil {
+                define(definition, at: now)
+            } else {
+                services.update(definition.name) { $0.redefine(definition, at: now) }
+            }
+        }
+        effects.notices.append(
+            AgentNotice(
+                .info,
+                "the configuration was read again",
+                [.init("services", "\(definitions.count)")]
+            )
+        )
+    }
+}
+
+extension LeashNews {
+    /// Nothing of the launch exists any more.
+    var isFinal: Bool {
+        switch self {
+        case .notStarted, .emptied: true
+        case .started, .exited, .leaseEnded, .lost, .unkillable: false
+        }
+    }
+}
+
+extension Setting {
+    /// Variables that change what a program *is*, not what it does, are never set from afar.
+    private static let forbiddenPrefixes = [
+        "LD_", "DYLD_", "GLIBC_", "MALLOC_", "MUSTER_", "BASH_", "PYTHON", "PERL", "RUBY", "NODE_",
+        "JAVA_TOOL_", "JDK_", "GIT_",
+    ]
+    private static let forbiddenNames = [
+        "PATH", "IFS", "ENV", "SHELLOPTS", "BASHOPTS", "HOME", "SHELL", "PS4", "CDPATH",
+        "GCONV_PATH",
+        "LOCPATH", "NLSPATH", "HOSTALIASES", "RES_OPTIONS", "TMPDIR", "CLASSPATH",
+    ]
+
+    /// `NAME` of a setting `env.NAME` that may stand in a service's environment.
+    var environmentName: String? {
+        guard key.hasPrefix("env.") else { return nil }
+        let name = String(key.dropFirst(4))
+        let bytes = name.utf8
+        guard let first = bytes.first, bytes.count <= 128, !(48...57).contains(first),
+            bytes.allSatisfy({
+                (65...90).contains($0) || (97...122).contains($0) || (48...57).contains($0)
+                    || $0 == 95
+            }),
+            !Self.forbiddenNames.contains(name),
+            !Self.forbiddenPrefixes.contains(where: { name.hasPrefix($0) })
+        else { return nil }
+        return name
+    }
+}
