@@ -1,46 +1,43 @@
 import AgentCore
-import Model
 
-/// How one attempt of a check went.
-struct CheckOutcome: Hashable, Sendable {
-    /// Bytes of output kept.
-    static let outputMax = 1_000
-
-    var passed: Bool
-    /// For people: at most ``outputMax`` bytes, control characters escaped.
-    var output: String
+/// How one attempt of a check went, and how long it lasted.
+struct CheckAttempt: Hashable, Sendable {
+    var outcome: CheckOutcome
     var took: Duration
-
-    /// - Parameter output: as it came; it is escaped and cut here.
-    init(passed: Bool, output: some Sequence<UInt8>, took: Duration = .zero) {
-        self.passed = passed
-        self.output = printable(output, limit: Self.outputMax)
-        self.took = took
-    }
-
-    init(passed: Bool, _ text: String, took: Duration = .zero) {
-        self.init(passed: passed, output: text.utf8, took: took)
-    }
 }
 
-/// One attempt to be made: a check, and what it has to know of its service.
-struct CheckRequest: Hashable, Sendable {
-    var service: ServiceName
-    var check: CheckDefinition
-    /// The service's main process, for `type = process`.
-    var processID: Int32?
+/// What a check has to know of its service besides its own definition.
+struct CheckSurroundings: Hashable, Sendable {
     /// The account that a command runs as; nil for ours.
     var user: String?
     var directory: String?
-    var environment: [EnvironmentVariable]
+    var environment: [EnvironmentVariable] = []
 
-    init(_ check: CheckDefinition, of service: ServiceDefinition, processID: Int32? = nil) {
-        self.service = service.name
-        self.check = check
-        self.processID = processID
+    init() {}
+
+    init(of service: ServiceDefinition) {
         self.user = service.user
         self.directory = service.directory
         self.environment = service.environment
+    }
+}
+
+extension CheckOutcome {
+    /// Bytes of output kept.
+    static let outputMax = 1_000
+
+    /// - Parameter output: as it came; it is escaped and cut here.
+    static func passed(saying output: some Sequence<UInt8>) -> CheckOutcome {
+        .passed(output: printable(output, limit: outputMax))
+    }
+
+    /// - Parameter output: as it came; it is escaped and cut here.
+    static func failed(saying output: some Sequence<UInt8>) -> CheckOutcome {
+        .failed(output: printable(output, limit: outputMax))
+    }
+
+    static func failed(_ reason: String) -> CheckOutcome {
+        .failed(saying: reason.utf8)
     }
 }
 

@@ -1,6 +1,4 @@
 import AgentCore
-import Glibc
-import Model
 
 /// Runs attempts of checks on a few threads of its own.
 final class CheckRunner: Sendable {
@@ -9,10 +7,11 @@ final class CheckRunner: Sendable {
     /// Attempts that wait for a worker. One more is answered at once as failed.
     static let waitingMax = 4_096
 
-    typealias Completion = @Sendable (CheckOutcome) -> Void
+    typealias Completion = @Sendable (CheckOutcome, _ took: Duration) -> Void
 
     private struct Job: Sendable {
         var request: CheckRequest
+        var surroundings: CheckSurroundings
         var completion: Completion
     }
 
@@ -34,14 +33,20 @@ final class CheckRunner: Sendable {
     ///
     /// - Parameter completion: is called exactly once: on a worker's thread, or on the caller's
     ///   when there is no room for the attempt or the runner has been stopped.
-    func run(_ request: CheckRequest, completion: @escaping Completion) {
+    func run(
+        _ request: CheckRequest,
+        in surroundings: CheckSurroundings,
+        completion: @escaping Completion
+    ) {
         enum Decision { case refused(String), waits, needsWorker }
         let decision = state.change { state -> Decision in
             if state.isStopped { return .refused("not run: the agent is stopping") }
             guard state.waiting.count < Self.waitingMax else {
                 return .refused("not run: more than \(Self.waitingMax) checks are waiting")
             }
-            state.waiting.append(Job(request: request, completion: completion))
+            state.waiting.append(
+                Job(request: request, surroundings: surroundings, completion: completion)
+            )
             guard state.idle < state.waiting.count, state.workers < Self.workersMax else {
                 return .waits
             }
@@ -50,7 +55,7 @@ final class CheckRunner: Sendable {
         }
         switch decision {
         case .waits: return
-        case .refused(let reason): completion(CheckOutcome(passed: false, reason))
+        case .refused(let reason): completion(.failed(reason), .zero)
         case .needsWorker:
             if startThread({ self.work() }) { return }
             // Without a single worker nobody would ever take the attempt up.
@@ -60,9 +65,7 @@ final class CheckRunner: Sendable {
                 return state.workers == 0 ? state.waiting : []
             }
             for orphan in orphans {
-                orphan.completion(
-                    CheckOutcome(passed: false, "not run: the system has no room for a thread")
-                )
+                orphan.completion(.failed("not run: the system has no room for a thread"), .zero)
             }
         }
     }
@@ -75,34 +78,36 @@ final class CheckRunner: Sendable {
             return state.waiting
         }
         for job in dropped {
-            job.completion(CheckOutcome(passed: false, "not run: the agent is stopping"))
+            job.completion(.failed("not run: the agent is stopping"), .zero)
         }
         state.wait(while: { $0.workers > 0 }) { _ in }
     }
 
     /// Runs one attempt on the calling thread.
-    func attempt(_ request: CheckRequest) -> CheckOutcome {
+    func attempt(
+        _ request: CheckRequest,
+        in surroundings: CheckSurroundings = CheckSurroundings()
+    ) -> CheckAttempt {
         let start = MonotonicDeadline(after: .zero)
-        let deadline = MonotonicDeadline(after: request.check.timeout)
-        var outcome =
-            switch request.check.action {
-            case .process: processOutcome(request.processID)
+        let deadline = MonotonicDeadline(after: request.timeout)
+        let outcome =
+            switch request.action {
+            case .process: CheckOutcome.failed("not run: the agent's machine knows its processes")
             case .command(let arguments):
-                CommandCheck(arguments: arguments, request: request).run(until: deadline)
+                CommandCheck(id: request.id, arguments: arguments, surroundings: surroundings)
+                    .run(until: deadline)
             case .tcp(let address): tcpOutcome(address, deadline)
             case .http(let address, let path, let expected):
                 HTTPCheck(address: address, path: path, expected: expected, resolver: resolver)
                     .run(until: deadline)
             }
-        outcome.took = start.elapsed
-        return outcome
+        return CheckAttempt(outcome: outcome, took: start.elapsed)
     }
 
     private func work() {
-        while true {
-            let job = takeJob()
-            guard let job else { return }
-            job.completion(attempt(job.request))
+        while let job = takeJob() {
+            let attempt = attempt(job.request, in: job.surroundings)
+            job.completion(attempt.outcome, attempt.took)
         }
     }
 
@@ -119,21 +124,15 @@ final class CheckRunner: Sendable {
         return nil
     }
 
-    private func processOutcome(_ processID: Int32?) -> CheckOutcome {
-        guard let processID else { return CheckOutcome(passed: false, "no process") }
-        let isThere = kill(processID, 0) == 0 || errno == EPERM
-        return CheckOutcome(passed: isThere, "process \(processID) \(isThere ? "runs" : "is gone")")
-    }
-
     private func tcpOutcome(
         _ address: NetworkAddress,
         _ deadline: MonotonicDeadline
     ) -> CheckOutcome {
         do throws(ConnectionError) {
             let connection = try Connection(to: address, until: deadline, resolver: resolver)
-            return CheckOutcome(passed: true, "connected to \(connection.peer)")
+            return .passed(output: "connected to \(connection.peer)")
         } catch {
-            return CheckOutcome(passed: false, error.description)
+            return .failed(error.description)
         }
     }
 }

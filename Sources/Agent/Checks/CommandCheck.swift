@@ -9,8 +9,9 @@ struct CommandCheck {
     /// What a check's program finds in its environment besides the service's variables.
     static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+    var id: CheckID
     var arguments: [String]
-    var request: CheckRequest
+    var surroundings: CheckSurroundings
 
     func run(until deadline: MonotonicDeadline) -> CheckOutcome {
         let output: (read: Descriptor, write: Descriptor)
@@ -20,7 +21,7 @@ struct CommandCheck {
             try output.read.setNonblocking()
             process = try start(output.write)
         } catch {
-            return CheckOutcome(passed: false, "\(error)")
+            return .failed("\(error)")
         }
         return Attempt(process: process, output: output.read).outcome(until: deadline)
     }
@@ -31,10 +32,10 @@ struct CommandCheck {
             rules: [.followsTrustedLinks, .passesStickyFolders]
         )
         var plan = SpawnPlan(.trusted(program), arguments: arguments, environment: environment)
-        plan.folder = request.directory ?? "/"
+        plan.folder = surroundings.directory ?? "/"
         plan.output = output
         plan.error = output
-        if let name = request.user {
+        if let name = surroundings.user {
             guard let user = Account.user(named: name) else {
                 throw HostError("run the check as \(name)", reason: "no such account")
             }
@@ -47,11 +48,11 @@ struct CommandCheck {
         let own = [
             EnvironmentVariable(name: "PATH", value: Self.searchPath),
             EnvironmentVariable(name: "LANG", value: "C.UTF-8"),
-            EnvironmentVariable(name: "MUSTER_SERVICE", value: request.service.text),
-            EnvironmentVariable(name: "MUSTER_CHECK", value: request.check.name.text),
+            EnvironmentVariable(name: "MUSTER_SERVICE", value: id.service.text),
+            EnvironmentVariable(name: "MUSTER_CHECK", value: id.check.text),
         ]
-        let names = Set(request.environment.map(\.name))
-        return (own.filter { !names.contains($0.name) } + request.environment)
+        let names = Set(surroundings.environment.map(\.name))
+        return (own.filter { !names.contains($0.name) } + surroundings.environment)
             .map(\.description)
     }
 }
@@ -82,17 +83,16 @@ private struct Attempt {
         let end = process.wait()
         readOutput()
         guard isInTime else {
-            return CheckOutcome(passed: false, output: "did not end in time".utf8 + comment)
+            return .failed(saying: "did not end in time".utf8 + comment)
         }
         switch end {
-        case .exited(0): return CheckOutcome(passed: true, output: said)
+        case .exited(0): return .passed(saying: said)
         case .exited(let status):
-            return CheckOutcome(
-                passed: false,
-                output: "exited with status \(status)".utf8 + comment
+            return .failed(
+                saying: "exited with status \(status)".utf8 + comment
             )
         case .signaled(let signal):
-            return CheckOutcome(passed: false, output: "ended by signal \(signal)".utf8 + comment)
+            return .failed(saying: "ended by signal \(signal)".utf8 + comment)
         }
     }
 

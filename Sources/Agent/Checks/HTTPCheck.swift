@@ -17,7 +17,7 @@ struct HTTPCheck {
             try connection.send(request, until: deadline)
             return try outcome(connection, deadline)
         } catch {
-            return CheckOutcome(passed: false, error.description)
+            return .failed(error.description)
         }
     }
 
@@ -44,12 +44,13 @@ struct HTTPCheck {
                 let passed = expected.contains { $0.contains(head.status) }
                 let body = passed ? [] : rest(of: connection, after: answer, head, deadline)
                 let gap = body.isEmpty ? "" : ": "
-                return CheckOutcome(passed: passed, output: (head.line + gap).utf8 + body)
-            case .wrong(let reason): return CheckOutcome(passed: false, reason)
+                let text = (head.line + gap).utf8 + body
+                return passed ? .passed(saying: text) : .failed(saying: text)
+            case .wrong(let reason): return .failed(reason)
             case .incomplete: break
             }
             guard answer.count < Self.answerMax else {
-                return CheckOutcome(passed: false, "no end of the head in \(Self.answerMax) bytes")
+                return .failed("no end of the head in \(Self.answerMax) bytes")
             }
             let room = Self.answerMax - answer.count
             let more = try connection.receive(atMost: room, until: deadline)
@@ -57,7 +58,7 @@ struct HTTPCheck {
                 let reason =
                     answer.isEmpty
                     ? "closed the connection without an answer" : "ended within the head"
-                return CheckOutcome(passed: false, "\(connection.peer) \(reason)")
+                return .failed("\(connection.peer) \(reason)")
             }
             answer += more
         }

@@ -9,12 +9,12 @@ enum ConfigurationLoader {
 
     /// - Parameter path: of `agent.conf`.
     /// - Throws: every mistake of every file.
-    static func load(_ path: String) throws(ConfigurationErrors) -> AgentConfiguration {
+    static func load(_ path: String) throws(ConfigurationErrors) -> NodeConfiguration {
         let problems = ConfigurationProblems(file: path)
         guard let bytes = TrustedFile(path).read(problems) else {
             throw ConfigurationErrors(errors: problems.sorted)
         }
-        var configuration = AgentConfiguration(bytes, problems: problems)
+        var configuration = NodeConfiguration(bytes, problems: problems)
         var errors = problems.sorted
         configuration.services = services(configuration, beside: path, &errors)
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
@@ -22,14 +22,14 @@ enum ConfigurationLoader {
     }
 
     private static func services(
-        _ configuration: AgentConfiguration,
+        _ configuration: NodeConfiguration,
         beside file: String,
         _ errors: inout [ConfigurationError]
     ) -> [ServiceDefinition] {
         let path = configuration.servicesDirectory
         guard let names = directoryEntries(path) else {
             // A node without services needs no directory, unless somebody has said there is one.
-            if errno != ENOENT || path != AgentConfiguration.directory(of: file) + "/services.d" {
+            if errno != ENOENT || path != NodeConfiguration.directory(of: file) + "/services.d" {
                 errors.append(ConfigurationError(file: path, message: HostError.text(of: errno)))
             }
             return []
@@ -70,7 +70,7 @@ enum ConfigurationLoader {
     }
 }
 
-extension AgentConfiguration {
+extension NodeConfiguration {
     /// The directory that holds a file, without a slash at its end.
     static func directory(of file: String) -> String {
         guard let slash = file.lastIndex(of: "/") else { return "." }

@@ -45,7 +45,7 @@ struct TrustedFile {
     /// Who may write into the directory may put another file into this one's place. Where the
     /// sticky bit is set (`/tmp`) only its owner may.
     private func isDirectoryTrusted(_ problems: ConfigurationProblems) -> Bool {
-        let directory = AgentConfiguration.directory(of: path)
+        let directory = NodeConfiguration.directory(of: path)
         var status = stat()
         guard stat(directory.isEmpty ? "/" : directory, &status) == 0 else {
             problems.add(HostError.text(of: errno))
@@ -58,16 +58,35 @@ struct TrustedFile {
     }
 
     private func fault(of status: stat, named name: String) -> String? {
-        let own = geteuid()
-        if status.st_uid != 0, status.st_uid != own, !owners.contains(status.st_uid) {
-            return "belongs to uid \(status.st_uid), not to root"
+        Self.fault(
+            owner: status.st_uid,
+            mode: status.st_mode,
+            named: name,
+            own: geteuid(),
+            owners: owners
+        )
+    }
+
+    /// Why a file or directory must not be believed, with the mend; nil when it may be.
+    ///
+    /// - Parameters:
+    ///   - own: our account.
+    ///   - owners: accounts believed besides root and our own.
+    static func fault(
+        owner: uid_t,
+        mode: mode_t,
+        named name: String,
+        own: uid_t,
+        owners: [UInt32]
+    ) -> String? {
+        if owner != 0, owner != own, !owners.contains(owner) {
+            return "belongs to uid \(owner), not to root"
                 + (own == 0 ? "" : " or uid \(own)")
                 + ": refused (chown root \(name))"
         }
-        if status.st_mode & 0o022 != 0 {
-            let mode = String(status.st_mode & 0o7777, radix: 8)
-            return "may be written by its group or by others (mode 0\(mode)): refused "
-                + "(chmod go-w \(name))"
+        if mode & 0o022 != 0 {
+            return "may be written by its group or by others "
+                + "(mode 0\(String(mode & 0o7777, radix: 8))): refused (chmod go-w \(name))"
         }
         return nil
     }

@@ -102,7 +102,7 @@ import Testing
         if isService {
             _ = ServiceDefinition(bytes, name: "x", problems: problems)
         } else {
-            _ = AgentConfiguration(bytes, problems: problems)
+            _ = NodeConfiguration(bytes, problems: problems)
         }
         #expect(problems.errors.allSatisfy { !$0.message.contains("\n") })
     }

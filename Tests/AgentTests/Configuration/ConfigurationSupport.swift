@@ -4,9 +4,9 @@ import AgentCore
 import Model
 
 /// Reads a text as `agent.conf`.
-func readAgent(_ text: String) -> (configuration: AgentConfiguration, errors: [String]) {
+func readAgent(_ text: String) -> (configuration: NodeConfiguration, errors: [String]) {
     let problems = ConfigurationProblems(file: "/etc/muster/agent.conf")
-    let configuration = AgentConfiguration(Array(text.utf8), problems: problems)
+    let configuration = NodeConfiguration(Array(text.utf8), problems: problems)
     return (configuration, problems.sorted.map(\.description))
 }
 

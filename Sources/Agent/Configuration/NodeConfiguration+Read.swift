@@ -1,7 +1,7 @@
 import AgentCore
 import Model
 
-extension AgentConfiguration {
+extension NodeConfiguration {
     static let controllersMax = 16
     static let preflightLinesMax = 64
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Agent
 
-@Suite struct AgentConfigurationTests {
+@Suite struct NodeConfigurationTests {
     static let examples = [
         KeyExample(
             "agent",
@@ -65,7 +65,7 @@ import Testing
 
     @Test func `every key has an example here`() {
         let shown = Self.examples.map { "\($0.section) \($0.key)" }
-        let known = AgentConfiguration.sections.flatMap { section in
+        let known = NodeConfiguration.sections.flatMap { section in
             section.keys.map { "\(section.name) \($0.name)" }
         }
         #expect(known.sorted() == shown.sorted())
@@ -128,7 +128,7 @@ import Testing
 
     @Test func `without other word services and handlers are beside the file`() {
         let problems = ConfigurationProblems(file: "/opt/node3/agent.conf")
-        let configuration = AgentConfiguration([], problems: problems)
+        let configuration = NodeConfiguration([], problems: problems)
         #expect(configuration.servicesDirectory == "/opt/node3/services.d")
         #expect(configuration.handlersDirectory == "/opt/node3/handlers.d")
         #expect(configuration.controllers == [])

@@ -2,7 +2,7 @@ import AgentCore
 import Model
 
 /// Everything that `agent.conf` and `services.d` say, checked as a whole.
-struct AgentConfiguration: Hashable, Sendable {
+struct NodeConfiguration: Hashable, Sendable {
     /// Where the agent and its leashes put the services' processes.
     enum ControlGroup: Hashable, Sendable {
         /// A delegated cgroup if the agent runs in one, else process groups alone.
