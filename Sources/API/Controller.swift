@@ -1,0 +1,36 @@
+/// `POST /backup` is answered by the backup itself: one file, `application/octet-stream`, with its
+/// length and its SHA-256 in the headers.
+public enum BackupAnswer {
+    public static let contentType = "application/octet-stream"
+    /// SHA-256 of the body, 64 lower-case hexadecimal digits.
+    public static let digestHeader = "Muster-Backup-SHA256"
+}
+
+/// The answer to `GET /version`.
+public struct VersionInformation: Codable, Hashable, Sendable {
+    /// The controller's.
+    public var version: String
+    /// `v1`.
+    public var api: String
+    /// Versions of the agents' protocol it speaks.
+    public var protocolMin: UInt32
+    public var protocolMax: UInt32
+
+    public init(version: String, api: String = "v1", protocolMin: UInt32, protocolMax: UInt32) {
+        self.version = version
+        self.api = api
+        self.protocolMin = protocolMin
+        self.protocolMax = protocolMax
+    }
+}
+
+/// The answer to `GET /healthz` (the process answers) and `GET /readyz` (it holds the store and
+/// serves; 503 when not).
+public struct ProbeAnswer: Codable, Hashable, Sendable {
+    /// `ok`, or what is missing.
+    public var status: String
+
+    public init(status: String) {
+        self.status = status
+    }
+}

@@ -1,0 +1,114 @@
+/// Something that happened.
+public struct Event: Codable, Hashable, Sendable {
+    /// Counts over the life of the cluster, without gaps: the cursor, and the `id:` in the stream.
+    public var sequence: UInt64
+    public var at: String
+    /// `node.offline`, `service.changed` …
+    public var kind: String
+    public var severity: Severity
+    /// The name of the node, site, operator or token it is about.
+    public var subject: String
+    public var text: String
+    /// What brought it about; may be empty.
+    public var cause: String
+    /// What followed at once; may be empty.
+    public var consequence: String
+
+    public init(
+        sequence: UInt64,
+        at: String,
+        kind: String,
+        severity: Severity,
+        subject: String,
+        text: String,
+        cause: String = "",
+        consequence: String = ""
+    ) {
+        self.sequence = sequence
+        self.at = at
+        self.kind = kind
+        self.severity = severity
+        self.subject = subject
+        self.text = text
+        self.cause = cause
+        self.consequence = consequence
+    }
+}
+
+/// The answer to `GET /events`.
+///
+/// Query: `after` (events with a higher sequence, the first `limit` of them; without it the newest
+/// `limit`), `limit` (1 to 1 000, 100 when left out), `kind` (one kind, or a prefix that ends in a
+/// dot such as `node.`), `subject`, `severity` (at least this one).
+public struct EventPage: Codable, Hashable, Sendable {
+    public var asOf: String
+    /// Oldest first.
+    public var events: [Event]
+    /// Give it as `after` for what comes next: the highest sequence that was looked at.
+    public var next: UInt64
+
+    public static let limitDefault = 100
+    public static let limitMax = 1_000
+
+    public init(asOf: String, events: [Event], next: UInt64) {
+        self.asOf = asOf
+        self.events = events
+        self.next = next
+    }
+}
+
+/// The event names of `GET /events/stream` (server-sent events). The `data:` of each is one line
+/// of JSON.
+///
+/// `Last-Event-ID` (or the query `after`) resumes after that event: those missed come first.
+/// Without it the stream begins with now. The filters of `GET /events` hold for `event` only.
+public enum StreamEventName {
+    /// An ``Event``. The only one with an `id:`, which is its sequence.
+    public static let event = "event"
+    /// A ``StreamChange``. The first after the connection holds the whole status, and one for each
+    /// node follows, so that a view needs no request besides.
+    public static let change = "change"
+    /// A ``StreamPulse``, once a second: the heartbeat ages of now, and a sign of life. A client
+    /// that misses it for 5 s reconnects.
+    public static let pulse = "pulse"
+}
+
+/// Something that `muster … --watch` shows is different. Exactly one member is given.
+public struct StreamChange: Codable, Hashable, Sendable {
+    /// A node as it is now, whenever anything but an age changed, each load report included.
+    public var node: NodeSummary?
+    /// The name of a node that is no member any more.
+    public var removedNode: String?
+    /// The whole status, whenever anything but an age changed.
+    public var status: ClusterStatus?
+
+    public init(node: NodeSummary) {
+        self.node = node
+    }
+
+    public init(removedNode: String) {
+        self.removedNode = removedNode
+    }
+
+    public init(status: ClusterStatus) {
+        self.status = status
+    }
+}
+
+public struct StreamPulse: Codable, Hashable, Sendable {
+    public var asOf: String
+    /// By the names of nodes with a session.
+    public var nodeHeartbeatAgesMilliseconds: [String: UInt64]
+    /// By the names of sites; see ``SiteStatus/heartbeatAgeMilliseconds``.
+    public var siteHeartbeatAgesMilliseconds: [String: UInt64]
+
+    public init(
+        asOf: String,
+        nodeHeartbeatAgesMilliseconds: [String: UInt64],
+        siteHeartbeatAgesMilliseconds: [String: UInt64]
+    ) {
+        self.asOf = asOf
+        self.nodeHeartbeatAgesMilliseconds = nodeHeartbeatAgesMilliseconds
+        self.siteHeartbeatAgesMilliseconds = siteHeartbeatAgesMilliseconds
+    }
+}

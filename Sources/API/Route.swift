@@ -1,0 +1,138 @@
+/// Every request the controller's console answers. The raw value is the `operationId` of
+/// `docs/openapi.yaml`.
+public enum Route: String, Hashable, Sendable, CaseIterable {
+    case getStatus
+    case listNodes
+    case showNode
+    case addNode
+    case removeNodes
+    case cordonNode
+    case uncordonNode
+    case drainNode
+    case beginMaintenance
+    case endMaintenance
+    case releaseNode
+    case listServices
+    case actOnServices
+    case showOrder
+    case listEvents
+    case streamEvents
+    case createToken
+    case listTokens
+    case revokeToken
+    case addOperator
+    case listOperators
+    case removeOperator
+    case getAuthority
+    case enrolOperator
+    case renewOperator
+    case addSite
+    case listSites
+    case removeSite
+    case setSiteMinimum
+    case listSettings
+    case listSettingChanges
+    case setSetting
+    case unsetSetting
+    case startPreflight
+    case showPreflight
+    case listAudit
+    case verifyAudit
+    case makeBackup
+    case getVersion
+    case getHealth
+    case getReadiness
+
+    public enum Method: String, Hashable, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+        case delete = "DELETE"
+    }
+
+    /// Who may ask. The order of the cases is that of the roles: each includes those before.
+    public enum Access: String, Hashable, Sendable, CaseIterable {
+        /// No client certificate is needed.
+        case anyone
+        case viewer
+        case `operator`
+        case admin
+    }
+
+    /// What is before every path but those of the two probes.
+    public static let prefix = "/api/v1"
+
+    public var method: Method { description.method }
+
+    /// The whole path with its parameters in braces: `/api/v1/nodes/{name}`.
+    public var path: String {
+        switch self {
+        case .getHealth, .getReadiness: description.path
+        default: Self.prefix + description.path
+        }
+    }
+
+    /// What the one who asks must be at least. Commands are judged again by the controller's
+    /// machine, whose table is the law.
+    public var access: Access { description.access }
+
+    /// The path with values in place of its parameters, in their order, percent-encoded.
+    public func path(_ values: String...) -> String {
+        var remaining = values[...]
+        let parts = path.split(separator: "/").map { part -> String in
+            guard part.hasPrefix("{") else { return String(part) }
+            guard let value = remaining.popFirst() else {
+                preconditionFailure("\(rawValue) needs more values than were given")
+            }
+            return PercentEncoding.encode(value)
+        }
+        precondition(remaining.isEmpty, "\(rawValue) needs fewer values than were given")
+        return "/" + parts.joined(separator: "/")
+    }
+
+    private var description: (method: Method, path: String, access: Access) {
+        switch self {
+        case .getStatus: (.get, "/status", .viewer)
+        case .listNodes: (.get, "/nodes", .viewer)
+        case .showNode: (.get, "/nodes/{name}", .viewer)
+        case .addNode: (.post, "/nodes", .admin)
+        case .removeNodes: (.delete, "/nodes", .admin)
+        case .cordonNode: (.post, "/nodes/{name}/cordon", .operator)
+        case .uncordonNode: (.post, "/nodes/{name}/uncordon", .operator)
+        case .drainNode: (.post, "/nodes/{name}/drain", .operator)
+        case .beginMaintenance: (.post, "/nodes/{name}/maintenance", .operator)
+        case .endMaintenance: (.delete, "/nodes/{name}/maintenance", .operator)
+        case .releaseNode: (.post, "/nodes/{name}/release", .operator)
+        case .listServices: (.get, "/services", .viewer)
+        case .actOnServices: (.post, "/services/action", .operator)
+        case .showOrder: (.get, "/orders/{id}", .viewer)
+        case .listEvents: (.get, "/events", .viewer)
+        case .streamEvents: (.get, "/events/stream", .viewer)
+        case .createToken: (.post, "/tokens", .admin)
+        case .listTokens: (.get, "/tokens", .viewer)
+        case .revokeToken: (.delete, "/tokens/{id}", .admin)
+        case .addOperator: (.post, "/operators", .admin)
+        case .listOperators: (.get, "/operators", .viewer)
+        case .removeOperator: (.delete, "/operators/{name}", .admin)
+        case .getAuthority: (.get, "/authority", .anyone)
+        case .enrolOperator: (.post, "/enrol", .anyone)
+        case .renewOperator: (.post, "/renew", .viewer)
+        case .addSite: (.post, "/sites", .admin)
+        case .listSites: (.get, "/sites", .viewer)
+        case .removeSite: (.delete, "/sites/{name}", .admin)
+        case .setSiteMinimum: (.put, "/sites/{name}/minimum", .admin)
+        case .listSettings: (.get, "/settings", .viewer)
+        case .listSettingChanges: (.get, "/settings/history", .viewer)
+        case .setSetting: (.put, "/settings", .admin)
+        case .unsetSetting: (.delete, "/settings", .admin)
+        case .startPreflight: (.post, "/preflight", .operator)
+        case .showPreflight: (.get, "/preflight/{run}", .viewer)
+        case .listAudit: (.get, "/audit", .viewer)
+        case .verifyAudit: (.get, "/audit/verify", .viewer)
+        case .makeBackup: (.post, "/backup", .admin)
+        case .getVersion: (.get, "/version", .anyone)
+        case .getHealth: (.get, "/healthz", .anyone)
+        case .getReadiness: (.get, "/readyz", .anyone)
+        }
+    }
+}
