@@ -1,2 +1,0 @@
-internal import NIOSSL
-internal import NIOPosix
