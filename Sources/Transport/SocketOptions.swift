@@ -4,10 +4,10 @@ import NIOPosix
 /// What every socket of ours is set to.
 enum SocketOptions {
     /// Milliseconds that sent bytes may go unacknowledged (TCP_USER_TIMEOUT).
-    private static let userTimeout: Int32 = 10_000
+    private static let userTimeout: Int = 10_000
     /// The system would hold megabytes for a slow peer, in front of which no limit of ours counts
     /// and behind which a heartbeat's answer waits. It doubles this figure.
-    static let serverSendBufferBytes: Int32 = 65_536
+    static let serverSendBufferBytes: Int = 65_536
 
     static let version6Only = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
     private static let tcpUserTimeout = ChannelOptions.Types.SocketOption(
@@ -24,7 +24,7 @@ enum SocketOptions {
 
     static func apply(
         to bootstrap: ServerBootstrap,
-        sendBufferBytes: Int32
+        sendBufferBytes: Int
     ) -> ServerBootstrap {
         bootstrap
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

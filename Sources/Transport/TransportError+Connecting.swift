@@ -17,7 +17,7 @@ extension TransportError {
         case let error as IOError where error.errnoCode == Errno.timedOut:
             self.init(.timeout, "\(endpoint) does not answer: is a firewall between?")
         case let error as IOError:
-            self.init(.unreachable, "\(endpoint) cannot be reached: \(error.systemText).")
+            self.init(.unreachable, "\(endpoint) cannot be reached: \(error).")
         case NIOSSLError.handshakeFailed(let error):
             self.init(.tls, "The TLS handshake with \(endpoint) failed: \(error.words).")
         default:
@@ -42,10 +42,9 @@ extension BoringSSLError {
     /// `certificate verify failed` out of the library's number, file and line.
     fileprivate var words: String {
         guard case .sslError(let stack) = self, let first = stack.first else { return "\(self)" }
-        let text = first.description
-        guard let begin = text.range(of: "OPENSSL_internal:") else { return text }
-        let rest = text[begin.upperBound...]
-        let name = rest.prefix { $0 != " " }
+        let parts = first.description.split(separator: "OPENSSL_internal:", maxSplits: 1)
+        guard parts.count == 2 else { return first.description }
+        let name = parts[1].prefix { $0 != " " }
         return name.lowercased().split(separator: "_").joined(separator: " ")
     }
 }
