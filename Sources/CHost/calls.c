@@ -14,6 +14,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -66,6 +67,12 @@ int64_t muster_wall_milliseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int muster_clock_synchronised(void) {
+    struct timex state = {.modes = 0};
+    int result = adjtimex(&state);
+    return result < 0 ? -1 : result != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
 int muster_timer_create(void) {

@@ -160,17 +160,31 @@ final class PatientQuestion<Answer: Sendable>: Sendable {
 
     var isRunning: Bool { state.read { $0.isRunning } }
 
-    /// - Returns: nil when there is no answer at the deadline, or no room for a thread.
-    func ask(until deadline: MonotonicDeadline) -> Answer? {
+    /// Starts a thread, unless one is still busy with the question.
+    ///
+    /// - Returns: false when there is no room for a thread.
+    @discardableResult
+    func begin() -> Bool {
         let isBusy = state.change { state in
             defer { state.isRunning = true }
+            if !state.isRunning { state.answer = nil }
             return state.isRunning
         }
-        if !isBusy, !startThread(run) {
-            state.change { $0.isRunning = false }
-            return nil
-        }
-        return state.wait(until: deadline, while: { $0.isRunning }) { $0.answer } ?? nil
+        if isBusy || startThread(run) { return true }
+        state.change { $0.isRunning = false }
+        return false
+    }
+
+    /// Waits for the thread that ``begin()`` has started.
+    ///
+    /// - Returns: nil when there is no answer at the deadline.
+    func answer(until deadline: MonotonicDeadline) -> Answer? {
+        state.wait(until: deadline, while: { $0.isRunning }) { $0.answer } ?? nil
+    }
+
+    /// - Returns: nil when there is no answer at the deadline, or no room for a thread.
+    func ask(until deadline: MonotonicDeadline) -> Answer? {
+        begin() ? answer(until: deadline) : nil
     }
 
     private func run() {

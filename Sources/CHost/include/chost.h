@@ -126,6 +126,8 @@ bool muster_status_signaled(int status, int *signal);
 
 int64_t muster_boot_nanoseconds(void);
 int64_t muster_wall_milliseconds(void);
+// 1 when a time service keeps the wall clock, 0 when the kernel knows of none.
+int muster_clock_synchronised(void);
 int muster_timer_create(void);
 // Arms the timer for an absolute time of the boot clock; 0 or less disarms it.
 int muster_timer_arm(int timer, int64_t boot_nanoseconds);
