@@ -89,7 +89,7 @@ public enum LeashNews: Hashable, Sendable {
     /// the lease had ended when the leash came to execute it.
     case notStarted(reason: String)
     /// The main process ended; the leash empties the rest of the group.
-    case exited(ExitStatus)
+    case exited(ProgramExit)
     /// The leash stopped the service by itself because its lease ended.
     case leaseEnded
     /// It is proven that no process of the launch exists any more. Final.
@@ -101,7 +101,7 @@ public enum LeashNews: Hashable, Sendable {
 }
 
 /// How a process ended.
-public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
+public enum ProgramExit: Hashable, Sendable, CustomStringConvertible {
     case exited(UInt8)
     case signalled(UInt8)
 

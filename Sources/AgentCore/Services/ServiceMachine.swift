@@ -53,7 +53,7 @@ struct ServiceMachine: Hashable, Sendable {
     enum Ending: Hashable, Sendable {
         case ordered(StopCause)
         case restart
-        case exited(ExitStatus)
+        case exited(ProgramExit)
         case startTimedOut
         case checkFailed
         case leashLost
