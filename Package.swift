@@ -98,6 +98,11 @@ let shellTargets: [Target] = [
     .target(name: "CHost", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
     .target(name: "Host", dependencies: ["CHost", "Model"], swiftSettings: common),
     .target(
+        name: "Logs",
+        dependencies: ["Host", "Model", package("Logging", "swift-log")],
+        swiftSettings: common
+    ),
+    .target(
         name: "Store",
         dependencies: [
             "Model", "Host", "CHost", package("GRDB", "GRDB.swift"), package("Crypto", "swift-crypto"),
@@ -132,7 +137,7 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Agent",
         dependencies: [
-            "AgentCore", "Model", "Protocol", "Transport", "Host", "CHost",
+            "AgentCore", "Model", "Protocol", "Transport", "Host", "CHost", "Logs",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
             package("Logging", "swift-log"),
@@ -152,6 +157,7 @@ let shellTargets: [Target] = [
         name: "Controller",
         dependencies: [
             "ControllerCore", "Model", "Protocol", "Transport", "Store", "Identity", "API", "Host",
+            "Logs",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
             package("X509", "swift-certificates"),
@@ -177,7 +183,12 @@ let shellTargets: [Target] = [
         swiftSettings: common
     ),
     .testTarget(name: "HostTests", dependencies: ["Host", "Model"], swiftSettings: common),
-    .testTarget(name: "StoreTests", dependencies: ["Store", "Model"], swiftSettings: common),
+    .target(name: "CCrashVFS", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .testTarget(
+        name: "StoreTests",
+        dependencies: ["Store", "Model", "CCrashVFS", package("GRDB", "GRDB.swift")],
+        swiftSettings: common
+    ),
     .testTarget(
         name: "IdentityTests",
         dependencies: [

@@ -8,7 +8,7 @@ import Testing
 final class Scratch {
     let path: String
 
-    init(in parent: String = NSTemporaryDirectory()) throws {
+    init(in parent: String = "/tmp") throws {
         var template = Array((parent + "/muster-store-XXXXXX").utf8CString)
         try #require(mkdtemp(&template) != nil)
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
