@@ -110,9 +110,7 @@ private struct LineParser {
             let byte = bytes[at]
             at += 1
             switch byte {
-            case ASCII.quote:
-                guard at == bytes.endIndex || bytes[at] == ASCII.space else { throw .badField }
-                return String(decoding: value, as: UTF8.self)
+            case ASCII.quote: return String(decoding: value, as: UTF8.self)
             case ASCII.backslash:
                 guard at < bytes.endIndex else { throw .badField }
                 switch bytes[at] {
