@@ -13,6 +13,8 @@ final class Preflight: Sendable {
     static let patience = Duration.seconds(5)
     /// Checks that run at the same time.
     static let togetherMax = 32
+    /// Threads that may hang at the same time; while so many do, further checks have failed.
+    static let hangingMax = 128
 
     typealias Question = @Sendable () -> PreflightFinding
 
@@ -66,7 +68,7 @@ final class Preflight: Sendable {
             Check(name: "name:\(name)") { [self] in finding(name: name) }
         }
         checks += settings.freeSpace.map { space in
-            Check(name: "free-space:\(space.path)") { Self.finding(space) }
+            Check(name: "free-space:\(space.path)", part: "\(space.bytes)") { Self.finding(space) }
         }
         checks += settings.ports.map { port in
             Check(name: "port:\(port)") { [files, services] in
@@ -84,7 +86,10 @@ final class Preflight: Sendable {
     /// node's own; that has been checked.
     func probe(_ probe: Probe) -> PreflightFinding {
         run([
-            Check(name: "shared-path:\(probe.path)") { [files] in
+            Check(
+                name: "shared-path:\(probe.path)",
+                part: "\(probe.action) \(probe.marker)"
+            ) { [files] in
                 SharedPath(probe.path, files: files).probe(probe.action, marker: probe.marker)
             }
         ])[0]
@@ -98,20 +103,22 @@ final class Preflight: Sendable {
             let deadline = MonotonicDeadline(after: Self.patience)
             let asked = wave.map { check in (check, question(check)) }
             for (check, question) in asked {
-                findings.append(question.answer(until: deadline) ?? Self.silence(check.name))
-                if !question.isRunning { hanging.change { $0[check.identity] = nil } }
+                findings.append(question?.answer(until: deadline) ?? Self.silence(check.name))
+                if question?.isRunning == false { hanging.change { $0[check.identity] = nil } }
             }
         }
         return findings
     }
 
-    private func question(_ check: Check) -> PatientQuestion<PreflightFinding> {
-        let question = hanging.change { hanging in
-            let question = hanging[check.identity] ?? PatientQuestion(check.question)
+    private func question(_ check: Check) -> PatientQuestion<PreflightFinding>? {
+        let question = hanging.change { hanging -> PatientQuestion<PreflightFinding>? in
+            if let question = hanging[check.identity] { return question }
+            guard hanging.count < Self.hangingMax else { return nil }
+            let question = PatientQuestion(check.question)
             hanging[check.identity] = question
             return question
         }
-        question.begin()
+        question?.begin()
         return question
     }
 
