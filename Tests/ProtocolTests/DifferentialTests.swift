@@ -58,6 +58,29 @@ struct DifferentialTests {
         #expect(taken < rounds * 9 / 10)
     }
 
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `what is read and written is read again as the same message`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var messages = 0
+        for _ in 0..<3_000 {
+            let entry = GoldenTests.entries[
+                Int(generator.below(UInt64(GoldenTests.entries.count)))
+            ]
+            let bytes = mutated(Array(entry.text.utf8), by: &generator)
+            guard let line = try? Line.parse(bytes[...], limits: .member) else { continue }
+            if entry.isAgent, let message = try? AgentMessage(line) {
+                let again = try Line.parse(message.line.bytes.dropLast(), limits: .member)
+                #expect(try AgentMessage(again) == message)
+                messages += 1
+            } else if !entry.isAgent, let message = try? ControllerMessage(line) {
+                let again = try Line.parse(message.line.bytes.dropLast(), limits: .member)
+                #expect(try ControllerMessage(again) == message)
+                messages += 1
+            }
+        }
+        #expect(messages > 500)
+    }
+
     /// Strings are equal when they look the same; here they must be the same bytes.
     private func sameBytes(_ left: Line?, _ right: Line?) -> Bool {
         guard let left, let right else { return left == nil && right == nil }

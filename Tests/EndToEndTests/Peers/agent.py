@@ -22,9 +22,10 @@ import socket
 import sys
 import time
 
-from durable import make_key, make_request, pem, pin_of, save
-from lines import BadLine, Connection, Lost, Refused, clean, parse, write
-from measure import Sampler, boot_clock, read_text, wall
+sys.dont_write_bytecode = True  # Nothing is left beside the sources.
+from durable import make_key, make_request, pem, pin_of, save  # noqa: E402
+from lines import BadLine, Connection, Lost, Refused, clean, parse, write  # noqa: E402
+from measure import Sampler, boot_clock, read_text, wall  # noqa: E402
 
 SOFTWARE = "agent.py 1"
 FACT_MAX = 250
@@ -49,13 +50,21 @@ def authority(connection):
     return base64.b64decode(fields["certificate"], validate=True), fields["cluster"]
 
 
+def first_contact(addresses):
+    """A connection to the first address that answers, verified by nothing yet."""
+    for address in addresses:
+        try:
+            return Connection(address), address
+        except OSError as error:
+            print(f"{address}: {error}", file=sys.stderr)
+    sys.exit("No controller of the token answers.")
+
+
 def join(options):
     pin, addresses = read_token(options.token)
     state = pathlib.Path(options.state)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    address = options.controller or addresses[0]
-
-    first = Connection(address)
+    first, address = first_contact([options.controller] if options.controller else addresses)
     root, cluster = authority(first)
     first.close()
     if pin_of(root) != pin:
