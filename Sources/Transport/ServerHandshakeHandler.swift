@@ -20,7 +20,9 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     private var timeout: Scheduled<Void>?
     private var isMember = false
     private var isDone = false
-    private var end = CloseReason.handshakeFailed
+    private var isGone = false
+    /// Why the handshake is given up. Closing makes further errors, which say nothing.
+    private var end: CloseReason?
 
     init(door: ServerDoor, connection: ConnectionID, key: AddressKey) {
         self.door = door
@@ -40,12 +42,10 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         timeout = loop.scheduleTask(in: TimeAmount(door.settings.handshakeTimeout)) {
             self.giveUp(.handshakeTimeout, context)
         }
-        // The one place where a connection leaves, whatever it had become.
+        // Whatever it had become, it leaves in the end.
         let isolated = context.channel.closeFuture.assumeIsolated()
         isolated.whenComplete { _ in
-            self.timeout?.cancel()
-            self.door.remove(self.connection)
-            self.door.admission.leave(self.key, asMember: self.isMember)
+            self.leave()
         }
     }
 
@@ -72,7 +72,7 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
 
     func channelInactive(context: ChannelHandlerContext) {
         if !isDone {
-            let reason = end
+            let reason = end ?? .handshakeFailed
             door.counters.count {
                 $0.handshakesFailed += 1
                 $0.closed(reason)
@@ -82,9 +82,19 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     }
 
     private func giveUp(_ reason: CloseReason, _ context: ChannelHandlerContext) {
-        if isDone { return }
+        if isDone || end != nil { return }
         end = reason
         context.triggerUserOutboundEvent(ConnectionCommand.abort, promise: nil)
+    }
+
+    /// Gives its place free. The owner hears of a close after that, so that what it counts and
+    /// what we count agree.
+    private func leave() {
+        if isGone { return }
+        isGone = true
+        timeout?.cancel()
+        door.remove(connection)
+        door.admission.leave(key, asMember: isMember)
     }
 
     // MARK: After the handshake
@@ -129,7 +139,8 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         let counters = door.counters
         let observer = SessionHandler.Observer(
             line: { [door, connection] line in door.sink(.line(connection, line)) },
-            closed: { [door, connection] reason in
+            closed: { [self, door, connection] reason in
+                leave()
                 counters.count { $0.closed(reason) }
                 door.sink(.closed(connection, reason))
             }
