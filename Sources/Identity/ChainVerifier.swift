@@ -95,19 +95,14 @@ public enum ChainVerifier {
         sent: [UInt8]?,
         _ roots: [[UInt8]]
     ) throws(IdentityError) -> ParsedCertificate {
-        if let sent, !roots.contains(sent) {
-            throw IdentityError(
-                .untrustedRoot,
-                "The peer's root certificate is not one this side trusts."
-            )
-        }
         for der in roots.prefix(rootsMax) where sent == nil || der == sent {
             let root = try ParsedCertificate(der: der, place: "root")
             if (try? issuing.checkSigned(by: root)) != nil { return root }
         }
         throw IdentityError(
             .untrustedRoot,
-            "The issuing certificate was not signed by a root this side trusts."
+            "The issuing certificate was not signed by a root this side trusts"
+                + (sent == nil ? "." : ", or the root that the peer sent is not that root.")
         )
     }
 

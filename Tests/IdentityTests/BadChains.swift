@@ -172,6 +172,10 @@ struct BadChain: Sendable, CustomTestStringConvertible {
             )
             return [leaf.der, authority.issuing, root.certificate]
         },
+        BadChain("a good chain with a stranger's root behind it", .untrustedRoot, .wouldAccept) {
+            let root = try RootAuthority.create(cluster: $0.cluster, at: $0.now)
+            return try $0.chain() + [root.certificate]
+        },
         leaf("a leaf signed by a stranger", .signatureInvalid) {
             $0.issuerKey = Certificate.PrivateKey(KeyPair.make().key)
         },

@@ -164,3 +164,18 @@ func refusal(_ body: () async throws -> some Any) async -> IdentityError.Code? {
         return nil
     }
 }
+
+/// The same content and signature in another text: one bit of the signature, which is zero, is
+/// said to be unused.
+///
+/// - Returns: nil when the signature's last bit is one, so that there is no such text.
+func reworded(_ der: [UInt8]) -> [UInt8]? {
+    guard der.last! & 1 == 0 else { return nil }
+    let at = der.indices.last { index in
+        der.count - index > 60
+            && der[index...].starts(with: [0x03, UInt8(der.count - index - 2), 0])
+    }!
+    var other = der
+    other[at + 2] = 1
+    return other
+}

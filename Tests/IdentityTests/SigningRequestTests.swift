@@ -28,6 +28,17 @@ import X509
         }
     }
 
+    @Test func `A certificate and a request have one text each`() throws {
+        let requests = try (0..<64).map { _ in try SigningRequest.make(for: fixture.leafKey) }
+        let request = try #require(requests.compactMap(reworded).first)
+        let read = try CertificateSigningRequest(derEncoded: request)
+        #expect(read.publicKey.isValidSignature(read.signature, for: read))
+        #expect(refusal { try SigningRequest.verify(request) } == .requestUnreadable)
+        let leaves = try (0..<64).map { _ in try fixture.leaf().der }
+        let leaf = try #require(leaves.compactMap(reworded).first)
+        #expect(refusal { try PeerIdentity(certificateDER: leaf) } == .certificateUnreadable)
+    }
+
     @Test func `A request that parses but was altered is refused for its signature`() throws {
         var request = try SigningRequest.make(for: fixture.leafKey)
         let name = Array("request".utf8)
