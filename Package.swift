@@ -147,7 +147,7 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Enroll",
         dependencies: [
-            "Identity", "Transport", "Protocol", "Model", "Host",
+            "AgentCore", "Identity", "Transport", "Protocol", "Model", "Host",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
         ],
@@ -177,16 +177,24 @@ let shellTargets: [Target] = [
             package("ArgumentParser", "swift-argument-parser"),
             package("AsyncHTTPClient", "async-http-client"),
             package("NIOCore", "swift-nio"), package("NIOSSL", "swift-nio-ssl"),
+            package("NIOPosix", "swift-nio"),
             package("NIOHTTP1", "swift-nio"), package("NIOFoundationCompat", "swift-nio"),
             package("Yams", "Yams"),
         ],
         swiftSettings: common
     ),
-    .testTarget(name: "HostTests", dependencies: ["Host", "Model"], swiftSettings: common),
+    .testTarget(
+        name: "HostTests",
+        dependencies: ["AgentCore", "Host", "Model"],
+        swiftSettings: common
+    ),
     .target(name: "CCrashVFS", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
     .testTarget(
         name: "StoreTests",
-        dependencies: ["Store", "Model", "CCrashVFS", package("GRDB", "GRDB.swift")],
+        dependencies: [
+            "Store", "Model", "CCrashVFS", package("GRDB", "GRDB.swift"),
+            package("Crypto", "swift-crypto"),
+        ],
         swiftSettings: common
     ),
     .testTarget(

@@ -17,6 +17,7 @@ struct crash_folder {
     int64_t skip;
     int sticky;
     int64_t hit;
+    int64_t references;     // the watcher and each open file
 };
 
 struct crash_file {
@@ -31,6 +32,7 @@ static struct crash_folder *folders[FOLDERS_MAX];
 static sqlite3_vfs *system_vfs;
 static sqlite3_vfs crash_vfs;
 
+// The watched folder that a file is in; to be released.
 static struct crash_folder *folder_of(const char *path) {
     struct crash_folder *found = NULL;
     pthread_mutex_lock(&mutex);
@@ -39,8 +41,23 @@ static struct crash_folder *folder_of(const char *path) {
         size_t length = strlen(folders[i]->path);
         if (strncmp(path, folders[i]->path, length) == 0 && path[length] == '/') found = folders[i];
     }
+    if (found) found->references++;
     pthread_mutex_unlock(&mutex);
     return found;
+}
+
+static void release(struct crash_folder *folder) {
+    pthread_mutex_lock(&mutex);
+    int64_t left = --folder->references;
+    pthread_mutex_unlock(&mutex);
+    if (left > 0) return;
+    for (int64_t i = 0; i < folder->count; i++) {
+        free((void *)folder->records[i].name);
+        free((void *)folder->records[i].bytes);
+    }
+    free(folder->records);
+    free(folder->path);
+    free(folder);
 }
 
 static void append(struct crash_folder *folder, struct crash_record record, const void *bytes) {
@@ -86,6 +103,7 @@ static int is_faulty(struct crash_folder *folder, enum crash_fault fault) {
 static int crash_close(sqlite3_file *file) {
     int outcome = FORWARD(file, xClose);
     free(((struct crash_file *)file)->name);
+    release(((struct crash_file *)file)->folder);
     return outcome;
 }
 
@@ -186,7 +204,10 @@ static int crash_open(
     int was_there = 0;
     system_vfs->xAccess(system_vfs, path, SQLITE_ACCESS_EXISTS, &was_there);
     int outcome = system_vfs->xOpen(system_vfs, path, ours->real, flags, out_flags);
-    if (outcome != SQLITE_OK) return outcome;
+    if (outcome != SQLITE_OK) {
+        release(folder);
+        return outcome;
+    }
     ours->folder = folder;
     ours->name = strdup(path + strlen(folder->path) + 1);
     ours->base.pMethods = &methods;
@@ -204,6 +225,7 @@ static int crash_delete(sqlite3_vfs *vfs, const char *path, int sync) {
         struct crash_record record = {
             .operation = CRASH_DELETE, .name = path + strlen(folder->path) + 1};
         append(folder, record, NULL);
+        release(folder);
     }
     return system_vfs->xDelete(system_vfs, path, sync);
 }
@@ -225,6 +247,7 @@ struct crash_folder *crash_watch(const char *path) {
     struct crash_folder *folder = calloc(1, sizeof *folder);
     if (!folder) return NULL;
     folder->path = strdup(path);
+    folder->references = 1;
     pthread_mutex_lock(&mutex);
     int at = 0;
     while (at < FOLDERS_MAX && folders[at]) at++;
@@ -242,13 +265,7 @@ void crash_unwatch(struct crash_folder *folder) {
         if (folders[i] == folder) folders[i] = NULL;
     }
     pthread_mutex_unlock(&mutex);
-    for (int64_t i = 0; i < folder->count; i++) {
-        free((void *)folder->records[i].name);
-        free((void *)folder->records[i].bytes);
-    }
-    free(folder->records);
-    free(folder->path);
-    free(folder);
+    release(folder);
 }
 
 int64_t crash_count(struct crash_folder *folder) {

@@ -100,24 +100,27 @@ struct Head: Sendable, Hashable {
     }
 }
 
-/// Reading that never traps, whatever a damaged file says a column's type is: what is of another
-/// type reads as nothing, and then the checksum does not fit.
+/// Reading that never traps, whatever a damaged file says a column's name or type is: what is not
+/// as it should be reads as nothing, and then the checksum does not fit.
 extension Row {
-    func number(_ column: String) -> Int64 {
+    private func storage(_ column: String) -> DatabaseValue.Storage {
+        guard hasColumn(column) else { return .null }
         let value: DatabaseValue = self[column]
-        if case .int64(let number) = value.storage { return number }
+        return value.storage
+    }
+
+    func number(_ column: String) -> Int64 {
+        if case .int64(let number) = storage(column) { return number }
         return -1
     }
 
     func text(_ column: String) -> String {
-        let value: DatabaseValue = self[column]
-        if case .string(let text) = value.storage { return text }
+        if case .string(let text) = storage(column) { return text }
         return ""
     }
 
     func blob(_ column: String) -> Data {
-        let value: DatabaseValue = self[column]
-        if case .blob(let data) = value.storage { return data }
+        if case .blob(let data) = storage(column) { return data }
         return Data()
     }
 }

@@ -52,7 +52,8 @@ extension SQLiteStore {
         let mend = "take another backup"
         do {
             return try inspect(path, migrations: Schema.migrations) { database in
-                guard let row = try Row.fetchOne(database, sql: "SELECT * FROM manifest"),
+                guard try database.tableExists("manifest"),
+                    let row = try Row.fetchOne(database, sql: "SELECT * FROM manifest"),
                     let cluster = ClusterID(row.text("cluster")),
                     let auditHash = Digest(bytes: Array(row.blob("audit_hash")))
                 else { throw StoreError.damaged("\(path) has no manifest", mend: mend) }

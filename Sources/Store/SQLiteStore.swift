@@ -72,6 +72,10 @@ public final class SQLiteStore: Store {
         working.withLock { working in
             guard !working.isClosed else { return }
             working.isClosed = true
+            // GRDB closes its readers last, and those cannot bring the log into the file.
+            if working.poison == nil {
+                try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            }
             try? pool.close()
             working.lock = nil
         }

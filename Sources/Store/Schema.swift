@@ -92,17 +92,44 @@ enum Schema {
 
     /// Refuses what was written by a newer version, or by something else than Muster.
     static func check(_ database: Database, path: String, migrations: [Migration]) throws {
-        let found = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        let version = try userVersion(database)
         try checkMarks(
-            application: found,
-            version: try userVersion(database),
+            application: try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0,
+            version: version,
             path: path,
             migrations: migrations
         )
+        guard try shape(database) == expectedShape(of: version, migrations) else {
+            throw StoreError.damaged("\(path): its tables are not those of its schema version")
+        }
         let known = Set(migrations.map(\.version))
         let applied = try Int.fetchSet(database, sql: "SELECT version FROM migration")
         guard applied.isSubset(of: known) else {
             throw fromTheFuture(applied.max() ?? 0, path: path, migrations: migrations)
+        }
+    }
+
+    /// The tables as the file describes them. A backup has one more.
+    private static func shape(_ database: Database) throws -> [[DatabaseValue]] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'manifest'
+                ORDER BY type, name
+                """
+        )
+        return rows.map { Array($0.databaseValues) }
+    }
+
+    /// The tables as the migrations make them.
+    private static func expectedShape(
+        of version: Int,
+        _ migrations: [Migration]
+    ) throws -> [[DatabaseValue]] {
+        let queue = try DatabaseQueue()
+        return try queue.writeWithoutTransaction { database in
+            try migrate(database, with: migrations.filter { $0.version <= version })
+            return try shape(database)
         }
     }
 

@@ -143,7 +143,7 @@ final class CrashWorld {
             files[name] = file
         }
         var generator = SeededGenerator(seed: seed)
-        let result = try Scratch()
+        let result = try Scratch(in: Scratch.memory)
         for name in files.keys.sorted() where !name.hasSuffix("-shm") {
             guard let content = files[name]?.afterCrash(survivors, &generator) else { continue }
             let path = result.file(name)

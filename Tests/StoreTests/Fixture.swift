@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Glibc
 import Model
 @testable import Store
@@ -7,6 +8,9 @@ import Testing
 /// A directory of its own, removed with the test.
 final class Scratch {
     let path: String
+
+    /// In memory, where syncing thousands of small stores costs nothing.
+    static let memory = "/dev/shm"
 
     init(in parent: String = "/tmp") throws {
         var template = Array((parent + "/muster-store-XXXXXX").utf8CString)
@@ -91,10 +95,7 @@ func copyStore(from: String, to: String) throws {
 
 /// Runs SQL behind the store's back, as somebody with `sqlite3` would.
 func tamper(_ path: String, _ sql: String) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-    process.arguments = ["-bail", path, sql]
-    try process.run()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0, "sqlite3 \(sql)")
+    let queue = try DatabaseQueue(path: path)
+    try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
+    try queue.close()
 }

@@ -35,7 +35,7 @@ struct crash_folder;
 // Watches a folder, given as an absolute path without links. NULL when too many are watched.
 // Registers the VFS as the default one at the first call.
 struct crash_folder *crash_watch(const char *path);
-// Ends the watching and frees the trace. All databases in the folder are closed by then.
+// Ends the watching. The trace is freed once the last file in the folder is closed.
 void crash_unwatch(struct crash_folder *folder);
 
 int64_t crash_count(struct crash_folder *folder);

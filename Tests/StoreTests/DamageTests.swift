@@ -1,0 +1,82 @@
+import Foundation
+import Glibc
+import Model
+import Testing
+
+@testable import Store
+
+/// What is not what was written is an error, never an answer.
+@Suite struct DamageTests {
+    @Test func `a flipped byte anywhere gives the right contents or an error`() throws {
+        let scratch = try Scratch(in: Scratch.memory)
+        let store = try makeStore(scratch)
+        try store.commit([
+            (0..<40).map { put($0) } + (0..<10).map { event($0) }
+                + (0..<10).map { .audit(auditEntry($0)) }
+        ])
+        let right = try store.load()
+        let events = try store.events(after: 0, limit: 100)
+        store.close()
+        let path = scratch.file("muster.db")
+        let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        var refused = 0
+        var harmless = 0
+        for at in stride(from: 0, to: bytes.count, by: 41) {
+            try file.seek(toOffset: UInt64(at))
+            try file.write(contentsOf: [bytes[at] ^ UInt8(1 << (at % 8))])
+            do throws(StoreError) {
+                let store = try openStore(scratch.path)
+                defer { store.close() }
+                #expect(try store.load() == right, "byte \(at)")
+                #expect(try store.events(after: 0, limit: 100) == events, "byte \(at)")
+                harmless += 1
+            } catch {
+                #expect(
+                    [.damaged, .notAStore, .fromTheFuture, .foreign].contains(error.code),
+                    "byte \(at): \(error)"
+                )
+                refused += 1
+            }
+            try Data(bytes).write(to: URL(fileURLWithPath: path), options: [])
+            for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
+        }
+        #expect(refused > 100)
+        #expect(harmless > 100)
+    }
+
+    @Test(arguments: [
+        "UPDATE entry SET value = x'00' WHERE key = 'key-3'",
+        "DELETE FROM entry WHERE key = 'key-3'",
+        "INSERT INTO entry SELECT section, 'more', value, checksum FROM entry LIMIT 1",
+        "UPDATE entry SET key = 'key-x' WHERE key = 'key-3'",
+        "UPDATE head SET generation = generation + 1",
+        "UPDATE head SET revision = 0",
+        "DELETE FROM head",
+    ])
+    func `rows changed behind our back are noticed`(_ sql: String) throws {
+        let scratch = try Scratch()
+        let store = try makeStore(scratch)
+        try store.commit([(0..<9).map { put($0) }])
+        store.close()
+        try tamper(scratch.file("muster.db"), sql)
+        let error = try expectStoreError(.damaged) { _ = try openStore(scratch.path).load() }
+        #expect(error.mend.contains("muster-controller restore FILE"))
+    }
+
+    @Test(arguments: [
+        "UPDATE event SET body = x'00' WHERE sequence = 3",
+        "UPDATE event SET wall = wall + 1 WHERE sequence = 3",
+        "UPDATE event SET subject = 'somebody else' WHERE sequence = 3",
+    ])
+    func `an event changed behind our back is noticed when it is read`(_ sql: String) throws {
+        let scratch = try Scratch()
+        let store = try makeStore(scratch)
+        try store.commit([(0..<9).map { event($0) }])
+        store.close()
+        try tamper(scratch.file("muster.db"), sql)
+        let damaged = try openStore(scratch.path)
+        try expectStoreError(.damaged) { _ = try damaged.events(after: 0, limit: 100) }
+        #expect(try damaged.events(after: 3, limit: 100).count == 6)
+    }
+}
