@@ -42,9 +42,10 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         timeout = loop.scheduleTask(in: TimeAmount(door.settings.handshakeTimeout)) {
             self.giveUp(.handshakeTimeout, context)
         }
-        // Whatever it had become, it leaves in the end.
+        // Whatever it had become, it leaves in the end, even if it was cut before it was active.
         let isolated = context.channel.closeFuture.assumeIsolated()
         isolated.whenComplete { _ in
+            if !self.isDone { self.countFailure() }
             self.leave()
         }
     }
@@ -70,21 +71,18 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         giveUp(.handshakeFailed, context)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        if !isDone {
-            let reason = end ?? .handshakeFailed
-            door.counters.count {
-                $0.handshakesFailed += 1
-                $0.closed(reason)
-            }
-        }
-        context.fireChannelInactive()
-    }
-
     private func giveUp(_ reason: CloseReason, _ context: ChannelHandlerContext) {
         if isDone || end != nil { return }
         end = reason
         context.triggerUserOutboundEvent(ConnectionCommand.abort, promise: nil)
+    }
+
+    private func countFailure() {
+        let reason = end ?? .handshakeFailed
+        door.counters.count {
+            $0.handshakesFailed += 1
+            $0.closed(reason)
+        }
     }
 
     /// Gives its place free. The owner hears of a close after that, so that what it counts and

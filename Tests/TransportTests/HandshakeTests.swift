@@ -13,7 +13,7 @@ extension WireSuite {
             let server = try await TestServer.start()
             let client = try TestClient.connect(to: server.endpoint)
             _ = try await client.connected()
-            client.client.send([Line(verb: "ECHO", fields: [.init(key: "seq", value: "7")])])
+            client.send([Line(verb: "ECHO", fields: [.init(key: "seq", value: "7")])])
             let answer = try await client.line("ALIVE")
             #expect(answer["seq"] == "7")
 
@@ -31,7 +31,7 @@ extension WireSuite {
             #expect(try await client.closed() == .owner)
             #expect(try await server.closed(connection) == .eof)
             #expect(server.lines(of: connection).map(\.verb) == ["ECHO", "BYE"])
-            #expect(server.server.counters.membersOpen == 0)
+            #expect(server.counters.membersOpen == 0)
             await server.stop()
         }
 
@@ -41,10 +41,12 @@ extension WireSuite {
             let client = try TestClient.connect(to: server.endpoint, as: mode)
             _ = try await client.connected()
             let connection = try await server.opened()
-            #expect(server.inbox.events.contains { event in
-                if case .opened(connection, .stranger, _) = event { true } else { false }
-            })
-            #expect(server.server.counters.strangersOpen == 1)
+            #expect(
+                server.inbox.events.contains { event in
+                    if case .opened(connection, .stranger, _) = event { true } else { false }
+                }
+            )
+            #expect(server.counters.strangersOpen == 1)
             await server.stop()
             #expect(try await client.closed() == .eof)
         }
@@ -82,7 +84,7 @@ extension WireSuite {
             peer.pour(Array("HELLO v=1\n".utf8))
             _ = await peer.textUntilClosed()
             #expect(try await server.closes(.handshakeFailed) == 1)
-            #expect(server.server.counters.handshakesFailed == 1)
+            #expect(server.counters.handshakesFailed == 1)
             #expect(server.inbox.events.isEmpty)
             await server.stop()
         }
@@ -134,8 +136,8 @@ extension WireSuite {
             await slow.send([22, 3, 1, 1, 0, 1])
             _ = await silent.textUntilClosed()
             _ = await slow.textUntilClosed()
-            try await eventually { server.server.counters.closes(.handshakeTimeout) == 2 }
-            #expect(server.server.counters.strangersOpen == 0)
+            try await eventually { server.counters.closes(.handshakeTimeout) == 2 }
+            #expect(server.counters.strangersOpen == 0)
             await server.stop()
         }
 
@@ -151,7 +153,8 @@ extension WireSuite {
             await server.stop()
         }
 
-        @Test func `new credentials serve new connections and leave open ones alone`() async throws {
+        @Test func `new credentials serve new connections and leave open ones alone`() async throws
+        {
             let server = try await TestServer.start()
             let old = try TestClient.connect(to: server.endpoint)
             let oldChain = try await old.connected()
@@ -165,7 +168,7 @@ extension WireSuite {
             let newChain = try await new.connected()
             #expect(oldChain[0] != newChain[0])
 
-            old.client.send([Line(verb: "ECHO")])
+            old.send([Line(verb: "ECHO")])
             _ = try await old.line("ALIVE")
             await server.stop()
         }

@@ -131,7 +131,7 @@ extension WireSuite {
             while peer.isOpen {
                 await peer.send("1")
                 await Task.yield()
-                if server.server.counters.bytesIn > 4_000 { break }
+                if server.counters.bytesIn > 4_000 { break }
             }
             #expect(try await server.closed(connection) == .lineTimeout)
             await server.stop()
@@ -156,7 +156,7 @@ extension WireSuite {
             await peer.send(String(repeating: "ECHO\n", count: 20 + beyond))
             if beyond <= 0 {
                 try await eventually { server.lines(of: connection).count == 20 + beyond }
-                #expect(server.server.counters.closes(.tooFast) == 0)
+                #expect(server.counters.closes(.tooFast) == 0)
             } else {
                 #expect(await peer.textUntilClosed().contains("ERR code=too-fast"))
                 #expect(try await server.closed(connection) == .tooFast)
@@ -169,7 +169,7 @@ extension WireSuite {
             let (server, peer, _) = try await member()
             await peer.send("ECHO\nECHO seq=1\n")
             await peer.waitForText("ALIVE seq=1\n")
-            let counters = server.server.counters
+            let counters = server.counters
             #expect(counters.linesIn == 2)
             #expect(counters.bytesIn == 16)
             #expect(counters.linesOut == 2)

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -23,8 +24,7 @@ final class RawPeer: Sendable {
     /// Without TLS when there is no configuration.
     static func connect(
         to endpoint: Endpoint,
-        tls: TLSConfiguration?,
-        reads: Bool = true
+        tls: TLSConfiguration?
     ) async throws -> RawPeer {
         let inbox = Inbox<Event>()
         let context = try tls.map { try NIOSSLContext(configuration: $0) }
@@ -32,6 +32,7 @@ final class RawPeer: Sendable {
             .channelOption(.socketOption(.so_rcvbuf), value: 8_192)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(CuttingHandler())
                     if let context {
                         let handler = try NIOSSLClientHandler(context: context, serverHostname: nil)
                         try channel.pipeline.syncOperations.addHandler(handler)
@@ -41,7 +42,6 @@ final class RawPeer: Sendable {
                 }
             }
             .connect(host: endpoint.host, port: Int(endpoint.port)).get()
-        if !reads { try await channel.setOption(.autoRead, value: false).get() }
         return RawPeer(channel: channel, inbox: inbox)
     }
 
@@ -73,7 +73,16 @@ final class RawPeer: Sendable {
         channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
     }
 
-    func readOn() { channel.setOption(.autoRead, value: true).whenComplete { _ in } }
+    func stopReading() async { try? await channel.setOption(.autoRead, value: false).get() }
+
+    /// Ends the connection as a crashed machine's successor does.
+    func reset() async throws {
+        let provider = channel as? any SocketOptionProvider
+        try await provider?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+        try await channel.pipeline.eventLoop.submit { [channel] in
+            channel.pipeline.triggerUserOutboundEvent(CutSocket(), promise: nil)
+        }.get()
+    }
 
     func close() async { try? await channel.close().get() }
 
@@ -101,6 +110,21 @@ final class RawPeer: Sendable {
 
     func waitForText(_ wanted: String) async {
         await inbox.wait { Self.text(of: $0).contains(wanted) }
+    }
+}
+
+private struct CutSocket: Sendable {}
+
+/// Closes the socket past TLS.
+private final class CuttingHandler: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func triggerUserOutboundEvent(
+        context: ChannelHandlerContext,
+        event: Any,
+        promise: EventLoopPromise<Void>?
+    ) {
+        if event is CutSocket { context.close(promise: promise) }
     }
 }
 

@@ -11,10 +11,12 @@ let group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
 final class TestServer: Sendable {
     let server: LineServer
     let inbox: Inbox<ServerEvent>
+    let settings: LineServerSettings
 
-    private init(server: LineServer, inbox: Inbox<ServerEvent>) {
+    private init(server: LineServer, inbox: Inbox<ServerEvent>, settings: LineServerSettings) {
         self.server = server
         self.inbox = inbox
+        self.settings = settings
     }
 
     /// Limits that do not get in the way of tests running side by side.
@@ -54,10 +56,17 @@ final class TestServer: Sendable {
             }
         )
         box.value = server
-        return TestServer(server: server, inbox: inbox)
+        return TestServer(server: server, inbox: inbox, settings: settings)
     }
 
     var endpoint: Endpoint { server.endpoints[0] }
+
+    var counters: TransportCounters { server.counters }
+
+    @discardableResult
+    func send(_ lines: [Line], to connection: ConnectionID) -> Bool {
+        server.send(lines, to: connection)
+    }
 
     func stop() async { await server.shutdown() }
 
@@ -84,8 +93,8 @@ final class TestServer: Sendable {
     }
 
     func closes(_ reason: CloseReason) async throws -> UInt64 {
-        try await eventually { server.counters.closes(reason) > 0 }
-        return server.counters.closes(reason)
+        try await eventually { counters.closes(reason) > 0 }
+        return counters.closes(reason)
     }
 }
 
@@ -127,6 +136,9 @@ final class TestClient: Sendable {
         return TestClient(client: client, inbox: inbox)
     }
 
+    @discardableResult
+    func send(_ lines: [Line]) -> Bool { client.send(lines) }
+
     func connected() async throws -> [[UInt8]] {
         try await inbox.first { event in
             if case .connected(let chain) = event { chain } else { nil }
@@ -150,4 +162,19 @@ final class TestClient: Sendable {
             if case .closed(let reason) = event { reason } else { nil }
         }
     }
+}
+
+// A failed expectation shows what it compared, down to the last field of it; of a channel's that
+// is more than reflection can bear.
+
+extension TestServer: CustomReflectable {
+    var customMirror: Mirror { Mirror(self, children: ["endpoint": "\(endpoint)"]) }
+}
+
+extension TestClient: CustomReflectable {
+    var customMirror: Mirror { Mirror(self, children: ["events": inbox.events.count]) }
+}
+
+extension RawPeer: CustomReflectable {
+    var customMirror: Mirror { Mirror(self, children: ["text": text]) }
 }
