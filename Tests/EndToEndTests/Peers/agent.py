@@ -108,7 +108,7 @@ class Agent:
         self.since = boot_clock()
         self.lease_end = 0
         self.spread = 1.0
-        self.failures = self.answered = 0
+        self.failures = self.answered = self.last_order = 0
 
     def remember(self):
         save(self.state / "state.json", json.dumps(self.memory).encode())
@@ -293,10 +293,18 @@ class Agent:
                 self.tell_service()
                 link.send("NOTE", ("code", "self-fenced"))
 
+    def may_order(self, verb, fields):
+        """A new session number comes by WELCOME or LEASE, never by an order."""
+        session = self.memory["highest"].split(".")[2]
+        if fields["token"].split(".")[2:3] != [session] or not self.see(fields["token"]):
+            return False
+        is_for_service = verb in ("START", "STOP", "RESTART") and fields["service"] == "demo"
+        return not is_for_service or int(fields["order"]) >= self.last_order
+
     def order(self, verb, fields):
         number = ("order", fields["order"])
-        if not self.see(fields["token"]):
-            seen = f"{self.memory['highest']} was seen"
+        if not self.may_order(verb, fields):
+            seen = f"{self.memory['highest']} was seen, and order {self.last_order}"
             self.link.send("REFUSED", number, ("code", "stale-token"), ("text", seen))
             self.link.send("NOTE", ("code", "stale-order"), ("text", f"order {fields['order']}"))
         elif verb == "PREFLIGHT":
@@ -308,12 +316,15 @@ class Agent:
             )
             self.link.send("DONE", number)
         elif verb == "PROBE":
-            self.link.send("REFUSED", number, ("code", "unknown-name"), ("text", "no shared paths"))
+            self.link.send("REFUSED", number, ("code", "forbidden"), ("text", "no shared paths"))
         elif fields["service"] != "demo":
             self.link.send("REFUSED", number, ("code", "unknown-name"), ("text", "only demo here"))
         elif verb != "STOP" and self.options.self_fenced and boot_clock() >= self.lease_end:
             self.link.send("REFUSED", number, ("code", "not-now"), ("text", "there is no lease"))
+        elif int(fields["order"]) == self.last_order:
+            self.link.send("DONE", number)
         else:
+            self.last_order = int(fields["order"])
             self.memory["wanted"] = verb != "STOP"
             self.remember()
             if verb == "RESTART" and self.running:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""agent.py against a scripted controller: what the page says must be durable, checked or refused."""
+"""agent.py against a scripted controller: what must be durable, checked or refused."""
 import base64
 import json
 import os
@@ -38,8 +38,8 @@ class Authority:
         uri = f"subjectAltName=URI:muster://{cluster}/controller/c1,DNS:localhost"
         self.sign("controller", leaf + "extendedKeyUsage=serverAuth\n" + uri)
         self.leaf = leaf
-        chain = b"".join((folder / f"{n}.crt").read_bytes() for n in ("controller", "issuing", "root"))
-        (folder / "chain.crt").write_bytes(chain)
+        chain = [folder / f"{name}.crt" for name in ("controller", "issuing", "root")]
+        (folder / "chain.crt").write_bytes(b"".join(part.read_bytes() for part in chain))
 
     def sign(self, name, extensions, request=None):
         if request is None:
@@ -127,7 +127,8 @@ class AgentTests(unittest.TestCase):
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.minimum_version = ssl.TLSVersion.TLSv1_3
                 context.set_alpn_protocols(["muster/1"])
-                context.load_cert_chain(chosen.folder / "chain.crt", chosen.folder / "controller.key")
+                key = chosen.folder / "controller.key"
+                context.load_cert_chain(chosen.folder / "chain.crt", key)
                 context.load_verify_locations(self.authority.folder / "root.crt")
                 context.verify_mode = ssl.CERT_OPTIONAL
                 plain = None
@@ -205,8 +206,16 @@ class AgentTests(unittest.TestCase):
             self.assertEqual(peer.read("REFUSED")["code"], "stale-token")
             peer.send("START", order=3, token=TOKEN, service="other")
             self.assertEqual(peer.read("REFUSED")["code"], "unknown-name")
-            peer.send("START", order=4, token="0001.00000003.00000030", service="demo")
-            self.assertEqual(peer.read("DONE"), {"order": "4"})
+            peer.send("STOP", order=0, token=TOKEN, service="demo")
+            self.assertEqual(peer.read("REFUSED")["code"], "stale-token")
+            later = "0001.00000003.00000030"
+            peer.send("START", order=4, token=later, service="demo")
+            self.assertEqual(peer.read("REFUSED")["code"], "stale-token")
+            peer.lease(peer.read("BEAT"), token=later)
+            for _ in range(2):
+                peer.send("START", order=4, token=later, service="demo")
+                self.assertEqual(peer.read("DONE"), {"order": "4"})
+            self.assertEqual(peer.seen.count("SERVICE"), 5)
             self.assertEqual(self.memory(state)["highest"], "0001.00000003.00000030")
             peer.send("PREFLIGHT", order=5, token="0001.00000003.00000030")
             self.assertEqual(peer.read("FINDING")["order"], "5")
@@ -215,7 +224,7 @@ class AgentTests(unittest.TestCase):
             peer.send("ALIVE", seq=beat["seq"], sent=beat["sent"])
             self.assertEqual(peer.read("BYE"), {"reason": "stopping"})
 
-        done = self.session(state, first, "--beats", "2")
+        done = self.session(state, first, "--beats", "3")
         self.assertEqual(done.returncode, 0, done.stderr)
 
         def second(peer):
