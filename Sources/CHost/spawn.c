@@ -30,9 +30,12 @@ static void fail(int report, int stage) {
     _exit(127);
 }
 
+// What the kernel calls a sigaction, all zero: the default. The C library would refuse the two
+// signals it keeps for itself, which an ancestor may have left ignored.
 static void reset_signals(void) {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++) sigaction(number, &action, NULL);
+    unsigned long action[8] = {0};
+    for (int number = 1; number < NSIG; number++)
+        syscall(SYS_rt_sigaction, number, action, NULL, sizeof(unsigned long));
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

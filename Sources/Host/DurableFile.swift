@@ -125,19 +125,26 @@ public enum DurableFile {
 
     /// Makes a folder with exactly this mode, and those above it that are missing.
     public static func makeFolder(_ path: String, mode: UInt32 = 0o700) throws(HostError) {
+        let parent = split(path).folder
         if mkdir(path, mode) == 0 {
+            // The umask takes nothing from the mode that was asked for.
             guard chmod(path, mode) == 0 else {
                 throw HostError("set the mode of", path: path, code: errno)
             }
             return
         }
-        if errno == ENOENT, path.contains("/"), split(path).folder != path {
-            try makeFolder(split(path).folder, mode: mode)
-            return try makeFolder(path, mode: mode)
+        let code = errno
+        if code == EEXIST {
+            _ = try Descriptor.open(path, flags: O_RDONLY | O_DIRECTORY)
+            return
         }
-        guard errno == EEXIST else { throw HostError("make folder", path: path, code: errno) }
-        let folder = try Descriptor.open(path, flags: O_RDONLY | O_DIRECTORY)
-        _ = folder
+        // Where the parent is there and yet the folder cannot be made, making it again would not
+        // help.
+        guard code == ENOENT, parent != path, access(parent, F_OK) != 0 else {
+            throw HostError("make folder", path: path, code: code)
+        }
+        try makeFolder(parent, mode: mode)
+        try makeFolder(path, mode: mode)
     }
 
     static func syncFolder(of path: String) throws(HostError) {

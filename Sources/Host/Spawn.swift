@@ -120,6 +120,12 @@ public struct SpawnError: Error, Hashable, Sendable, CustomStringConvertible {
     public var path: String
     public var code: Int32
 
+    public init(stage: Stage, path: String, code: Int32) {
+        self.stage = stage
+        self.path = path
+        self.code = code
+    }
+
     public var description: String {
         switch stage {
         case .exec: "run \(path): \(HostError.text(of: code))"

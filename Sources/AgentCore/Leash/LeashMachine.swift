@@ -211,6 +211,7 @@ public struct LeashMachine: Hashable, Sendable {
     }
 
     private mutating func connect(_ effects: inout LeashEffects) {
+        if case .left = phase { return }
         isConnected = true
         if case .waiting = phase {
             phase = .starting
@@ -389,15 +390,20 @@ extension LeashMachine {
         _ effects: inout LeashEffects
     ) {
         self.cause = self.cause ?? cause
-        phase = .ended(until: now + lingerTimeMax)
+        var until = now + lingerTimeMax
+        // Nobody is there and nobody will come: the file tells the next agent. But an agent that
+        // has not connected yet is still awaited, so that it hears why nothing was started.
+        var isAlone = !isConnected && (onDisconnect == .kill || cause == .neverConnected)
+        if case .waiting(let limit) = phase, now < limit {
+            until = limit
+            isAlone = false
+        }
+        phase = .ended(until: until)
         nextLook = nil
         effects.looks = false
         effects.record = .empty(result)
         tell(.empty(result), &effects)
-        // Nobody is there and nobody will come: the file tells the next agent.
-        if !isConnected, onDisconnect == .kill || cause == .neverConnected {
-            leave(Self.statusUnacknowledged, &effects)
-        }
+        if isAlone { leave(Self.statusUnacknowledged, &effects) }
     }
 
     private mutating func leave(_ status: Int32, _ effects: inout LeashEffects) {
