@@ -155,6 +155,12 @@ extension SQLiteStore {
             path: path,
             migrations: migrations
         )
+        let log = path + "-wal"
+        if let size = fileSize(log),
+            let damage = LogDamage.find(in: try readFile(log, limit: Int(size)))
+        {
+            throw .damaged("\(log) \(damage)")
+        }
         return try StoreError.translating("reading \(path)") {
             var configuration = configuration()
             configuration.readonly = true
@@ -185,6 +191,9 @@ extension SQLiteStore {
                 guard synchronous == 2 else {
                     throw StoreError(.unreadable, "\(path): synchronous stays \(synchronous ?? 0)")
                 }
+                // The log begins anew with each opening, so that what one power cut left in it
+                // is never mistaken for what another did (see LogDamage).
+                _ = try database.checkpoint(.truncate)
                 try Schema.migrate(database, with: migrations)
                 // A disk that takes no writes is found out now rather than by the first order.
                 try database.inTransaction(.immediate) {

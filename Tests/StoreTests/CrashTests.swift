@@ -33,7 +33,7 @@ import Testing
         for round in 0..<3 {
             let store = try openStore(world.scratch.path)
             try book.note(store, world)
-            for number in 0..<4 {
+            for number in 0..<3 {
                 try store.commit([
                     [put(number, "round \(round)"), event(number)],
                     [.audit(auditEntry(number)), put(10 * round + number)],

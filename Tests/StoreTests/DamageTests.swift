@@ -45,6 +45,51 @@ import Testing
         #expect(harmless > 100)
     }
 
+    @Test func `a flipped byte in the log gives the right contents, one of the last, or an error`()
+        throws
+    {
+        let scratch = try Scratch(in: Scratch.memory)
+        let store = try makeStore(scratch)
+        var book: [UInt64: StoreContents] = [0: try store.load()]
+        for number in 0..<12 {
+            let revision = try store.commit([[put(number), put(0, "\(number)"), event(number)]])
+            book[revision] = try store.load()
+        }
+        // As a crash would leave it.
+        let crashed = try Scratch(in: Scratch.memory)
+        for name in ["muster.db", "muster.db-wal", "muster.instance"] {
+            try FileManager.default.copyItem(
+                atPath: scratch.file(name),
+                toPath: crashed.file(name)
+            )
+        }
+        store.close()
+        let database = try Data(contentsOf: URL(fileURLWithPath: crashed.file("muster.db")))
+        let log = try [UInt8](Data(contentsOf: URL(fileURLWithPath: crashed.file("muster.db-wal"))))
+        #expect(LogDamage.find(in: log) == nil)
+        var outcomes: [UInt64?: Int] = [:]
+        for at in stride(from: 0, to: log.count, by: 331) {
+            var flipped = log
+            flipped[at] ^= UInt8(1 << (at % 8))
+            try database.write(to: URL(fileURLWithPath: crashed.file("muster.db")))
+            try Data(flipped).write(to: URL(fileURLWithPath: crashed.file("muster.db-wal")))
+            unlink(crashed.file("muster.db-shm"))
+            do throws(StoreError) {
+                let store = try openStore(crashed.path)
+                defer { store.close() }
+                let found = try store.load()
+                #expect(found == book[found.revision], "byte \(at)")
+                #expect(found.revision >= 10, "byte \(at)")
+                outcomes[found.revision, default: 0] += 1
+            } catch {
+                #expect(error.code == .damaged, "byte \(at): \(error)")
+                outcomes[nil, default: 0] += 1
+            }
+        }
+        #expect(outcomes[nil] ?? 0 > 100, "\(outcomes)")
+        #expect(outcomes[10] ?? 0 > 0, "\(outcomes)")
+    }
+
     @Test(arguments: [
         "UPDATE entry SET value = x'00' WHERE key = 'key-3'",
         "DELETE FROM entry WHERE key = 'key-3'",
