@@ -147,7 +147,7 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Enroll",
         dependencies: [
-            "AgentCore", "Identity", "Transport", "Protocol", "Model", "Host",
+            "AgentCore", "Identity", "Transport", "Protocol", "Model", "Host", "CHost",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
         ],

@@ -74,11 +74,14 @@ public struct ControllerMachine: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - records: everything the store holds, in any order; exactly one is the cluster's.
+    ///   - generation: of the store; raised when it was adopted or restored from a backup. It
+    ///     becomes the epoch's.
     ///   - lastEventSequence: of the store's event log; 0 when it is empty.
     ///   - seed: for jitter; any number.
     public static func started(
         settings: ControllerSettings,
         records: [Record],
+        generation: UInt16,
         lastEventSequence: UInt64,
         seed: UInt64,
         at now: Moment
@@ -90,6 +93,11 @@ public struct ControllerMachine: Hashable, Sendable {
             seed: seed,
             now: now
         )
+        if generation > machine.cluster.epoch.generation {
+            machine.cluster.epoch.generation = generation
+            machine.put(.cluster(machine.cluster))
+            machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
+        }
         machine.tell(.controllerStarted, .info, "controller", "The controller started.")
         machine.rescheduleDeadlines()
         return (machine, machine.takeEffects())

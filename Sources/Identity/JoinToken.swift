@@ -16,7 +16,7 @@ public struct JoinToken: Hashable, Sendable {
     public static let secretLength = 32
     public static let addressesMax = 16
     /// Characters of a whole token.
-    public static let textLengthMax = 2_048
+    public static let textLengthMax = 1_024
 
     public let kind: Kind
     /// The public half: safe to log.

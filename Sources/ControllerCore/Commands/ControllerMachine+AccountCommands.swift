@@ -16,7 +16,7 @@ extension ControllerMachine {
         throw Refused(
             .unknownName,
             "there is no site \(site)",
-            mend: nearest(to: site.text, among: sites.keys.map(\.text))
+            mend: NearestName.to(site.text, among: sites.keys.map(\.text))
                 .map { "did you mean \($0)?" } ?? "muster site list"
         )
     }

@@ -124,7 +124,7 @@ extension ControllerMachine {
 
     func id(of name: NodeName) throws(Refused) -> NodeID {
         guard let id = nodeIDs[name] else {
-            let near = nearest(to: name.text, among: nodeIDs.keys.map(\.text))
+            let near = NearestName.to(name.text, among: nodeIDs.keys.map(\.text))
             throw Refused(
                 .unknownName,
                 "there is no node \(name)",
@@ -133,29 +133,4 @@ extension ControllerMachine {
         }
         return id
     }
-}
-
-/// The candidate with the fewest edits, when it is near enough to be a slip of the hand
-/// (Levenshtein distance, at most a third of the length).
-func nearest(to text: String, among candidates: [String]) -> String? {
-    var best: (distance: Int, name: String)?
-    let wanted = Array(text.utf8)
-    for candidate in candidates {
-        let other = Array(candidate.utf8)
-        var row = Array(0...other.count)
-        for (i, a) in wanted.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, b) in other.enumerated() {
-                let substituted = diagonal + (a == b ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
-            }
-        }
-        let distance = row[other.count]
-        if distance <= max(1, wanted.count / 3), distance < (best?.distance ?? .max) {
-            best = (distance, candidate)
-        }
-    }
-    return best?.name
 }

@@ -24,7 +24,7 @@ extension ControllerMachine {
                 throw Refused(
                     .unknownName,
                     "node \(name) has no service \(service)",
-                    mend: nearest(to: service.text, among: known).map { "did you mean \($0)?" }
+                    mend: NearestName.to(service.text, among: known).map { "did you mean \($0)?" }
                         ?? "muster service list --node \(name)"
                 )
             }

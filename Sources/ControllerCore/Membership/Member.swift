@@ -120,6 +120,7 @@ public struct Member: Hashable, Sendable {
         public var offset: Duration
         /// Half the round trip: how wrong the offset may be.
         public var uncertainty: Duration
+        public var roundTrip: Duration
 
         /// Surely more than `limit` away.
         public func exceeds(_ limit: Duration) -> Bool {

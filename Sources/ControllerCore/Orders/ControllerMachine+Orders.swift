@@ -132,6 +132,7 @@ extension ControllerMachine {
     mutating func supersedeOrder(for service: ServiceName, of id: NodeID) {
         guard let number = nodes[id]?.pendingOrders[service] else { return }
         orders[number]?.state = .superseded
+        orders[number]?.endedAt = now.wall
         touch(id) { $0.pendingOrders[service] = nil }
     }
 
@@ -145,6 +146,7 @@ extension ControllerMachine {
         guard let order = orders[number], order.node == id, !order.isEnded else { return }
         orders[number]?.state = state
         orders[number]?.text = text
+        orders[number]?.endedAt = now.wall
         switch order.action {
         case .preflight, .probe: endPreflightOrder(number, of: id, state, text: text)
         case .start(let service), .stop(let service), .restart(let service):

@@ -27,6 +27,7 @@ public struct Order: Hashable, Sendable {
     public var state: State
     public var text: String
     public var at: WallTime
+    public var endedAt: WallTime?
 
     public var isEnded: Bool {
         switch state {

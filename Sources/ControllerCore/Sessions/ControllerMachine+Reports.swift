@@ -117,7 +117,8 @@ extension ControllerMachine {
                 let half = Duration.microseconds(Int64(clamping: min(roundTrip, 60_000_000)) / 2)
                 $0.clock = Member.ClockEstimate(
                     offset: beat.wall - now.wall + half,
-                    uncertainty: half + .milliseconds(1)
+                    uncertainty: half + .milliseconds(1),
+                    roundTrip: half + half
                 )
             }
         }

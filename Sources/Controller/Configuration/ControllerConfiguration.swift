@@ -1,0 +1,244 @@
+import ControllerCore
+import Host
+import Logging
+import Model
+import Protocol
+import Transport
+
+/// Everything of `controller.yaml`, checked whole. Nothing in the product reads its settings from
+/// anywhere else.
+struct ControllerConfiguration: Sendable {
+    static let pathDefault = "/etc/muster/controller.yaml"
+
+    var stateDirectory = "/var/lib/muster"
+    var allowNetworkFileSystem = false
+    var agentsListen = [
+        Endpoint(host: "0.0.0.0", port: WireLimits.portDefault),
+        Endpoint(host: "::", port: WireLimits.portDefault),
+    ]
+    /// Addresses that are written into join tokens; the host's name where none is given.
+    var agentsAdvertise: [Endpoint] = []
+    var consoleListen = [Endpoint(host: "0.0.0.0", port: 7443)]
+    var consoleAdvertise: [Endpoint] = []
+    var certificates = CertificateOffice.Lifetimes()
+    var machine = ControllerSettings()
+    var transport = LineServerSettings()
+    var eventsKept = 100_000
+    var eventsAge: Duration = .seconds(90 * 86_400)
+    var logLevel: Logger.Level = .info
+    var logFormat: LogFormat = .text
+
+    enum LogFormat: String, CaseIterable, Sendable {
+        case text
+        case json
+    }
+
+    var authorityDirectory: String { stateDirectory + "/identity" }
+    var storeDirectory: String { stateDirectory + "/store" }
+
+    /// - Throws: ``ConfigurationError`` with every problem of the file.
+    static func read(path: String) throws(ConfigurationError) -> ControllerConfiguration {
+        let text: String
+        do throws(HostError) {
+            text = try DurableFile.readText(path)
+        } catch {
+            throw ConfigurationError(
+                problems: [ConfigurationProblem(path: path, line: 1, column: 1, text: "\(error)")]
+            )
+        }
+        return try parse(text, path: path)
+    }
+
+    static func parse(
+        _ text: String,
+        path: String
+    ) throws(ConfigurationError) -> ControllerConfiguration {
+        let reader = YAMLReader(path: path)
+        var configuration = ControllerConfiguration()
+        if let document = reader.document(text) { configuration.read(document) }
+        var problems = reader.problems
+        for problem in configuration.machine.problems {
+            problems.append(ConfigurationProblem(path: path, line: 1, column: 1, text: problem))
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        return configuration
+    }
+
+    private mutating func read(_ top: YAMLSection) {
+        stateDirectory = top.scalar(
+            "state-directory",
+            expected: "an absolute path",
+            default: stateDirectory
+        ) { $0.hasPrefix("/") ? $0 : nil }
+        allowNetworkFileSystem = top.scalar(
+            "allow-network-file-system",
+            expected: "yes or no",
+            default: false,
+            Self.flag
+        )
+        if let agents = top.subsection("agents") { readAgents(agents) }
+        if let console = top.subsection("console") { readConsole(console) }
+        if let lease = top.subsection("lease") { readLease(lease) }
+        if let flap = top.subsection("flap") { readFlap(flap) }
+        if let limits = top.subsection("limits") { readLimits(limits) }
+        if let section = top.subsection("certificates") { readCertificates(section) }
+        if let events = top.subsection("events") { readEvents(events) }
+        if let log = top.subsection("log") { readLog(log) }
+        top.finish()
+    }
+
+    private mutating func readAgents(_ section: YAMLSection) {
+        agentsListen = section.list(
+            "listen",
+            expected: "an address such as 0.0.0.0:7400 or [::]:7400",
+            default: agentsListen,
+            Self.endpoint
+        )
+        agentsAdvertise = section.list(
+            "advertise",
+            expected: "an address such as controller.example.org:7400",
+            default: agentsAdvertise,
+            Self.endpoint
+        )
+        section.finish()
+    }
+
+    private mutating func readConsole(_ section: YAMLSection) {
+        consoleListen = section.list(
+            "listen",
+            expected: "an address such as 0.0.0.0:7443",
+            default: consoleListen,
+            Self.endpoint
+        )
+        consoleAdvertise = section.list(
+            "advertise",
+            expected: "an address such as controller.example.org:7443",
+            default: consoleAdvertise,
+            Self.endpoint
+        )
+        section.finish()
+    }
+
+    private mutating func readLease(_ section: YAMLSection) {
+        machine.lease = LeaseTerms(
+            length: section.duration("length", default: machine.lease.length),
+            heartbeatInterval: section.duration(
+                "heartbeat",
+                default: machine.lease.heartbeatInterval
+            ),
+            stopTime: section.duration("stop", default: machine.lease.stopTime),
+            pauseTime: section.duration("pause", default: machine.lease.pauseTime),
+            driftPartsPerMillion: section.scalar(
+                "drift-ppm",
+                expected: "a number from 0 to 100000",
+                default: machine.lease.driftPartsPerMillion
+            ) { Int64($0).flatMap { (0...100_000).contains($0) ? $0 : nil } },
+            wait: section.duration("wait", default: machine.lease.wait)
+        )
+        section.finish()
+        transport.memberIdleTimeout = .nanoseconds(
+            machine.lease.heartbeatInterval.nanoseconds * 5
+        )
+    }
+
+    private mutating func readFlap(_ section: YAMLSection) {
+        machine.holdDownBase = section.duration("hold", default: machine.holdDownBase)
+        machine.holdDownMax = section.duration("hold-max", default: machine.holdDownMax)
+        machine.flapWindow = section.duration("window", default: machine.flapWindow)
+        section.finish()
+    }
+
+    private mutating func readLimits(_ section: YAMLSection) {
+        machine.nodeLimit = section.scalar(
+            "nodes",
+            expected: "a number from 1 to 100000",
+            default: machine.nodeLimit
+        ) { UInt32($0).flatMap { (1...100_000).contains($0) ? $0 : nil } }
+        machine.clockOffsetMax = section.duration("clock-offset", default: machine.clockOffsetMax)
+        machine.removalDeadline = section.duration("removal", default: machine.removalDeadline)
+        machine.loadInterval = section.duration("load-interval", default: machine.loadInterval)
+        transport.membersMax = section.count(
+            "connections",
+            1...100_000,
+            default: transport.membersMax
+        )
+        transport.strangersMax = section.count(
+            "strangers",
+            1...10_000,
+            default: transport.strangersMax
+        )
+        transport.strangersPerAddressMax = section.count(
+            "strangers-per-address",
+            1...10_000,
+            default: transport.strangersPerAddressMax
+        )
+        section.finish()
+    }
+
+    private mutating func readCertificates(_ section: YAMLSection) {
+        certificates.node = section.lifetime("node", default: certificates.node)
+        certificates.operatorAccount = section.lifetime(
+            "operator",
+            default: certificates.operatorAccount
+        )
+        certificates.controller = section.lifetime("controller", default: certificates.controller)
+        section.finish()
+    }
+
+    private mutating func readEvents(_ section: YAMLSection) {
+        eventsKept = section.count("keep", 1_000...10_000_000, default: eventsKept)
+        eventsAge = section.duration("age", default: eventsAge)
+        section.finish()
+    }
+
+    private mutating func readLog(_ section: YAMLSection) {
+        let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+        logLevel = section.scalar("level", expected: "one of \(levels)", default: logLevel) {
+            Logger.Level(rawValue: $0)
+        }
+        logFormat = section.scalar("format", expected: "text or json", default: logFormat) {
+            LogFormat(rawValue: $0)
+        }
+        section.finish()
+    }
+
+    private static func endpoint(_ text: String) -> Endpoint? {
+        try? Endpoint(parsing: text)
+    }
+
+    private static func flag(_ text: String) -> Bool? {
+        switch text {
+        case "yes", "true": true
+        case "no", "false": false
+        default: nil
+        }
+    }
+}
+
+extension YAMLSection {
+    fileprivate func duration(_ key: String, default standard: Duration) -> Duration {
+        scalar(key, expected: "a duration such as 500ms, 12s or 1h30m", default: standard) {
+            Duration(parsing: $0)
+        }
+    }
+
+    fileprivate func lifetime(_ key: String, default standard: Duration) -> Duration {
+        scalar(key, expected: "a duration from 1h to 397d", default: standard) {
+            Duration(parsing: $0).flatMap {
+                $0 >= .seconds(3_600) && $0 <= .seconds(397 * 86_400) ? $0 : nil
+            }
+        }
+    }
+
+    fileprivate func count(
+        _ key: String,
+        _ range: ClosedRange<Int>,
+        default standard: Int
+    ) -> Int {
+        scalar(
+            key,
+            expected: "a number from \(range.lowerBound) to \(range.upperBound)",
+            default: standard
+        ) { Int($0).flatMap { range.contains($0) ? $0 : nil } }
+    }
+}

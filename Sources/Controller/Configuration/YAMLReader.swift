@@ -1,0 +1,163 @@
+import Model
+import Yams
+
+/// What is wrong in a configuration file: where, what, and what would be right.
+struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible {
+    var path: String
+    var line: Int
+    var column: Int
+    var text: String
+
+    var description: String { "\(path):\(line):\(column): \(text)" }
+}
+
+/// All the problems of one file, so that they can be mended in one go.
+struct ConfigurationError: Error, CustomStringConvertible {
+    var problems: [ConfigurationProblem]
+
+    var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+/// Reads typed values from a YAML document by its nodes, whose positions make every error point at
+/// its place. Collects problems instead of stopping at the first.
+final class YAMLReader {
+    let path: String
+    private(set) var problems: [ConfigurationProblem] = []
+
+    init(path: String) {
+        self.path = path
+    }
+
+    /// The document's top mapping; nil (with a problem noted) when it is not one.
+    func document(_ text: String) -> YAMLSection? {
+        do {
+            guard let node = try Yams.compose(yaml: text) else {
+                return YAMLSection(reader: self, name: "", node: Node([]))
+            }
+            return section(node, name: "")
+        } catch let error as YamlError {
+            note(error)
+        } catch {
+            problems.append(
+                ConfigurationProblem(path: path, line: 1, column: 1, text: "\(error)")
+            )
+        }
+        return nil
+    }
+
+    func section(_ node: Node, name: String) -> YAMLSection? {
+        guard node.mapping != nil else {
+            note(node, "\(name.isEmpty ? "the file" : name) is not a mapping of keys to values")
+            return nil
+        }
+        return YAMLSection(reader: self, name: name, node: node)
+    }
+
+    func note(_ node: Node, _ text: String) {
+        problems.append(
+            ConfigurationProblem(
+                path: path,
+                line: node.mark?.line ?? 1,
+                column: node.mark?.column ?? 1,
+                text: text
+            )
+        )
+    }
+
+    private func note(_ error: YamlError) {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            problems.append(
+                ConfigurationProblem(
+                    path: path,
+                    line: mark.line,
+                    column: mark.column,
+                    text: problem
+                )
+            )
+        default:
+            problems.append(
+                ConfigurationProblem(path: path, line: 1, column: 1, text: "\(error)")
+            )
+        }
+    }
+}
+
+/// One mapping of the document. Every key it is asked for is known; `finish` notes the others.
+final class YAMLSection {
+    private let reader: YAMLReader
+    private let name: String
+    private let node: Node
+    private var known: [String] = []
+
+    init(reader: YAMLReader, name: String, node: Node) {
+        self.reader = reader
+        self.name = name
+        self.node = node
+    }
+
+    private func full(_ key: String) -> String { name.isEmpty ? key : "\(name).\(key)" }
+
+    private func value(_ key: String) -> Node? {
+        known.append(key)
+        guard let value = node.mapping?[Node(key)] else { return nil }
+        // `key:` with nothing behind it is the same as leaving the key out.
+        if case .scalar(let scalar) = value, scalar.string.isEmpty, scalar.style == .plain {
+            return nil
+        }
+        return value
+    }
+
+    func subsection(_ key: String) -> YAMLSection? {
+        value(key).flatMap { reader.section($0, name: full(key)) }
+    }
+
+    /// Reads a scalar by `parse`, which returns nil for what it does not take.
+    func scalar<Value>(
+        _ key: String,
+        expected: String,
+        default standard: Value,
+        _ parse: (String) -> Value?
+    ) -> Value {
+        guard let node = value(key) else { return standard }
+        guard let text = node.scalar?.string, let value = parse(text) else {
+            let shown = node.scalar.map { "\($0.string) " } ?? ""
+            reader.note(node, "\(full(key)): \(shown)is not \(expected)")
+            return standard
+        }
+        return value
+    }
+
+    func list<Value>(
+        _ key: String,
+        expected: String,
+        default standard: [Value],
+        _ parse: (String) -> Value?
+    ) -> [Value] {
+        guard let node = value(key) else { return standard }
+        guard let sequence = node.sequence else {
+            reader.note(node, "\(full(key)) is not a list")
+            return standard
+        }
+        return sequence.compactMap { item in
+            guard let text = item.scalar?.string, let value = parse(text) else {
+                let shown = item.scalar.map { "\($0.string) " } ?? ""
+                reader.note(item, "\(full(key)): \(shown)is not \(expected)")
+                return nil
+            }
+            return value
+        }
+    }
+
+    /// Notes every key that was not asked for, with the nearest that exists.
+    func finish() {
+        for (keyNode, _) in node.mapping ?? [:] {
+            guard let key = keyNode.string, !known.contains(key) else { continue }
+            let hint =
+                NearestName.to(key, among: known).map { "; did you mean \(full($0))?" }
+                ?? "; known here: \(known.sorted().joined(separator: ", "))"
+            reader.note(keyNode, "\(full(key)) is not a setting\(hint)")
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import Foundation
+import Hummingbird
+import Identity
+import NIOCore
+import NIOSSL
+
+/// What is known of one request before it is routed.
+struct ConsoleContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+    }
+
+    /// A request's body, in bytes, at most; nothing the console asks for is near it.
+    var maxUploadSize: Int { 65_536 }
+
+    /// The operator's certificate, as TLS has verified it; nil when none was shown.
+    func peer() async -> PeerIdentity? {
+        guard let certificate = try? await channel.nioSSL_peerCertificate().get(),
+            let der = try? certificate.toDERBytes()
+        else { return nil }
+        return try? PeerIdentity(certificateDER: der)
+    }
+
+    var source: String { channel.remoteAddress?.description ?? "unknown" }
+}

@@ -1,0 +1,463 @@
+import API
+import ControllerCore
+import Foundation
+import Hummingbird
+import Model
+import Protocol
+import Store
+
+// What is read. Nothing here changes anything.
+
+extension ConsoleRoutes {
+    func views<Result: Sendable>(
+        _ body: @escaping @Sendable (NodeViews) -> Result
+    ) async -> Result {
+        await driver.read { machine, now in body(NodeViews(machine: machine, now: now)) }
+    }
+
+    func status(_ request: ConsoleRequest) async throws -> Response {
+        try ConsoleAnswer.json(try await clusterStatus(for: caller(request)))
+    }
+
+    func clusterStatus(for caller: Caller) async throws -> ClusterStatus {
+        let account = try await account(of: caller)
+        let events = try latestEvents(limit: 5, .any)
+        return await views {
+            StatusView(views: $0, account: account, lastEvents: events).status
+        }
+    }
+
+    func latestEvents(limit: Int, _ filter: EventFilter) throws -> [API.Event] {
+        try server.store.latestEvents(limit: limit, matching: filter)
+            .compactMap(JournalWriter.event).map { API.Event($0) }
+    }
+
+    func listNodes(_ request: ConsoleRequest) async throws -> Response {
+        let site = request.query("site")
+        let status = request.query("status")
+        let mark = request.query("mark").map { NodeMark(rawValue: $0) }
+        let includingRemoved = request.query("removed") == "true"
+        let list = await views { views in
+            NodeList(
+                asOf: views.asOf,
+                nodes: views.members(includingRemoved: includingRemoved).map(views.summary)
+                    .filter { node in
+                        (site == nil || node.site == site)
+                            && (status == nil || node.status == status)
+                            && (mark == nil || node.marks.contains(mark!))
+                    }
+            )
+        }
+        return try ConsoleAnswer.json(list)
+    }
+
+    func showNode(_ request: ConsoleRequest) async throws -> Response {
+        let name = try request.name("name", as: NodeNameKind.self)
+        let events = try latestEvents(limit: 5, EventFilter(subject: name.text))
+        let detail = await views { views in
+            views.machine.member(named: name).map { views.detail($0, events: events) }
+        }
+        guard let detail else { throw await unknownNode(name) }
+        return try ConsoleAnswer.json(detail)
+    }
+
+    func unknownNode(_ name: NodeName) async -> API.Failure {
+        let names = await views { $0.members().map(\.record.name.text) }
+        return API.Failure(
+            code: RefusalCode.unknownName.rawValue,
+            detail: "there is no node \(name)",
+            mend: NearestName.to(name.text, among: names).map { "did you mean \($0)?" }
+                ?? "muster node list"
+        )
+    }
+
+    func listServices(_ request: ConsoleRequest) async throws -> Response {
+        let node = request.query("node")
+        let site = request.query("site")
+        let state = request.query("state")
+        let name = request.query("name")
+        let list = await views { views in
+            ServiceList(
+                asOf: views.asOf,
+                services: views.members().flatMap(views.services).filter { service in
+                    (node == nil || service.node == node) && (site == nil || service.site == site)
+                        && (state == nil || service.state == state)
+                        && (name == nil || service.name == name)
+                }
+            )
+        }
+        return try ConsoleAnswer.json(list)
+    }
+
+    func showOrder(_ request: ConsoleRequest) async throws -> Response {
+        let number = try request.number("id")
+        let order = await views { views -> API.Order? in
+            guard let order = views.machine.orders[number] else { return nil }
+            return API.Order(
+                asOf: views.asOf,
+                id: order.id,
+                node: views.machine.nodes[order.node]?.record.name.text ?? order.node.text,
+                service: order.action.service?.text,
+                action: order.action.verb,
+                state: OrderState(rawValue: order.state.rawValue),
+                text: order.text,
+                givenAt: order.at.iso8601,
+                endedAt: order.endedAt?.iso8601
+            )
+        }
+        guard let order else {
+            throw API.Failure(
+                code: RefusalCode.unknownName.rawValue,
+                detail: "there is no order \(number), or it ended long ago",
+                mend: "muster event list"
+            )
+        }
+        return try ConsoleAnswer.json(order)
+    }
+
+    // MARK: Events
+
+    func listEvents(_ request: ConsoleRequest) async throws -> Response {
+        let filter = try EventQuery(request)
+        let limit = Int(
+            try request.query(
+                "limit",
+                in: 1...UInt64(EventPage.limitMax),
+                default: UInt64(EventPage.limitDefault)
+            )
+        )
+        let asOf = DriverLoop.moment().wall.iso8601
+        let page: EventPage
+        if request.query("after") != nil {
+            let after = try request.query("after", in: 0...UInt64(Int64.max), default: 0)
+            page = try events(after: after, limit: limit, filter, asOf: asOf)
+        } else {
+            page = try newestEvents(limit: limit, filter, asOf: asOf)
+        }
+        return try ConsoleAnswer.json(page)
+    }
+
+    /// The store filters by exact kind and subject; prefix and severity are looked at here, in
+    /// portions, so that a rare match is found without reading the log into memory.
+    func events(
+        after: UInt64,
+        limit: Int,
+        _ filter: EventQuery,
+        asOf: String
+    ) throws -> EventPage {
+        var found: [API.Event] = []
+        var next = after
+        while found.count < limit {
+            let portion = try server.store.events(
+                after: next,
+                limit: EventPage.limitMax,
+                matching: filter.stored
+            )
+            for record in portion {
+                next = record.sequence
+                guard let event = JournalWriter.event(record), filter.matches(event) else {
+                    continue
+                }
+                found.append(API.Event(event))
+                if found.count == limit { break }
+            }
+            if portion.count < EventPage.limitMax { break }
+        }
+        return EventPage(asOf: asOf, events: found, next: next)
+    }
+
+    private func newestEvents(
+        limit: Int,
+        _ filter: EventQuery,
+        asOf: String
+    ) throws -> EventPage {
+        let records = try server.store.latestEvents(
+            limit: filter.isExact ? limit : EventPage.limitMax * 10,
+            matching: filter.stored
+        )
+        let events = records.compactMap(JournalWriter.event).filter(filter.matches)
+        return EventPage(
+            asOf: asOf,
+            events: events.suffix(limit).map { API.Event($0) },
+            next: records.last?.sequence ?? 0
+        )
+    }
+
+    // MARK: Accounts, sites, settings
+
+    func listTokens(_ request: ConsoleRequest) async throws -> Response {
+        let list = await views { views in
+            TokenList(
+                asOf: views.asOf,
+                tokens: views.machine.tokens.values.map { token in
+                    TokenSummary(
+                        id: token.id.text,
+                        purpose: token.purpose.rawValue,
+                        state: token.state == .open && token.expiresAt <= views.now.wall
+                            ? "expired" : token.state.rawValue,
+                        site: token.site?.text,
+                        node: token.node.flatMap { views.machine.nodes[$0]?.record.name.text },
+                        operatorName: token.operatorName?.text,
+                        createdBy: token.createdBy,
+                        createdAt: token.createdAt.iso8601,
+                        expiresAt: token.expiresAt.iso8601,
+                        usedAt: token.usedAt?.iso8601,
+                        usedBy: token.usedBy?.text,
+                        wrongSecrets: UInt32(token.wrongSecrets)
+                    )
+                }
+            )
+        }
+        return try ConsoleAnswer.json(list)
+    }
+
+    func listOperators(_ request: ConsoleRequest) async throws -> Response {
+        let list = await views { views in
+            OperatorList(
+                asOf: views.asOf,
+                operators: views.machine.operators.values.map { OperatorSummary($0) }
+            )
+        }
+        return try ConsoleAnswer.json(list)
+    }
+
+    func listSites(_ request: ConsoleRequest) async throws -> Response {
+        let account = try await account(of: caller(request))
+        let list = await views { views in
+            SiteList(
+                asOf: views.asOf,
+                sites: StatusView(views: views, account: account, lastEvents: []).sites
+            )
+        }
+        return try ConsoleAnswer.json(list)
+    }
+
+    func listSettings(_ request: ConsoleRequest) async throws -> Response {
+        let scope = request.query("scope")
+        let list = await views { views in
+            SettingList(
+                asOf: views.asOf,
+                version: views.machine.cluster.configurationVersion,
+                settings: views.machine.settingRecords.values
+                    .filter { scope == nil || $0.scope.text == scope }
+                    .map { record in
+                        API.Setting(
+                            scope: record.scope.text,
+                            key: record.key,
+                            value: record.value,
+                            version: record.version,
+                            by: record.by,
+                            reason: record.reason,
+                            at: record.at.iso8601
+                        )
+                    }
+            )
+        }
+        return try ConsoleAnswer.json(list)
+    }
+
+    /// Changes of settings, from the audit log; the newest `limit` of them.
+    func listSettingChanges(_ request: ConsoleRequest) async throws -> Response {
+        let limit = Int(
+            try request.query(
+                "limit",
+                in: 1...UInt64(AuditPage.limitMax),
+                default: UInt64(AuditPage.limitDefault)
+            )
+        )
+        var found: [API.AuditEntry] = []
+        var upper = try server.store.checkpoint().sequence
+        let next = upper + 1
+        while found.count < limit, upper > 0 {
+            let lower = upper > UInt64(AuditPage.limitMax) ? upper - UInt64(AuditPage.limitMax) : 0
+            let portion = try server.store.audit(from: lower + 1, limit: Int(upper - lower))
+            found =
+                portion.filter { $0.entry.verb.hasPrefix("config.") }.map { API.AuditEntry($0) }
+                + found
+            upper = lower
+        }
+        return try ConsoleAnswer.json(
+            AuditPage(
+                asOf: DriverLoop.moment().wall.iso8601,
+                entries: found.suffix(limit),
+                next: next
+            )
+        )
+    }
+
+    func showPreflight(_ request: ConsoleRequest) async throws -> Response {
+        let number = try request.number("run")
+        let found = await views { views -> API.PreflightRun? in
+            guard let run = views.machine.preflights[number] else { return nil }
+            return API.PreflightRun(
+                asOf: views.asOf,
+                run: number,
+                startedAt: run.startedAt.iso8601,
+                finishedAt: run.endedAt?.iso8601,
+                waiting: run.nodes.values.filter { !$0.isAnswered }.map(\.name.text),
+                findings: run.nodes.values.flatMap { part in
+                    part.findings.map { views.finding($0, of: part.name) }
+                }
+            )
+        }
+        guard let found else {
+            throw API.Failure(
+                code: RefusalCode.unknownName.rawValue,
+                detail: "there is no preflight run \(number)",
+                mend: "muster preflight"
+            )
+        }
+        return try ConsoleAnswer.json(found)
+    }
+
+    // MARK: Audit
+
+    func listAudit(_ request: ConsoleRequest) async throws -> Response {
+        let limit = Int(
+            try request.query(
+                "limit",
+                in: 1...UInt64(AuditPage.limitMax),
+                default: UInt64(AuditPage.limitDefault)
+            )
+        )
+        let head = try server.store.checkpoint().sequence
+        let newest = head >= UInt64(limit) ? head - UInt64(limit) + 1 : 1
+        let from = try request.query("from", in: 1...UInt64(Int64.max), default: newest)
+        let records = try server.store.audit(from: from, limit: limit)
+        return try ConsoleAnswer.json(
+            AuditPage(
+                asOf: DriverLoop.moment().wall.iso8601,
+                entries: records.map { API.AuditEntry($0) },
+                next: (records.last?.sequence ?? (from - 1)) + 1
+            )
+        )
+    }
+
+    func verifyAudit(_ request: ConsoleRequest) async throws -> Response {
+        let store = server.store
+        let verdict = try await Task.detached { try store.verifyAudit() }.value
+        let head = try store.checkpoint()
+        let asOf = DriverLoop.moment().wall.iso8601
+        return try ConsoleAnswer.json(AuditVerification(verdict, head: head, asOf: asOf))
+    }
+
+    // MARK: The controller itself
+
+    func version() throws -> Response {
+        try ConsoleAnswer.json(
+            VersionInformation(
+                version: Build.version,
+                protocolMin: UInt32(WireLimits.versions.lowerBound),
+                protocolMax: UInt32(WireLimits.versions.upperBound)
+            )
+        )
+    }
+
+    func readiness() async throws -> Response {
+        let isReady = await driver.read { machine, _ in
+            machine.doubt == nil && !machine.isJournalLate
+        }
+        return try ConsoleAnswer.json(
+            ProbeAnswer(status: isReady ? "ready" : "not ready"),
+            status: isReady ? .ok : .serviceUnavailable
+        )
+    }
+}
+
+extension OperatorSummary {
+    init(_ account: OperatorRecord) {
+        self.init(
+            name: account.name.text,
+            role: account.role.rawValue,
+            addedBy: account.addedBy,
+            addedAt: account.addedAt.iso8601,
+            enrolled: account.key != nil,
+            certificateNotAfter: account.notAfter?.iso8601
+        )
+    }
+}
+
+extension AuditVerification {
+    init(_ verdict: AuditVerdict, head: AuditCheckpoint, asOf: String) {
+        switch verdict {
+        case .intact(let end):
+            self.init(
+                asOf: asOf,
+                intact: true,
+                entries: end.sequence,
+                headHash: end.hash.hex,
+                text: "the chain of \(end.sequence) records is whole; a cut at its end can only be "
+                    + "seen by comparing the head with one that was kept elsewhere"
+            )
+        case .broken(let sequence, let problem):
+            self.init(
+                asOf: asOf,
+                intact: false,
+                entries: head.sequence,
+                headHash: head.hash.hex,
+                brokenAt: sequence,
+                text: problem
+            )
+        }
+    }
+}
+
+extension API.AuditEntry {
+    init(_ record: Store.AuditRecord) {
+        let entry = record.entry
+        let actor = entry.actor.split(separator: "#", maxSplits: 1)
+        self.init(
+            sequence: record.sequence,
+            at: entry.wall.iso8601,
+            actor: actor.first.map(String.init) ?? "",
+            key: actor.count > 1 ? String(actor[1]) : "",
+            source: entry.source,
+            verb: entry.verb,
+            object: entry.object,
+            reason: entry.reason,
+            parametersDigest: entry.parameters,
+            outcome: entry.outcome,
+            hash: record.hash.hex
+        )
+    }
+}
+
+/// What of the event log is asked for.
+struct EventQuery: Sendable {
+    var kind: String?
+    var subject: String?
+    var severity: ControllerCore.Severity?
+
+    init(_ request: ConsoleRequest) throws(API.Failure) {
+        kind = request.query("kind")
+        subject = request.query("subject")
+        if let text = request.query("severity") {
+            guard let severity = ControllerCore.Severity(rawValue: text) else {
+                let allowed = ControllerCore.Severity.allCases.map(\.rawValue)
+                throw API.Failure(
+                    code: RefusalCode.invalid.rawValue,
+                    detail: "severity is not one of \(allowed.joined(separator: ", "))"
+                )
+            }
+            self.severity = severity
+        }
+    }
+
+    private var isPrefix: Bool { kind?.hasSuffix(".") ?? false }
+
+    /// The store's own filter says all there is to say.
+    var isExact: Bool { !isPrefix && severity == nil }
+
+    var stored: EventFilter { EventFilter(kind: isPrefix ? nil : kind, subject: subject) }
+
+    func matches(_ event: ClusterEvent) -> Bool {
+        if let kind {
+            guard isPrefix ? event.kind.rawValue.hasPrefix(kind) : event.kind.rawValue == kind
+            else { return false }
+        }
+        if let subject, event.subject != subject { return false }
+        guard let severity else { return true }
+        let order = ControllerCore.Severity.allCases
+        return order.firstIndex(of: event.severity)! >= order.firstIndex(of: severity)!
+    }
+}

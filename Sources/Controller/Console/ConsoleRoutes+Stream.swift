@@ -1,0 +1,227 @@
+import API
+import ControllerCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Model
+import NIOCore
+import Protocol
+
+// Server-sent events: cluster events as they become durable, and what the live views show.
+
+extension ConsoleRoutes {
+    /// How often the views are compared with what was sent last.
+    private static let pulseInterval: Duration = .seconds(1)
+
+    private enum Tick: Sendable {
+        case event(ClusterEvent)
+        case pulse
+    }
+
+    func streamEvents(_ request: ConsoleRequest) async throws -> Response {
+        let filter = try EventQuery(request)
+        let caller = caller(request)
+        let lastID = request.request.headers[HTTPField.Name("Last-Event-ID")!]
+            .flatMap { UInt64($0) }
+        let after =
+            lastID == nil && request.query("after") == nil
+            ? nil : try lastID ?? request.query("after", in: 0...UInt64(Int64.max), default: 0)
+        guard let events = server.driver.feed.follow() else {
+            throw API.Failure(
+                code: RefusalCode.tooFast.rawValue,
+                detail: "\(EventFeed.followersMax) followers are connected already"
+            )
+        }
+        var headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
+        headers[HTTPField.Name("X-Accel-Buffering")!] = "no"
+        return Response(
+            status: .ok,
+            headers: headers,
+            body: ResponseBody { writer in
+                do {
+                    try await follow(events, after: after, filter, caller, &writer)
+                } catch {
+                    // The reader has gone, or its account was removed: the stream ends.
+                }
+                try await writer.finish(nil)
+            }
+        )
+    }
+
+    private func follow(
+        _ events: AsyncStream<ClusterEvent>,
+        after: UInt64?,
+        _ filter: EventQuery,
+        _ caller: Caller,
+        _ writer: inout any ResponseBodyWriter
+    ) async throws {
+        var shown = LiveView()
+        var last = after
+        if let after { last = try await catchUp(after, filter, &writer) }
+        try await sendChanges(&shown, caller, &writer)
+        for await tick in ticks(events) {
+            switch tick {
+            case .event(let event):
+                if let last, event.sequence <= last { continue }
+                last = event.sequence
+                if filter.matches(event) { try await write(event, &writer) }
+                try await sendChanges(&shown, caller, &writer)
+            case .pulse:
+                try await sendChanges(&shown, caller, &writer)
+                try await sendPulse(&writer)
+            }
+        }
+    }
+
+    private func ticks(_ events: AsyncStream<ClusterEvent>) -> AsyncStream<Tick> {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: Tick.self,
+            bufferingPolicy: .bufferingNewest(EventFeed.bufferMax)
+        )
+        let reader = Task {
+            for await event in events { continuation.yield(.event(event)) }
+            continuation.finish()
+        }
+        let timer = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: Self.pulseInterval)
+                continuation.yield(.pulse)
+            }
+        }
+        continuation.onTermination = { _ in
+            reader.cancel()
+            timer.cancel()
+        }
+        return stream
+    }
+
+    private func catchUp(
+        _ after: UInt64,
+        _ filter: EventQuery,
+        _ writer: inout any ResponseBodyWriter
+    ) async throws -> UInt64 {
+        var last = after
+        while true {
+            let page = try events(after: last, limit: EventPage.limitMax, filter, asOf: "")
+            for event in page.events { try await write(event, &writer) }
+            last = page.next
+            if page.events.count < EventPage.limitMax { return last }
+        }
+    }
+
+    private func sendChanges(
+        _ shown: inout LiveView,
+        _ caller: Caller,
+        _ writer: inout any ResponseBodyWriter
+    ) async throws {
+        let status = try await clusterStatus(for: caller)
+        let nodes = await views { views in views.members().map(views.summary) }
+        for change in shown.changes(status: status, nodes: nodes) {
+            try await write(StreamEventName.change, try ConsoleAnswer.text(change), &writer)
+        }
+    }
+
+    private func sendPulse(_ writer: inout any ResponseBodyWriter) async throws {
+        let pulse = await views { views in
+            var nodes: [String: UInt64] = [:]
+            var sites: [String: UInt64] = [:]
+            for member in views.machine.nodes.values where member.link != nil {
+                let age = views.age(member.detector.lastHeard)
+                nodes[member.record.name.text] = age
+                let site = member.record.site.text
+                sites[site] = max(sites[site] ?? 0, age)
+            }
+            return StreamPulse(
+                asOf: views.asOf,
+                nodeHeartbeatAgesMilliseconds: nodes,
+                siteHeartbeatAgesMilliseconds: sites
+            )
+        }
+        try await write(StreamEventName.pulse, try ConsoleAnswer.text(pulse), &writer)
+    }
+
+    private func write(
+        _ event: ClusterEvent,
+        _ writer: inout any ResponseBodyWriter
+    ) async throws {
+        try await write(API.Event(event), &writer)
+    }
+
+    private func write(_ event: API.Event, _ writer: inout any ResponseBodyWriter) async throws {
+        let text = try ConsoleAnswer.text(event)
+        try await write(StreamEventName.event, text, id: event.sequence, &writer)
+    }
+
+    private func write(
+        _ name: String,
+        _ data: String,
+        id: UInt64? = nil,
+        _ writer: inout any ResponseBodyWriter
+    ) async throws {
+        var text = id.map { "id: \($0)\n" } ?? ""
+        text += "event: \(name)\ndata: \(data)\n\n"
+        try await writer.write(ByteBuffer(string: text))
+    }
+}
+
+/// What a follower has been shown, so that only differences are sent. Ages grow all the time and
+/// are no difference.
+struct LiveView: Sendable {
+    private var status: ClusterStatus?
+    private var nodes: [String: NodeSummary] = [:]
+
+    mutating func changes(status next: ClusterStatus, nodes list: [NodeSummary]) -> [StreamChange] {
+        var changes: [StreamChange] = []
+        let bare = Self.withoutAges(next)
+        if status != bare {
+            status = bare
+            changes.append(StreamChange(status: next))
+        }
+        var names: Set<String> = []
+        for node in list {
+            names.insert(node.name)
+            let bare = Self.withoutAges(node)
+            guard nodes[node.name] != bare else { continue }
+            nodes[node.name] = bare
+            changes.append(StreamChange(node: node))
+        }
+        for name in nodes.keys.sorted() where !names.contains(name) {
+            nodes[name] = nil
+            changes.append(StreamChange(removedNode: name))
+        }
+        return changes
+    }
+
+    private static func withoutAges(_ status: ClusterStatus) -> ClusterStatus {
+        var status = status
+        status.asOf = ""
+        status.controller.uptimeMilliseconds = 0
+        status.sites = status.sites.map {
+            var site = $0
+            site.heartbeatAgeMilliseconds = nil
+            return site
+        }
+        status.expiringCertificates = status.expiringCertificates.map {
+            var certificate = $0
+            certificate.remainingMilliseconds = 0
+            return certificate
+        }
+        // A problem that is told "since now" is the same one a second later.
+        status.problems = status.problems.map {
+            var problem = $0
+            problem.since = ""
+            return problem
+        }
+        return status
+    }
+
+    private static func withoutAges(_ node: NodeSummary) -> NodeSummary {
+        var node = node
+        node.asOf = ""
+        node.heartbeatAgeMilliseconds = nil
+        node.roundTripMicroseconds = nil
+        node.clockOffsetMilliseconds = nil
+        node.load?.ageMilliseconds = 0
+        return node
+    }
+}

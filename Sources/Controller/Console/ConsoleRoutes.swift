@@ -1,0 +1,163 @@
+import API
+import ControllerCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Identity
+import Logging
+import Model
+import Protocol
+
+/// Routes of the console's interface: every case of ``API/Route`` has its answer here or in one of
+/// the extensions, and the switch makes sure of it.
+struct ConsoleRoutes: Sendable {
+    let server: ConsoleServer
+
+    var driver: Driver { server.driver }
+
+    func router() -> Router<ConsoleContext> {
+        let router = Router(context: ConsoleContext.self)
+        for route in Route.allCases {
+            router.on(RouterPath(route.path), method: Self.method(route)) { request, context in
+                await answer(route, request, context)
+            }
+        }
+        return router
+    }
+
+    private static func method(_ route: Route) -> HTTPRequest.Method {
+        switch route.method {
+        case .get: .get
+        case .post: .post
+        case .put: .put
+        case .delete: .delete
+        }
+    }
+
+    private func answer(
+        _ route: Route,
+        _ request: Request,
+        _ context: ConsoleContext
+    ) async -> Response {
+        guard server.requests.enter() else {
+            return ConsoleAnswer.failure(
+                API.Failure(
+                    code: RefusalCode.tooFast.rawValue,
+                    detail: "the controller is answering \(RequestGate.requestsMax) requests",
+                    mend: "try again in a second"
+                )
+            )
+        }
+        defer { server.requests.leave() }
+        do {
+            let peer = await context.peer()
+            let request = ConsoleRequest(
+                request: request,
+                context: context,
+                caller: Self.caller(peer, source: context.source),
+                peer: peer
+            )
+            try await admit(request, to: route)
+            return try await respond(route, request)
+        } catch let failure as API.Failure {
+            return ConsoleAnswer.failure(failure)
+        } catch {
+            server.log.error(
+                "A request failed",
+                metadata: ["route": "\(route.rawValue)", "error": "\(error)"]
+            )
+            return ConsoleAnswer.failure(
+                API.Failure(code: API.FailureCode.internal, detail: "see the controller's log")
+            )
+        }
+    }
+
+    private static func caller(_ peer: PeerIdentity?, source: String) -> Caller? {
+        guard let peer, case .operator(_, let name) = peer.holder else { return nil }
+        return Caller(name: name, key: KeyFingerprint(peer.fingerprint), source: source)
+    }
+
+    /// What is read is judged here, by the route's least role; commands are judged, and audited,
+    /// by the machine.
+    private func admit(_ request: ConsoleRequest, to route: Route) async throws {
+        guard route.access != .anyone else { return }
+        guard let caller = request.caller else {
+            throw API.Failure(
+                code: RefusalCode.noCertificate.rawValue,
+                detail: "no operator's certificate was shown",
+                mend: "muster login, or muster context import"
+            )
+        }
+        guard let peer = request.peer, peer.cluster == server.office.cluster else {
+            throw API.Failure(
+                code: RefusalCode.badCertificate.rawValue,
+                detail: "the certificate is of another cluster",
+                mend: "muster context list"
+            )
+        }
+        guard route.method == .get else { return }
+        _ = try await account(of: caller)
+    }
+
+    func account(of caller: Caller) async throws -> OperatorRecord {
+        guard let account = await driver.read({ machine, _ in machine.account(of: caller) }) else {
+            throw API.Failure(
+                code: RefusalCode.forbidden.rawValue,
+                detail: "no operator \(caller.name) with this certificate",
+                mend: "ask an admin: muster operator add \(caller.name)"
+            )
+        }
+        return account
+    }
+
+    func caller(_ request: ConsoleRequest) -> Caller {
+        guard let caller = request.caller else { preconditionFailure("admitted without a caller") }
+        return caller
+    }
+
+    private func respond(_ route: Route, _ request: ConsoleRequest) async throws -> Response {
+        switch route {
+        case .getStatus: try await status(request)
+        case .listNodes: try await listNodes(request)
+        case .showNode: try await showNode(request)
+        case .listServices: try await listServices(request)
+        case .showOrder: try await showOrder(request)
+        case .listEvents: try await listEvents(request)
+        case .streamEvents: try await streamEvents(request)
+        case .listTokens: try await listTokens(request)
+        case .listOperators: try await listOperators(request)
+        case .listSites: try await listSites(request)
+        case .listSettings: try await listSettings(request)
+        case .listSettingChanges: try await listSettingChanges(request)
+        case .showPreflight: try await showPreflight(request)
+        case .listAudit: try await listAudit(request)
+        case .verifyAudit: try await verifyAudit(request)
+        case .getVersion: try version()
+        case .getHealth: try ConsoleAnswer.json(ProbeAnswer(status: "alive"))
+        case .getReadiness: try await readiness()
+        case .getAuthority: try authority()
+        case .addNode: try await addNode(request)
+        case .removeNodes: try await removeNodes(request)
+        case .cordonNode: try await changeNode(request) { .cordon($0) }
+        case .uncordonNode: try await changeNode(request) { .uncordon($0) }
+        case .drainNode: try await drainNode(request)
+        case .beginMaintenance: try await beginMaintenance(request)
+        case .endMaintenance: try await changeNode(request) { .endMaintenance($0) }
+        case .releaseNode: try await changeNode(request) { .release($0) }
+        case .actOnServices: try await actOnServices(request)
+        case .createToken: try await createToken(request)
+        case .revokeToken: try await revokeToken(request)
+        case .addOperator: try await addOperator(request)
+        case .removeOperator: try await removeOperator(request)
+        case .enrolOperator: try await enrolOperator(request)
+        case .renewOperator: try await renewOperator(request)
+        case .addSite: try await addSite(request)
+        case .removeSite: try await removeSite(request)
+        case .setSiteMinimum: try await setSiteMinimum(request)
+        case .setSetting: try await setSetting(request)
+        case .unsetSetting: try await unsetSetting(request)
+        case .startPreflight: try await startPreflight(request)
+        case .makeBackup: try await makeBackup(request)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import API
+import ControllerCore
+import Foundation
+import Host
+import Hummingbird
+import HummingbirdTLS
+import Identity
+import Logging
+import Model
+import NIOCore
+import NIOSSL
+import Protocol
+import Store
+import Synchronization
+import Transport
+
+/// The console's HTTPS interface: what operators see, and how they give commands.
+///
+/// A client certificate is asked for and not demanded: three paths and the enrolment are for who
+/// has none yet. Whom a certificate speaks for is looked up for every request, so that a removed
+/// operator is out at once.
+final class ConsoleServer: Sendable {
+    let driver: Driver
+    let store: SQLiteStore
+    let office: CertificateOffice
+    let configuration: ControllerConfiguration
+    let agentEndpoints: [Endpoint]
+    let log: Logger
+    let requests: RequestGate
+    private let credential = Mutex<NIOSSLContextConfigurationOverride?>(nil)
+
+    init(
+        driver: Driver,
+        store: SQLiteStore,
+        office: CertificateOffice,
+        configuration: ControllerConfiguration,
+        agentEndpoints: [Endpoint],
+        log: Logger
+    ) {
+        self.driver = driver
+        self.store = store
+        self.office = office
+        self.configuration = configuration
+        self.agentEndpoints = agentEndpoints
+        self.log = log
+        requests = RequestGate()
+    }
+
+    /// New connections are served with this credential from now on.
+    func use(_ next: Credential) throws {
+        let chain = try next.chain.map { der in
+            NIOSSLCertificateSource.certificate(try NIOSSLCertificate(bytes: der, format: .der))
+        }
+        let key = try NIOSSLPrivateKey(bytes: Array(next.key.pem.utf8), format: .pem)
+        var override = NIOSSLContextConfigurationOverride()
+        override.certificateChain = chain
+        override.privateKey = .privateKey(key)
+        let ready = override
+        credential.withLock { $0 = ready }
+    }
+
+    /// Serves until the task is cancelled.
+    ///
+    /// - Parameter onReady: is told where it listens, once, when every address is bound.
+    func run(
+        credential first: Credential,
+        group: any EventLoopGroup,
+        onReady: @escaping @Sendable ([Endpoint]) -> Void
+    ) async throws {
+        try use(first)
+        let tls = try tlsConfiguration(first)
+        let bound = Bound(expected: configuration.consoleListen.count, onReady: onReady)
+        let router = ConsoleRoutes(server: self).router()
+        let responder = router.buildResponder()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for endpoint in configuration.consoleListen {
+                let application = Application(
+                    responder: responder,
+                    server: try .tls(.http1(), tlsConfiguration: tls),
+                    configuration: ApplicationConfiguration(
+                        address: .hostname(endpoint.host, port: Int(endpoint.port)),
+                        serverName: "muster"
+                    ),
+                    onServerRunning: { channel in
+                        let port = channel.localAddress?.port ?? Int(endpoint.port)
+                        bound.add(Endpoint(host: endpoint.host, port: UInt16(clamping: port)))
+                    },
+                    eventLoopGroupProvider: .shared(group),
+                    logger: quiet(log)
+                )
+                tasks.addTask {
+                    do {
+                        try await application.run()
+                    } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                        throw Failure(
+                            "\(endpoint) is in use",
+                            hint: "change console.listen in the configuration, or stop what "
+                                + "listens there: ss -ltnp"
+                        )
+                    }
+                }
+            }
+            try await tasks.waitForAll()
+        }
+    }
+
+    private func tlsConfiguration(_ first: Credential) throws -> TLSConfiguration {
+        let roots = try office.roots.map { try NIOSSLCertificate(bytes: $0, format: .der) }
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try first.chain.map {
+                .certificate(try NIOSSLCertificate(bytes: $0, format: .der))
+            },
+            privateKey: .privateKey(
+                try NIOSSLPrivateKey(bytes: Array(first.key.pem.utf8), format: .pem)
+            )
+        )
+        tls.minimumTLSVersion = .tlsv13
+        tls.trustRoots = .certificates(roots)
+        tls.certificateVerification = .optionalVerification
+        tls.shutdownTimeout = .milliseconds(500)
+        tls.applicationProtocols = ["http/1.1"]
+        tls.sslContextCallback = { [self] _, promise in
+            promise.succeed(credential.withLock { $0 } ?? NIOSSLContextConfigurationOverride())
+        }
+        return tls
+    }
+
+    /// The framework tells of every connection; only what is wrong belongs into our log.
+    private func quiet(_ log: Logger) -> Logger {
+        var log = log
+        log.logLevel = max(log.logLevel, .error)
+        return log
+    }
+}
+
+/// Waits until every address is bound.
+private final class Bound: Sendable {
+    private let endpoints = Mutex<[Endpoint]>([])
+    private let expected: Int
+    private let onReady: @Sendable ([Endpoint]) -> Void
+
+    init(expected: Int, onReady: @escaping @Sendable ([Endpoint]) -> Void) {
+        self.expected = expected
+        self.onReady = onReady
+    }
+
+    func add(_ endpoint: Endpoint) {
+        let all = endpoints.withLock { endpoints in
+            endpoints.append(endpoint)
+            return endpoints
+        }
+        if all.count == expected { onReady(all) }
+    }
+}
+
+/// How many requests are answered at once; over it they are turned away with a hint to retry.
+final class RequestGate: Sendable {
+    static let requestsMax = 256
+
+    private let open = Atomic<Int>(0)
+
+    func enter() -> Bool {
+        let (before, _) = open.wrappingAdd(1, ordering: .relaxed)
+        if before < Self.requestsMax { return true }
+        open.wrappingSubtract(1, ordering: .relaxed)
+        return false
+    }
+
+    func leave() { open.wrappingSubtract(1, ordering: .relaxed) }
+}

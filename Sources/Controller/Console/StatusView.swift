@@ -1,0 +1,235 @@
+import API
+import ControllerCore
+import Model
+
+// One screen for somebody who was woken: sites, what is wrong, since when, and what to type.
+
+struct StatusView {
+    let views: NodeViews
+    let account: OperatorRecord
+    let lastEvents: [API.Event]
+
+    private var machine: ControllerMachine { views.machine }
+    private var now: Moment { views.now }
+
+    private static let expirySoon: Duration = .seconds(2 * 86_400)
+
+    var status: ClusterStatus {
+        let cluster = machine.cluster
+        return ClusterStatus(
+            asOf: views.asOf,
+            cluster: Self.identity(cluster),
+            activeSite: cluster.activeSite.text,
+            sites: sites,
+            problems: problems,
+            lastEvents: lastEvents,
+            controller: ControllerStatus(
+                version: Build.version,
+                startedAt: machine.startedAt.wall.iso8601,
+                uptimeMilliseconds: views.age(machine.startedAt.instant),
+                tilted: machine.tiltUntil != nil,
+                journalLate: machine.isJournalLate
+            ),
+            expiringCertificates: expiring,
+            you: Myself(
+                name: account.name.text,
+                role: account.role.rawValue,
+                certificateNotAfter: account.notAfter?.iso8601
+            )
+        )
+    }
+
+    static func identity(_ cluster: ClusterRecord) -> ClusterIdentity {
+        ClusterIdentity(
+            id: cluster.id.text,
+            name: cluster.name,
+            generation: UInt64(cluster.epoch.generation),
+            epoch: UInt64(cluster.epoch.counter),
+            createdAt: cluster.createdAt.iso8601
+        )
+    }
+
+    /// The active site first.
+    var sites: [SiteStatus] {
+        let active = machine.cluster.activeSite
+        let names =
+            machine.sites.keys.filter { $0 == active }
+            + machine.sites.keys.filter { $0 != active }
+        return names.map(site)
+    }
+
+    private func site(_ name: SiteName) -> SiteStatus {
+        let members = machine.nodes.values.filter { $0.record.site == name }
+        let joined = members.filter { $0.record.membership == .joined }
+        let ages = joined.filter { $0.link != nil }.map { views.age($0.detector.lastHeard) }
+        return SiteStatus(
+            name: name.text,
+            role: machine.role(of: name).rawValue,
+            online: UInt32(joined.filter { machine.assess($0).status == .online }.count),
+            total: UInt32(joined.count),
+            invited: UInt32(members.filter { $0.record.membership == .invited }.count),
+            inMaintenance: UInt32(joined.filter { $0.record.maintenance != nil }.count),
+            minimum: machine.sites[name]?.minimum ?? 0,
+            heartbeatAgeMilliseconds: ages.max()
+        )
+    }
+
+    /// Most severe first, then the longest standing.
+    private var problems: [Problem] {
+        var found: [(rank: Int, problem: Problem)] = []
+        func add(
+            _ severity: API.Severity,
+            _ subject: String,
+            _ text: String,
+            _ since: WallTime,
+            _ mend: String
+        ) {
+            let rank = severity == .critical ? 0 : severity == .warning ? 1 : 2
+            found.append(
+                (
+                    rank,
+                    Problem(
+                        severity: severity,
+                        subject: subject,
+                        text: text,
+                        since: since.iso8601,
+                        mend: mend
+                    )
+                )
+            )
+        }
+        if let doubt = machine.doubt {
+            add(
+                .critical,
+                "controller",
+                "a node has shown the higher epoch \(doubt): this controller does not act",
+                machine.startedAt.wall,
+                "muster-controller adopt"
+            )
+        }
+        if machine.isJournalLate {
+            add(
+                .critical,
+                "controller",
+                "its journal is late: no lease is granted",
+                now.wall,
+                "look at the disk under the state directory: df -h; iostat -x 1"
+            )
+        }
+        for member in views.members() { addProblems(of: member, add) }
+        for site in machine.sites.values where site.minimum > 0 {
+            let (online, total) = machine.count(of: site.name)
+            guard online < Int(site.minimum) else { continue }
+            add(
+                .critical,
+                site.name.text,
+                "site \(site.name) has \(online) of \(total) nodes Online, its minimum is "
+                    + "\(site.minimum)",
+                now.wall,
+                "muster node list --site \(site.name)"
+            )
+        }
+        return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }
+            .map(\.problem)
+    }
+
+    private func addProblems(
+        of member: Member,
+        _ add: (API.Severity, String, String, WallTime, String) -> Void
+    ) {
+        let record = member.record
+        let name = record.name.text
+        let assessment = machine.assess(member)
+        let isPlanned =
+            record.maintenance != nil || record.drain != nil || record.membership == .removing
+        guard record.membership != .invited else { return }
+        if assessment.status == .offline {
+            let mend =
+                record.conflict != nil || member.heldUntil != nil
+                ? "muster node release \(name)" : "muster node show \(name)"
+            add(
+                isPlanned ? .info : .critical,
+                name,
+                "node \(name) is Offline: \(assessment.reason)",
+                record.statusSince,
+                mend
+            )
+        }
+        if record.drain?.isOverdue == true {
+            add(
+                .warning,
+                name,
+                "the drain of \(name) is over its deadline",
+                record.drain?.deadline ?? now.wall,
+                "muster service list --node \(name)"
+            )
+        }
+        if assessment.marks.contains(.clockSuspect), let clock = member.clock {
+            add(
+                .warning,
+                name,
+                "the clock of \(name) is \(clock.offset.forPeople) off",
+                now.wall,
+                "on the node: timedatectl set-ntp true"
+            )
+        }
+        if assessment.status == .online, machine.role(of: record.site) == .active {
+            addOptionalServices(of: member, add)
+        }
+    }
+
+    private func addOptionalServices(
+        of member: Member,
+        _ add: (API.Severity, String, String, WallTime, String) -> Void
+    ) {
+        for known in member.services.values {
+            let report = known.report
+            guard !report.isRequired, report.isWanted, report.state != .running else { continue }
+            let detail = report.detail.isEmpty ? "" : " (\(report.detail))"
+            add(
+                .warning,
+                member.record.name.text,
+                "service \(report.name) of \(member.record.name) is "
+                    + "\(report.state.rawValue)\(detail)",
+                now.wall + (.zero - known.age(at: now.instant)),
+                "muster node show \(member.record.name)"
+            )
+        }
+    }
+
+    private var expiring: [ExpiringCertificate] {
+        var found: [ExpiringCertificate] = []
+        func consider(_ subject: String, _ end: WallTime?) {
+            guard let end, end - now.wall < Self.expirySoon else { return }
+            found.append(
+                ExpiringCertificate(
+                    subject: subject,
+                    notAfter: end.iso8601,
+                    remainingMilliseconds: (end - now.wall).wholeMilliseconds
+                )
+            )
+        }
+        for member in views.members() where member.record.membership == .joined {
+            consider("node \(member.record.name)", member.record.certificateNotAfter)
+        }
+        for account in machine.operators.values {
+            consider("operator \(account.name)", account.notAfter)
+        }
+        return found.sorted { $0.notAfter < $1.notAfter }
+    }
+}
+
+extension API.Event {
+    init(_ event: ClusterEvent) {
+        self.init(
+            sequence: event.sequence,
+            at: event.at.iso8601,
+            kind: event.kind.rawValue,
+            severity: API.Severity(rawValue: event.severity.rawValue),
+            subject: event.subject,
+            text: event.text,
+            cause: event.cause,
+            consequence: event.consequence
+        )
+    }
+}

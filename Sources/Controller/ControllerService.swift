@@ -1,0 +1,252 @@
+import ControllerCore
+import Glibc
+import Host
+import Identity
+import Logging
+import Model
+import NIOCore
+import NIOPosix
+import Protocol
+import Store
+import Synchronization
+import Transport
+
+/// The running controller: opens the store, starts the driver, the agents' door and the console's
+/// interface, and stops them in the reverse order.
+struct ControllerService {
+    let configuration: ControllerConfiguration
+    let configurationPath: String
+
+    private static let exitUnknownOutcome: Int32 = 70
+
+    func run() async throws {
+        Signals.block([Signals.terminate, Signals.interrupt, Signals.hangUp])
+        Signals.ignoreBrokenPipes()
+        umask(0o077)
+        let log = ProgramLog.start(configuration)
+        let store = try SQLiteStore.open(
+            directory: configuration.storeDirectory,
+            machine: .ofThisMachine(),
+            options: configuration.storeOptions
+        )
+        defer { store.close() }
+        let contents = try store.load()
+        let office = try CertificateOffice(
+            directory: CredentialDirectory(path: configuration.authorityDirectory),
+            lifetimes: configuration.certificates
+        )
+        guard office.cluster == contents.cluster else {
+            throw Failure(
+                "the store is of cluster \(contents.cluster), the identity of \(office.cluster)",
+                hint: "restore both from the same backup",
+                code: 3
+            )
+        }
+        let driver = Driver(store: store, log: log)
+        let door = AgentDoor(office: office, driver: driver, log: log)
+        let (machine, first) = ControllerMachine.started(
+            settings: configuration.machine,
+            records: try JournalWriter.records(of: contents),
+            generation: UInt16(clamping: contents.generation),
+            lastEventSequence: contents.lastEvent,
+            seed: RandomBytes.seed(),
+            at: DriverLoop.moment()
+        )
+        driver.start(machine: machine, first: first, outlets: outlets(door, office, log))
+        try await serve(driver, door, office, store, log)
+    }
+
+    private func outlets(
+        _ door: AgentDoor,
+        _ office: CertificateOffice,
+        _ log: Logger
+    ) -> Driver.Outlets {
+        Driver.Outlets(
+            certify: { office.certify($0, log: log) },
+            send: { door.send($0) },
+            close: { door.close($0) },
+            taken: { door.taken($0) },
+            fail: { error in
+                // Whether the last decisions are durable is not known. Only a new start, which
+                // reads what is there, can tell; nothing may be sent in between.
+                log.critical(
+                    "The outcome of a commit is unknown; the controller ends and must be restarted",
+                    metadata: ["error": "\(error)"]
+                )
+                _exit(Self.exitUnknownOutcome)
+            }
+        )
+    }
+
+    private func serve(
+        _ driver: Driver,
+        _ door: AgentDoor,
+        _ office: CertificateOffice,
+        _ store: SQLiteStore,
+        _ log: Logger
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let names = configuration.certificateNames
+        let credential = try office.ownCredential(names: names)
+        let agents = try await door.open(
+            on: configuration.agentsListen,
+            credential: credential,
+            settings: configuration.transport,
+            group: group
+        )
+        let stopping = Stopping()
+        try Signals.watch([Signals.terminate, Signals.interrupt, Signals.hangUp]) { signal in
+            if signal == Signals.hangUp { checkConfiguration(log) } else { stopping.stop() }
+        }
+        let console = ConsoleServer(
+            driver: driver,
+            store: store,
+            office: office,
+            configuration: configuration,
+            agentEndpoints: advertisedAgents(agents.endpoints),
+            log: log
+        )
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                try await console.run(credential: credential, group: group) { endpoints in
+                    announce(agents.endpoints, console: endpoints, log)
+                }
+            }
+            tasks.addTask { try await keepCredential(credential, office, agents, log) }
+            tasks.addTask { try await tidyEvents(store, log) }
+            tasks.addTask {
+                await stopping.wait()
+                throw CancellationError()
+            }
+            do {
+                try await tasks.next()
+            } catch is CancellationError {}
+            tasks.cancelAll()
+        }
+        log.notice("The controller stops")
+        _ = try? ServiceManager.notify("STOPPING=1")
+        await driver.stop()
+        await agents.shutdown()
+        try? await group.shutdownGracefully()
+    }
+
+    private func advertisedAgents(_ bound: [Endpoint]) -> [Endpoint] {
+        if !configuration.agentsAdvertise.isEmpty { return configuration.agentsAdvertise }
+        return Array(
+            Set(
+                bound.map { endpoint in
+                    Endpoint(
+                        host: ControllerConfiguration.isWildcard(endpoint.host)
+                            ? ControllerConfiguration.hostname : endpoint.host,
+                        port: endpoint.port
+                    )
+                }
+            )
+        ).sorted { $0.description < $1.description }
+    }
+
+    private func announce(_ agents: [Endpoint], console: [Endpoint], _ log: Logger) {
+        log.notice(
+            "The controller is ready",
+            metadata: [
+                "agents": "\(agents.map(\.description).joined(separator: ", "))",
+                "console": "\(console.map(\.description).joined(separator: ", "))",
+                "version": "\(Build.version)",
+            ]
+        )
+        _ = try? ServiceManager.notify("READY=1")
+    }
+
+    private func checkConfiguration(_ log: Logger) {
+        do {
+            _ = try ControllerConfiguration.read(path: configurationPath)
+            log.notice("The configuration is fine; a restart takes it")
+        } catch {
+            log.error("The configuration is wrong", metadata: ["problems": "\(error)"])
+        }
+    }
+
+    /// The controller's certificate is replaced before it ends, without dropping a session.
+    private func keepCredential(
+        _ first: Credential,
+        _ office: CertificateOffice,
+        _ agents: LineServer,
+        _ log: Logger
+    ) async throws {
+        var credential = first
+        while true {
+            let wait = min(office.renewalDue(of: credential), .seconds(3_600))
+            try await Task.sleep(for: wait)
+            let next = try office.ownCredential(names: configuration.certificateNames)
+            guard next.identity.serial != credential.identity.serial else { continue }
+            try agents.use(AgentDoor.transport(next))
+            credential = next
+            log.notice("The controller has a new certificate")
+        }
+    }
+
+    /// Old events are removed in small portions, so that no commit waits for long.
+    private func tidyEvents(_ store: SQLiteStore, _ log: Logger) async throws {
+        while true {
+            try await Task.sleep(for: .seconds(60))
+            let cutoff = WallClock.now() + (.zero - configuration.eventsAge)
+            while try store.pruneEvents(
+                keeping: configuration.eventsKept,
+                olderThan: cutoff,
+                batch: 500
+            ) == 500 {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+}
+
+/// Tells once, to whoever waits, that the program is to stop.
+final class Stopping: Sendable {
+    private let stream: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+
+    init() {
+        (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+    }
+
+    func stop() { continuation.finish() }
+
+    func wait() async {
+        for await _ in stream {}
+    }
+}
+
+extension ControllerConfiguration {
+    static var hostname: String {
+        (try? MachineIdentity.current().hostname) ?? "localhost"
+    }
+
+    static func isWildcard(_ host: String) -> Bool {
+        host == "0.0.0.0" || host == "::" || host.isEmpty
+    }
+
+    /// Every name and address under which the controller is reached, for its certificate.
+    var certificateNames: [String] {
+        var names = (agentsAdvertise + consoleAdvertise).map(\.host)
+        names += (agentsListen + consoleListen).map(\.host).filter { !Self.isWildcard($0) }
+        names += [Self.hostname, "localhost", "127.0.0.1", "::1"]
+        var unique: [String] = []
+        for name in names where !unique.contains(name) { unique.append(name) }
+        return unique
+    }
+
+    /// Where operators reach the console's interface.
+    var consoleURLs: [String] {
+        let endpoints =
+            consoleAdvertise.isEmpty
+            ? consoleListen.map {
+                Endpoint(host: Self.isWildcard($0.host) ? Self.hostname : $0.host, port: $0.port)
+            } : consoleAdvertise
+        return endpoints.map { "https://\($0)" }
+    }
+
+    var storeOptions: StoreOptions {
+        StoreOptions(allowNetworkFileSystem: allowNetworkFileSystem)
+    }
+}

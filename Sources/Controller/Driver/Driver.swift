@@ -1,0 +1,125 @@
+import ControllerCore
+import Foundation
+import Host
+import Logging
+import Model
+import Protocol
+import Store
+import Synchronization
+
+/// The one consumer that steps the controller's machine.
+///
+/// A thread of its own takes events from the inbox, steps the machine, gives the journal to the
+/// committer, and lets sends and replies out when everything they rest on is durable. Nothing else
+/// touches the machine.
+final class Driver: Sendable {
+    /// What the driver needs of the world.
+    struct Outlets: Sendable {
+        /// Signs a certificate for a key that a signing request has shown.
+        var certify: @Sendable (CertificateOrder) -> ControllerCore.IssuedCertificate?
+        var send: @Sendable ([Send]) -> Void
+        var close: @Sendable (Close) -> Void
+        /// Lines that have been dealt with may be followed by others.
+        var taken: @Sendable (ConnectionID) -> Void
+        /// The program cannot go on: the outcome of a commit is unknown.
+        var fail: @Sendable (StoreError) -> Void
+    }
+
+    enum Item: Sendable {
+        case event(ControllerEvent)
+        /// An event that came as a line of this connection.
+        case line(ConnectionID, ControllerEvent)
+        case command(ControllerEvent, @Sendable (Reply.Outcome) -> Void)
+        case read(@Sendable (ControllerMachine, Moment) -> Void)
+        case durable(UInt64)
+        case journalFailed(StoreError)
+        case stop(@Sendable () -> Void)
+    }
+
+    private let inbox = Inbox<Item>()
+    private let store: any Store
+    private let log: Logger
+    private let requests = Atomic<UInt64>(1)
+    let feed = EventFeed()
+
+    init(store: any Store, log: Logger) {
+        self.store = store
+        self.log = log
+    }
+
+    /// Starts the thread.
+    func start(
+        machine: ControllerMachine,
+        first: ControllerEffects,
+        outlets: Outlets
+    ) {
+        let inbox = inbox
+        let committer = GroupCommitter(
+            store: store,
+            queueLimit: 65_536,
+            onDurable: { inbox.put(.durable($0), in: .urgent) },
+            onFailure: { inbox.put(.journalFailed($0), in: .urgent) }
+        )
+        let loop = DriverLoop(
+            machine: machine,
+            inbox: inbox,
+            committer: committer,
+            store: store,
+            outlets: outlets,
+            feed: feed,
+            log: log
+        )
+        let thread = Thread { loop.run(first: first) }
+        thread.name = "muster-driver"
+        thread.start()
+    }
+
+    func put(_ event: ControllerEvent) {
+        inbox.put(.event(event), in: .ordinary)
+    }
+
+    func put(_ event: ControllerEvent, line connection: ConnectionID) {
+        inbox.put(.line(connection, event), in: .ordinary)
+    }
+
+    /// Gives a command and waits for its reply, which comes when it is durable.
+    func perform(_ command: Command, by caller: Caller) async -> Reply.Outcome {
+        let id = nextRequest()
+        return await answer(.command(id, caller, command))
+    }
+
+    /// For signing requests of operators.
+    func perform(_ make: (RequestID) -> ControllerEvent) async -> Reply.Outcome {
+        let id = nextRequest()
+        return await answer(make(id))
+    }
+
+    private func nextRequest() -> RequestID {
+        RequestID(requests.wrappingAdd(1, ordering: .relaxed).oldValue)
+    }
+
+    private func answer(_ event: ControllerEvent) async -> Reply.Outcome {
+        await withCheckedContinuation { continuation in
+            inbox.put(.command(event) { continuation.resume(returning: $0) }, in: .urgent)
+        }
+    }
+
+    /// Reads the machine. The answer is given when everything it may rest on is durable.
+    func read<Result: Sendable>(
+        _ body: @escaping @Sendable (ControllerMachine, Moment) -> Result
+    ) async -> Result {
+        await withCheckedContinuation { continuation in
+            inbox.put(
+                .read { machine, now in continuation.resume(returning: body(machine, now)) },
+                in: .urgent
+            )
+        }
+    }
+
+    /// Says goodbye to every agent, makes what waits durable and ends the thread.
+    func stop() async {
+        await withCheckedContinuation { continuation in
+            inbox.put(.stop { continuation.resume() }, in: .urgent)
+        }
+    }
+}

@@ -1,0 +1,290 @@
+import ControllerCore
+import Host
+import Logging
+import Model
+import Protocol
+import Store
+
+/// What the driver's thread owns. Only that thread calls it.
+final class DriverLoop: @unchecked Sendable {
+    private var machine: ControllerMachine
+    private let inbox: Inbox<Driver.Item>
+    private let committer: GroupCommitter
+    private let store: any Store
+    private let outlets: Driver.Outlets
+    private let feed: EventFeed
+    private let log: Logger
+
+    private var lastTicket: UInt64 = 0
+    private var durableTicket: UInt64 = 0
+    /// Steps that the committer did not take because it had failed; in order.
+    private var unsubmitted: [(ticket: UInt64, writes: [StoreWrite])] = []
+    /// What goes out when its ticket is durable; in order.
+    private var outbound: [Outbound] = []
+    private var waiting: [RequestID: @Sendable (Reply.Outcome) -> Void] = [:]
+    /// The disk is full: nothing is decided until it is not.
+    private var isStalled = false
+    private var isLate = false
+
+    private struct Outbound {
+        var ticket: UInt64
+        var since: Instant
+        var effects: ControllerEffects
+        var read: (@Sendable () -> Void)?
+    }
+
+    private static let retryInterval: Duration = .seconds(1)
+
+    init(
+        machine: ControllerMachine,
+        inbox: Inbox<Driver.Item>,
+        committer: GroupCommitter,
+        store: any Store,
+        outlets: Driver.Outlets,
+        feed: EventFeed,
+        log: Logger
+    ) {
+        self.machine = machine
+        self.inbox = inbox
+        self.committer = committer
+        self.store = store
+        self.outlets = outlets
+        self.feed = feed
+        self.log = log
+    }
+
+    func run(first: ControllerEffects) {
+        handle(first)
+        while let items = inbox.take(timeout: untilNextWake(), takeOrdinary: !isStalled) {
+            for item in items { handle(item) }
+            if isStalled {
+                retryJournal()
+            } else if let deadline = machine.nextDeadline, BootClock.now() >= deadline {
+                step(.deadlineReached)
+            }
+            watchJournal()
+        }
+    }
+
+    private func untilNextWake() -> Duration? {
+        if isStalled { return Self.retryInterval }
+        let now = BootClock.now()
+        var wait = machine.nextDeadline.map { $0 - now }
+        if let oldest = outbound.first {
+            let late = oldest.since + lateAfter - now
+            wait = min(wait ?? late, max(late, .milliseconds(100)))
+        }
+        return wait.map { max($0, .zero) }
+    }
+
+    private var lateAfter: Duration {
+        .nanoseconds(machine.settings.lease.wait.nanoseconds / 2)
+    }
+
+    private func handle(_ item: Driver.Item) {
+        switch item {
+        case .event(let event): step(event)
+        case .line(let connection, let event):
+            step(event)
+            outlets.taken(connection)
+        case .command(let event, let reply):
+            guard !isStalled else {
+                return reply(
+                    .refused(
+                        Refused(
+                            .storage,
+                            "the disk of the controller is full: nothing can be changed",
+                            mend: "free space in the controller's state directory; try again then"
+                        )
+                    )
+                )
+            }
+            guard let id = event.request else { preconditionFailure("a command without a number") }
+            waiting[id] = reply
+            step(event)
+        case .read(let body):
+            let snapshot = machine
+            let now = Self.moment()
+            if isStalled || lastTicket == durableTicket {
+                body(snapshot, now)
+            } else {
+                outbound.append(
+                    Outbound(
+                        ticket: lastTicket,
+                        since: now.instant,
+                        effects: ControllerEffects(),
+                        read: { body(snapshot, now) }
+                    )
+                )
+            }
+        case .durable(let ticket):
+            durableTicket = max(durableTicket, ticket)
+            release()
+        case .journalFailed(let error): journalFailed(error)
+        case .stop(let done):
+            step(.stopping)
+            committer.stop()
+            durableTicket = lastTicket
+            release()
+            feed.finish()
+            inbox.close()
+            done()
+        }
+    }
+
+    static func moment() -> Moment {
+        Moment(instant: BootClock.now(), wall: WallClock.now())
+    }
+
+    private func step(_ event: ControllerEvent) {
+        let now = Self.moment()
+        handle(machine.step(event, at: now))
+    }
+
+    private func handle(_ effects: ControllerEffects) {
+        var effects = effects
+        let orders = effects.certificates
+        effects.certificates = []
+        if !effects.journal.isEmpty {
+            lastTicket += 1
+            submit(lastTicket, effects.journal.map(JournalWriter.write))
+        }
+        if !effects.isEmpty {
+            outbound.append(
+                Outbound(
+                    ticket: lastTicket,
+                    since: BootClock.now(),
+                    effects: effects,
+                    read: nil
+                )
+            )
+        }
+        if lastTicket == durableTicket { release() }
+        for order in orders {
+            guard let issued = outlets.certify(order) else {
+                log.error("A certificate could not be signed")
+                continue
+            }
+            step(.certificateIssued(order.id, issued))
+        }
+    }
+
+    // MARK: The journal
+
+    private func submit(_ ticket: UInt64, _ writes: [StoreWrite]) {
+        guard unsubmitted.isEmpty else { return unsubmitted.append((ticket, writes)) }
+        do throws(StoreError) {
+            try committer.submit(ticket: ticket, writes: writes)
+        } catch {
+            unsubmitted.append((ticket, writes))
+            journalFailed(error)
+        }
+    }
+
+    /// A full disk is waited out, the reserve given up for what is under way; anything else leaves
+    /// open what is durable, and only a new start can tell.
+    private func journalFailed(_ error: StoreError) {
+        guard error.code == .full || error.code == .refused else { return outlets.fail(error) }
+        guard !isStalled else { return }
+        isStalled = true
+        log.critical(
+            "The journal cannot be written; nothing is decided until it can",
+            metadata: ["error": "\(error)"]
+        )
+        (store as? SQLiteStore)?.releaseReserve()
+        retryJournal()
+    }
+
+    private func retryJournal() {
+        committer.retry()
+        while let next = unsubmitted.first {
+            do throws(StoreError) {
+                try committer.submit(ticket: next.ticket, writes: next.writes)
+                unsubmitted.removeFirst()
+            } catch {
+                return
+            }
+        }
+    }
+
+    private func watchJournal() {
+        guard let oldest = outbound.first else {
+            if isLate { setLate(false) }
+            return
+        }
+        let isLateNow = BootClock.now() - oldest.since > lateAfter
+        if isLateNow != isLate { setLate(isLateNow) }
+    }
+
+    private func setLate(_ late: Bool) {
+        isLate = late
+        log.warning("The journal is \(late ? "late" : "in time again")")
+        if !isStalled { step(.journalLate(late)) }
+    }
+
+    private func release() {
+        var count = 0
+        for item in outbound {
+            guard item.ticket <= durableTicket else { break }
+            count += 1
+            carryOut(item)
+        }
+        outbound.removeFirst(count)
+        if isStalled, unsubmitted.isEmpty, durableTicket == lastTicket {
+            isStalled = false
+            log.notice("The journal can be written again")
+        }
+    }
+
+    private func carryOut(_ item: Outbound) {
+        if !item.effects.sends.isEmpty { outlets.send(item.effects.sends) }
+        for close in item.effects.closes { outlets.close(close) }
+        for reply in item.effects.replies {
+            waiting.removeValue(forKey: reply.request)?(reply.outcome)
+        }
+        item.read?()
+        for case .event(let event) in item.effects.journal {
+            feed.publish(event)
+            log.log(
+                level: event.severity.logLevel,
+                "\(event.text)",
+                metadata: event.metadata
+            )
+        }
+    }
+}
+
+extension ControllerEvent {
+    var request: RequestID? {
+        switch self {
+        case .command(let id, _, _): id
+        case .signingRequested(_, let request):
+            switch request.purpose {
+            case .enrolOperator(let id, _, _), .renewOperator(let id, _): id
+            case .enrolNode, .renewNode: nil
+            }
+        default: nil
+        }
+    }
+}
+
+extension Severity {
+    var logLevel: Logger.Level {
+        switch self {
+        case .info: .info
+        case .warning: .warning
+        case .critical: .critical
+        }
+    }
+}
+
+extension ClusterEvent {
+    var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "event": "\(kind.rawValue)", "event.sequence": "\(sequence)", "subject": "\(subject)",
+        ]
+        if !cause.isEmpty { metadata["cause"] = "\(cause)" }
+        if !consequence.isEmpty { metadata["consequence"] = "\(consequence)" }
+        return metadata
+    }
+}
