@@ -1,0 +1,83 @@
+import API
+import Model
+
+/// Follows nodes until what was asked of them has come about.
+enum NodeWait {
+    /// What of a node is still missing; nil when it is as wanted.
+    typealias Look = (NodeDetail?) throws -> String?
+
+    /// Looks at each node until nothing is missing of any. A node that is no member is nil.
+    static func wait(
+        _ names: [String],
+        _ session: Session,
+        timeoutMilliseconds: UInt64,
+        lookAgain: String,
+        _ look: Look
+    ) async throws {
+        var open = names
+        let waiting = Waiting(
+            session: session,
+            timeoutMilliseconds: timeoutMilliseconds,
+            lookAgain: lookAgain
+        )
+        try await waiting.until {
+            var texts: [String] = []
+            for name in open {
+                if let text = try look(try await detail(name, session)) {
+                    texts.append("\(name): \(text)")
+                } else {
+                    open.removeAll { $0 == name }
+                }
+            }
+            guard let first = texts.first else { return nil }
+            return first + (texts.count > 1 ? " (and \(texts.count - 1) more nodes)" : "")
+        }
+    }
+
+    private static func detail(_ name: String, _ session: Session) async throws -> NodeDetail? {
+        do {
+            let answer: Answer<NodeDetail> = try await session.client.get(
+                Route.showNode.path(name)
+            )
+            return answer.value
+        } catch let error as ConsoleError where error.status == .refused {
+            return nil
+        }
+    }
+
+    /// What a drain still waits for.
+    static func drain(_ detail: NodeDetail?) throws -> String? {
+        guard let detail else {
+            throw ConsoleError(.failed, "the node was removed meanwhile")
+        }
+        if detail.node.marks.contains(.drained) || detail.drain?.finished == true { return nil }
+        guard let drain = detail.drain ?? detail.maintenance.map({ _ in .placeholder }) else {
+            throw ConsoleError(.failed, "\(detail.node.name): the drain was ended by someone else")
+        }
+        let running = detail.services.filter { $0.state != ServiceState.stopped.rawValue }
+        let names = running.map(\.name).joined(separator: ", ")
+        let what = names.isEmpty ? "draining" : "still to stop: \(names)"
+        return drain.overdue ? "\(what); the deadline has passed" : what
+    }
+
+    /// What a removal still waits for.
+    static func removal(_ detail: NodeDetail?) -> String? {
+        guard let detail, detail.node.membership != Membership.removed.rawValue else { return nil }
+        let running = detail.services.filter { $0.state == ServiceState.running.rawValue }
+        return running.isEmpty
+            ? "being removed" : "still to stop: \(running.map(\.name).joined(separator: ", "))"
+    }
+}
+
+extension DrainDetail {
+    /// For a maintenance, whose drain may not be on record yet.
+    fileprivate static let placeholder = DrainDetail(
+        by: "",
+        reason: "",
+        at: "",
+        deadline: "",
+        keepServices: false,
+        finished: false,
+        overdue: false
+    )
+}

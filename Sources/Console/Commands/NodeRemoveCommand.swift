@@ -1,0 +1,85 @@
+import API
+import ArgumentParser
+import Model
+
+struct NodeRemove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove",
+        abstract: "Take nodes out of the cluster: drained, stopped, their credentials revoked.",
+        discussion: """
+            One node is confirmed with y or --yes. Several at once are confirmed by typing their \
+            number, and --force (without draining first) by typing the node's name; scripts say \
+            --confirm with the same text. The local configuration is kept: a node that is added \
+            again has it again.
+            """,
+        aliases: ["rm"]
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var wait: WaitOptions
+
+    @Argument(help: "The nodes' names.", completion: Completions.nodes)
+    var names: [String]
+
+    @Option(
+        help: ArgumentHelp(
+            "The number of nodes, or with --force the one node's name: what a person would type.",
+            valueName: "text"
+        )
+    )
+    var confirm: String?
+
+    func validate() throws {
+        guard Set(names).count == names.count else {
+            throw ValidationError("A node is named twice.")
+        }
+    }
+
+    func run() async throws {
+        try await Session.run(connection) { session in
+            let nodes: Answer<NodeList> = try await session.client.get(Route.listNodes.path)
+            try ask(nodes.value.nodes.filter { names.contains($0.name) })
+            let answer: Answer<ChangeDone> = try await session.client.send(
+                .removeNodes,
+                nil,
+                RemoveNodesRequest(names: names, reason: change.reason, force: change.forced)
+            )
+            Terminal.writeLine(answer.value.text)
+            guard !wait.detach else { return }
+            try await NodeWait.wait(
+                names,
+                session,
+                timeoutMilliseconds: wait.timeout?.milliseconds ?? 120_000,
+                lookAgain: "muster node list --removed",
+                NodeWait.removal
+            )
+            let list = names.joined(separator: ", ")
+            Terminal.writeLine("\(list): removed, credential revoked")
+        }
+    }
+
+    private func ask(_ nodes: [NodeSummary]) throws {
+        let online = nodes.filter { $0.status == NodeStatus.online.rawValue }.map(\.name)
+        let state =
+            online.isEmpty
+            ? "" : " \(online.joined(separator: ", ")) \(online.count == 1 ? "is" : "are") Online."
+        let how =
+            change.force
+            ? "without draining: services are stopped at once" : "services are stopped in order"
+        let what =
+            names.count == 1
+            ? "Node \(names[0]) will be removed" : "\(names.count) nodes will be removed"
+        let demand: Confirmation.Demand =
+            names.count > 1
+            ? .typed("\(names.count)") : change.force ? .typed(names[0]) : .yes
+        try Confirmation.ask(
+            "\(what), \(how), and its credential revoked.\(state)",
+            demand,
+            isGiven: confirmation.yes,
+            confirmed: confirm,
+            style: connection.colour.errorStyle
+        )
+    }
+}

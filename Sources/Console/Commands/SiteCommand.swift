@@ -1,0 +1,164 @@
+import API
+import ArgumentParser
+
+struct SiteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "site",
+        abstract: "The sites of the cluster.",
+        subcommands: [SiteList_.self, SiteAdd.self, SiteRemove.self, SiteSetMinimum.self],
+        aliases: ["sites"]
+    )
+}
+
+struct SiteList_: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "All sites with their role and nodes.",
+        aliases: ["ls"]
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var list: ListOptions
+
+    @Flag(name: .shortAndLong, help: "Stay and redraw.")
+    var watch = false
+
+    func run() async throws {
+        try await Session.run(connection) { session in
+            if watch {
+                var view = LiveView(
+                    session: session,
+                    model: LiveList<SiteList, SiteStatus>(
+                        path: Route.listSites.path,
+                        options: list,
+                        items: { $0.sites },
+                        listing: { style, _ in Self.listing(style: style) }
+                    )
+                )
+                view.format = list.output.format
+                return try await view.run()
+            }
+            let answer: Answer<SiteList> = try await session.client.get(Route.listSites.path)
+            try session.show(
+                answer,
+                answer.value.sites,
+                Self.listing(style: session.style),
+                list,
+                ifEmpty: "no sites yet; add one with `muster site add NAME`"
+            )
+        }
+    }
+
+    private static func listing(style: Style) -> Listing<SiteStatus> {
+        typealias Column = Listing<SiteStatus>.Column
+        return Listing(columns: [
+            Column("NAME") { Cell($0.name, .strong) },
+            Column("ROLE") { Cell($0.role, $0.role == "active" ? .good : .plain) },
+            Column("ONLINE", number: { Int64($0.online) }) { site in
+                let tone = StatusScreen.tone(site)
+                return Cell("\(style.symbol(tone)) \(site.online) of \(site.total)", tone)
+            },
+            Column("MINIMUM", right: true, number: { Int64($0.minimum) }) { Cell("\($0.minimum)") },
+            Column("LOSSES LEFT", right: true, number: { lossesLeft($0) }) { site in
+                let left = lossesLeft(site)
+                guard site.minimum > 0 else { return Cell("-", .faint) }
+                return Cell("\(max(0, left))", left <= 0 ? .warning : .plain)
+            },
+            Column("MAINTENANCE", right: true) { Cell("\($0.inMaintenance)") },
+            Column("INVITED", right: true) { Cell("\($0.invited)") },
+            Column("HEARD", right: true) { NodeWords.age($0.heartbeatAgeMilliseconds) },
+        ])
+    }
+
+    /// How many nodes may still be lost before the site is below its minimum.
+    private static func lossesLeft(_ site: SiteStatus) -> Int64 {
+        Int64(site.online) - Int64(site.minimum)
+    }
+}
+
+struct SiteAdd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add",
+        abstract: "Declare a site; it is a standby."
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+
+    @Argument(help: "The site's name.")
+    var name: String
+
+    func run() async throws {
+        try await Session.run(connection) { session in
+            let answer: Answer<ChangeDone> = try await session.client.send(
+                .addSite,
+                nil,
+                AddSiteRequest(name: name, reason: change.reason, force: change.forced)
+            )
+            Terminal.writeLine(answer.value.text)
+        }
+    }
+}
+
+struct SiteRemove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove",
+        abstract: "Remove a site that has no nodes.",
+        aliases: ["rm"]
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var confirmation: ConfirmationOptions
+
+    @Argument(help: "The site's name.", completion: Completions.sites)
+    var name: String
+
+    func run() async throws {
+        try Confirmation.ask(
+            "Site \(name) will be removed.",
+            .yes,
+            isGiven: confirmation.yes,
+            style: connection.colour.errorStyle
+        )
+        try await Session.run(connection) { session in
+            let answer: Answer<ChangeDone> = try await session.client.send(
+                .removeSite,
+                Route.removeSite.path(name),
+                PlainChange(reason: change.reason, force: change.forced)
+            )
+            Terminal.writeLine(answer.value.text)
+        }
+    }
+}
+
+struct SiteSetMinimum: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set-minimum",
+        abstract: "Say how many nodes of a site must be Online; 0 for no minimum."
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+
+    @Argument(help: "The site's name.", completion: Completions.sites)
+    var name: String
+
+    @Argument(help: "Fewer Online nodes than this is a problem.")
+    var minimum: UInt32
+
+    func run() async throws {
+        try await Session.run(connection) { session in
+            let answer: Answer<ChangeDone> = try await session.client.send(
+                .setSiteMinimum,
+                Route.setSiteMinimum.path(name),
+                SetMinimumRequest(
+                    minimum: minimum,
+                    reason: change.reason,
+                    force: change.forced
+                )
+            )
+            Terminal.writeLine(answer.value.text)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import API
+import ArgumentParser
+
+/// Names for the shell to complete. Whatever goes wrong, it offers nothing and says nothing.
+enum Completions {
+    static func contexts() -> [String] {
+        guard let store = try? ContextStore.standard(), let file = try? store.load() else {
+            return []
+        }
+        return file.contexts.map(\.name)
+    }
+
+    static var nodes: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listNodes) { (list: NodeList) in list.nodes.map(\.name) }
+        }
+    }
+
+    static var sites: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listSites) { (list: SiteList) in list.sites.map(\.name) }
+        }
+    }
+
+    static var services: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listServices) { (list: ServiceList) in
+                Set(list.services.map(\.name)).sorted()
+            }
+        }
+    }
+
+    private static func names<List: Decodable & Sendable>(
+        _ arguments: [String],
+        _ route: Route,
+        _ names: @Sendable (List) -> [String]
+    ) async -> [String] {
+        var options = ConnectionOptions()
+        options.colour = .standard
+        options.server = []
+        options.context = nil
+        if let index = arguments.lastIndex(of: "--context"), index + 1 < arguments.count {
+            options.context = arguments[index + 1]
+        }
+        let answer: Answer<List>? = try? await Session.run(options) { session in
+            try await session.client.get(route.path)
+        }
+        return answer.map { names($0.value) } ?? []
+    }
+}

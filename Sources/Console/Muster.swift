@@ -1,0 +1,80 @@
+import ArgumentParser
+
+/// The `muster` command: what an operator says to a cluster, and nothing around the interface.
+@main
+struct Muster: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "muster",
+        abstract: "Manage clusters of servers on one or more sites.",
+        discussion: """
+            Exit status: 0 fine, 1 failed, 2 degraded or different, 3 refused, 4 timed out, \
+            5 unreachable, 64 usage. `muster status --check` exits as monitoring plugins do.
+            """,
+        version: "muster \(Version.text)",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "See",
+                subcommands: [StatusCommand.self, EventCommand.self, AuditCommand.self]
+            ),
+            CommandGroup(
+                name: "Nodes and services",
+                subcommands: [NodeCommand.self, ServiceCommand.self, PreflightCommand.self]
+            ),
+            CommandGroup(
+                name: "The cluster",
+                subcommands: [
+                    SiteCommand.self, ConfigCommand.self, TokenCommand.self, OperatorCommand.self,
+                    BackupCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "This console",
+                subcommands: [
+                    ContextCommand.self, LoginCommand.self, CompletionCommand.self,
+                    VersionCommand.self,
+                ]
+            ),
+        ]
+    )
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as ConsoleError {
+            end(error, style: ColourOption.standard.errorStyle)
+        } catch let error as QuietExit {
+            exit(withError: ExitCode(error.status.rawValue))
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    private static func end(_ error: ConsoleError, style: Style) -> Never {
+        for line in error.lines(style: style) { Terminal.writeErrorLine(line) }
+        exit(withError: ExitCode(error.status.rawValue))
+    }
+}
+
+extension ColourOption {
+    /// What the command line says of colour, looked up by hand: an error may come before there is
+    /// a command that was parsed.
+    static var standard: ColourOption {
+        var option = ColourOption()
+        option.choice = .auto
+        let arguments = CommandLine.arguments
+        for (index, argument) in arguments.enumerated() {
+            let value =
+                argument.hasPrefix("--color=")
+                ? String(argument.dropFirst("--color=".count))
+                : argument == "--color" && index + 1 < arguments.count
+                    ? arguments[index + 1] : nil
+            if let choice = value.flatMap(ColourChoice.init(rawValue:)) { option.choice = choice }
+        }
+        return option
+    }
+}

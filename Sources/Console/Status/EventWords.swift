@@ -1,0 +1,68 @@
+import API
+import Model
+
+/// Events as they are shown.
+enum EventWords {
+    static func tone(_ severity: Severity) -> Tone {
+        switch severity {
+        case .critical: .bad
+        case .warning: .warning
+        default: .plain
+        }
+    }
+
+    /// What happened, why, and what followed, in one line.
+    static func sentence(_ event: Event, hasSubject: Bool) -> String {
+        var text = hasSubject && !event.subject.isEmpty ? "\(event.subject): " : ""
+        text += event.text
+        if !event.cause.isEmpty { text += " (\(event.cause))" }
+        if !event.consequence.isEmpty { text += "; \(event.consequence)" }
+        return text
+    }
+
+    /// Rows for a section of a screen.
+    static func table(
+        _ events: [Event],
+        style: Style,
+        at now: WallTime,
+        isWide: Bool = false,
+        hasSubject: Bool = true
+    ) -> Table {
+        var table = Table([.init("AT"), .init("KIND"), .init("WHAT", flexible: true)])
+        table.hasHeader = false
+        table.indent = "  "
+        for event in events {
+            table.add([
+                Cell(isWide ? TimeText.long(event.at) : TimeText.short(event.at, at: now), .faint),
+                Cell(event.kind, tone(event.severity)),
+                Cell(sentence(event, hasSubject: hasSubject)),
+            ])
+        }
+        return table
+    }
+
+    /// One line for a stream: no columns to keep, so nothing is cut.
+    static func line(_ event: Event, style: Style, at now: WallTime, isWide: Bool) -> String {
+        let time = isWide ? TimeText.long(event.at) : TimeText.short(event.at, at: now)
+        let severity = DisplayWidth.padded(event.severity.rawValue, to: 8)
+        let kind = DisplayWidth.padded(event.kind, to: 20)
+        return "\(style.paint(time, .faint))  \(style.paint(severity, tone(event.severity)))"
+            + "  \(kind)  \(sentence(event, hasSubject: true))"
+    }
+
+    static func listing(style: Style, at now: WallTime, isWide: Bool) -> Listing<Event> {
+        typealias Column = Listing<Event>.Column
+        return Listing(columns: [
+            Column("SEQ", right: true, wide: true, number: { Int64(clamping: $0.sequence) }) {
+                Cell("\($0.sequence)")
+            },
+            Column("AT", number: { Int64(clamping: $0.sequence) }) {
+                Cell(isWide ? TimeText.long($0.at) : TimeText.short($0.at, at: now), .faint)
+            },
+            Column("SEVERITY") { Cell($0.severity.rawValue, tone($0.severity)) },
+            Column("KIND") { Cell($0.kind) },
+            Column("SUBJECT") { Cell($0.subject.isEmpty ? "-" : $0.subject, .strong) },
+            Column("WHAT", flexible: true) { Cell(sentence($0, hasSubject: false)) },
+        ])
+    }
+}

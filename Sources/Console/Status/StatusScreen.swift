@@ -1,0 +1,177 @@
+import API
+import Model
+
+/// `muster status`: one screen for someone who was woken at night.
+struct StatusScreen {
+    var status: ClusterStatus
+    var style: Style
+    var now: WallTime
+    var width: Int
+    /// Rows that may be used; nil for as many as it takes.
+    var height: Int?
+    /// How long ago the answer came; ages count on from there.
+    var ageMilliseconds: Int64 = 0
+    /// Shown instead of the age when the view has lost its controller.
+    var connectionNote: String?
+
+    static let eventsShown = 5
+
+    func lines() -> [String] {
+        let sites = siteLines()
+        let events = eventLines()
+        let next = nextLines()
+        let foot = footLines()
+        let others = 2 + sites.count + events.count + next.count + foot.count + 2
+        let room = height.map { max(1, $0 - others) }
+        return banner() + sites + [""] + problemLines(room) + events + next + [""] + foot
+    }
+
+    private func banner() -> [String] {
+        let tone = Self.tone(status.verdict)
+        let word = style.badge(status.verdict.rawValue.uppercased(), tone)
+        let name = style.paint(status.cluster.name, .strong)
+        let active =
+            status.activeSite.isEmpty ? "no site is active" : "site \(status.activeSite) is active"
+        let left = "\(style.paint(style.symbol(tone), tone)) \(name)  \(word)  \(active)"
+        let age = DurationText.text(milliseconds: ageMilliseconds)
+        let right =
+            connectionNote.map { style.paint($0, .bad) }
+            ?? style.paint(
+                "\(TimeText.short(status.asOf, at: now)), \(age) ago",
+                ageMilliseconds > 5_000 ? .warning : .faint
+            )
+        let gap = width - DisplayWidth.of(left) - DisplayWidth.of(right)
+        let line = gap >= 2 ? left + String(repeating: " ", count: gap) + right : left
+        let rest = gap >= 2 ? [] : [right]
+        return [line] + rest + [style.paint(String(repeating: style.rule, count: width), .faint)]
+    }
+
+    private func siteLines() -> [String] {
+        var table = Table([
+            .init("SITE"), .init("ROLE"), .init("ONLINE"), .init("MINIMUM"),
+            .init("FIGURES", flexible: true),
+        ])
+        table.hasHeader = false
+        table.indent = "  "
+        for site in status.sites {
+            let tone = Self.tone(site)
+            var extra: [String] = []
+            if let age = site.heartbeatAgeMilliseconds {
+                let shown = DurationText.text(milliseconds: Int64(clamping: age) + ageMilliseconds)
+                extra.append("heard \(shown) ago")
+            }
+            if site.inMaintenance > 0 { extra.append("\(site.inMaintenance) in maintenance") }
+            if site.invited > 0 { extra.append("\(site.invited) invited") }
+            let count = "\(style.symbol(tone)) \(site.online) of \(site.total) Online"
+            table.add([
+                Cell("site \(site.name)", .strong), Cell(site.role), Cell(count, tone),
+                Cell(site.minimum > 0 ? "minimum \(site.minimum)" : "no minimum", .faint),
+                Cell(extra.joined(separator: ", "), .faint),
+            ])
+        }
+        if status.sites.isEmpty { return ["  no sites yet"] }
+        return table.lines(style: style, width: width)
+    }
+
+    private func problemLines(_ room: Int?) -> [String] {
+        let problems = status.problems
+        guard !problems.isEmpty else {
+            let sign = style.paint("\(style.symbol(.good)) Nothing is wrong.", .good)
+            return ["  \(sign)", ""]
+        }
+        let mostShown = room.map { max(1, $0 - 2) } ?? problems.count
+        let isCapped = problems.count > mostShown
+        let shown = problems.prefix(isCapped ? max(1, mostShown - 1) : mostShown)
+        var table = Table([
+            .init("SEVERITY"), .init("SUBJECT"), .init("TEXT", flexible: true),
+            .init("FOR", right: true),
+        ])
+        table.hasHeader = false
+        table.indent = "  "
+        for problem in shown {
+            let tone = Self.tone(problem.severity)
+            table.add([
+                Cell("\(style.symbol(tone)) \(problem.severity.rawValue)", tone),
+                Cell(problem.subject, .strong), Cell(problem.text),
+                Cell("for \(NodeWords.duration(since: problem.since, at: now))", .faint),
+            ])
+        }
+        var lines = [style.paint("WRONG NOW", .faint)]
+        lines += table.lines(style: style, width: width)
+        if isCapped {
+            let more = problems.count - shown.count
+            let command = style.paint("muster node list --problems", .accent)
+            lines.append("  +\(more) more: \(command)")
+        }
+        return lines + [""]
+    }
+
+    private func eventLines() -> [String] {
+        let events = Array(status.lastEvents.suffix(Self.eventsShown))
+        guard !events.isEmpty else { return [] }
+        return [style.paint("LAST EVENTS", .faint)]
+            + EventWords.table(events, style: style, at: now).lines(style: style, width: width)
+    }
+
+    private func nextLines() -> [String] {
+        var commands: [String] = []
+        for problem in status.problems where !problem.mend.isEmpty {
+            if !commands.contains(problem.mend) { commands.append(problem.mend) }
+        }
+        if commands.isEmpty {
+            let total = status.sites.reduce(0) { $0 + $1.total + $1.invited }
+            guard total == 0 else { return [] }
+            commands = ["muster node add NAME", "muster token create"]
+        }
+        let shown = commands.prefix(2).map { "  \(style.paint($0, .accent))" }
+        return ["", style.paint("TYPE NEXT", .faint)] + shown
+    }
+
+    private func footLines() -> [String] {
+        let dot = " \(style.dot) "
+        let uptime = status.controller.uptimeMilliseconds + UInt64(max(0, ageMilliseconds))
+        var parts = [
+            "controller \(status.controller.version), up \(DurationText.text(milliseconds: uptime))"
+        ]
+        if status.controller.tilted { parts.append(style.paint("TILTED: it does not act", .bad)) }
+        if status.controller.journalLate { parts.append(style.paint("slow disk", .warning)) }
+        parts.append("you: \(status.you.name) (\(status.you.role))")
+        if let end = status.you.certificateNotAfter {
+            parts.append("credential ends \(NodeWords.until(end, at: now))")
+        }
+        var lines = [style.paint(parts.joined(separator: dot), .faint)]
+        if let first = status.expiringCertificates.first {
+            let more = status.expiringCertificates.count - 1
+            let also = more > 0 ? " and \(more) more" : ""
+            let remaining = first.remainingMilliseconds - ageMilliseconds
+            let end =
+                remaining < 0
+                ? "has ended" : "ends in \(DurationText.text(milliseconds: remaining))"
+            lines.append(style.paint("certificate of \(first.subject) \(end)\(also)", .warning))
+        }
+        return lines
+    }
+
+    static func tone(_ verdict: Verdict) -> Tone {
+        switch verdict {
+        case .healthy: .good
+        case .degraded: .warning
+        default: .bad
+        }
+    }
+
+    static func tone(_ severity: Severity) -> Tone {
+        switch severity {
+        case .critical: .bad
+        case .warning: .warning
+        default: .plain
+        }
+    }
+
+    static func tone(_ site: SiteStatus) -> Tone {
+        if site.total == 0 { return .plain }
+        if site.online == 0 { return site.inMaintenance == site.total ? .warning : .bad }
+        if site.online < site.minimum { return .bad }
+        return site.online < site.total ? .warning : .good
+    }
+}

@@ -1,3 +1,0 @@
-internal import AsyncHTTPClient
-internal import ArgumentParser
-print("x")
