@@ -105,7 +105,8 @@ let shellTargets: [Target] = [
     .target(
         name: "Store",
         dependencies: [
-            "Model", "Host", "CHost", package("GRDB", "GRDB.swift"), package("Crypto", "swift-crypto"),
+            "Model", "Host", "CHost", package("GRDB", "GRDB.swift"),
+            package("Crypto", "swift-crypto"),
         ],
         swiftSettings: common
     ),
@@ -177,7 +178,7 @@ let shellTargets: [Target] = [
             package("ArgumentParser", "swift-argument-parser"),
             package("AsyncHTTPClient", "async-http-client"),
             package("NIOCore", "swift-nio"), package("NIOSSL", "swift-nio-ssl"),
-            package("NIOPosix", "swift-nio"),
+            package("NIOPosix", "swift-nio"), package("Crypto", "swift-crypto"),
             package("NIOHTTP1", "swift-nio"), package("NIOFoundationCompat", "swift-nio"),
             package("Yams", "Yams"),
         ],
@@ -226,7 +227,11 @@ let shellTargets: [Target] = [
         dependencies: ["Controller", "ControllerCore", "Store", "API", "Model", "Protocol"],
         swiftSettings: common
     ),
-    .testTarget(name: "ConsoleTests", dependencies: ["Console", "API"], swiftSettings: common),
+    .testTarget(
+        name: "ConsoleTests",
+        dependencies: ["Console", "API", "Identity", "Host", "Model"],
+        swiftSettings: common
+    ),
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["API", "Host", "Model"],
