@@ -34,7 +34,7 @@ enum Failing {
         case is ExitCode, is CleanExit, is ValidationError: return error
         default: failure = Failure("\(error)")
         }
-        fputs("error: \(failure)\n", stderr)
+        StandardErrors.write("error: \(failure)\n")
         return ExitCode(failure.code)
     }
 
@@ -48,5 +48,13 @@ enum Failing {
             case .full, .notApplied, .tooLarge, .damaged, .missing, .unreadable, .refused: 1
             }
         return Failure("\(error)", code: code)
+    }
+}
+
+enum StandardErrors {
+    static func write(_ text: String) {
+        var bytes = Array(text.utf8)
+        let written = bytes.withUnsafeMutableBytes { Glibc.write(2, $0.baseAddress, $0.count) }
+        _ = written
     }
 }

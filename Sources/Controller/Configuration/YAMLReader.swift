@@ -32,7 +32,7 @@ final class YAMLReader {
     func document(_ text: String) -> YAMLSection? {
         do {
             guard let node = try Yams.compose(yaml: text) else {
-                return YAMLSection(reader: self, name: "", node: Node([]))
+                return YAMLSection(reader: self, name: "", node: .mapping(Node.Mapping([])))
             }
             return section(node, name: "")
         } catch let error as YamlError {

@@ -23,7 +23,7 @@ struct ConsoleRequest: Sendable {
         return value
     }
 
-    func name<Kind>(_ parameter: String, as kind: Identifier<Kind>.Type) throws(API.Failure)
+    func name<Kind>(_ parameter: String, as kind: Kind.Type) throws(API.Failure)
         -> Identifier<Kind>
     {
         try Self.name(try self.parameter(parameter), as: kind)
@@ -31,7 +31,7 @@ struct ConsoleRequest: Sendable {
 
     static func name<Kind>(
         _ text: String,
-        as kind: Identifier<Kind>.Type
+        as kind: Kind.Type
     ) throws(API.Failure) -> Identifier<Kind> {
         guard let name = Identifier<Kind>(text) else {
             throw API.Failure(

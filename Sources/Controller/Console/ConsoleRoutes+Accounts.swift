@@ -9,6 +9,7 @@ import Identity
 import Model
 import NIOCore
 import Protocol
+import Store
 import Transport
 
 // Tokens, operators, certificates and backups.

@@ -272,7 +272,9 @@ extension ConsoleRoutes {
             let lower = upper > UInt64(AuditPage.limitMax) ? upper - UInt64(AuditPage.limitMax) : 0
             let portion = try server.store.audit(from: lower + 1, limit: Int(upper - lower))
             found =
-                portion.filter { $0.entry.verb.hasPrefix("config.") }.map { API.AuditEntry($0) }
+                portion.filter { $0.entry.verb.hasPrefix("config.") }.map {
+                    API.AuditEntry(stored: $0)
+                }
                 + found
             upper = lower
         }
@@ -327,7 +329,7 @@ extension ConsoleRoutes {
         return try ConsoleAnswer.json(
             AuditPage(
                 asOf: DriverLoop.moment().wall.iso8601,
-                entries: records.map { API.AuditEntry($0) },
+                entries: records.map { API.AuditEntry(stored: $0) },
                 next: (records.last?.sequence ?? (from - 1)) + 1
             )
         )
@@ -403,7 +405,7 @@ extension AuditVerification {
 }
 
 extension API.AuditEntry {
-    init(_ record: Store.AuditRecord) {
+    init(stored record: StoredAudit) {
         let entry = record.entry
         let actor = entry.actor.split(separator: "#", maxSplits: 1)
         self.init(

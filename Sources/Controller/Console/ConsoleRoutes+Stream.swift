@@ -48,7 +48,7 @@ extension ConsoleRoutes {
         )
     }
 
-    private func follow(
+    @concurrent private func follow(
         _ events: AsyncStream<ClusterEvent>,
         after: UInt64?,
         _ filter: EventQuery,
@@ -95,7 +95,7 @@ extension ConsoleRoutes {
         return stream
     }
 
-    private func catchUp(
+    @concurrent private func catchUp(
         _ after: UInt64,
         _ filter: EventQuery,
         _ writer: inout any ResponseBodyWriter
@@ -109,7 +109,7 @@ extension ConsoleRoutes {
         }
     }
 
-    private func sendChanges(
+    @concurrent private func sendChanges(
         _ shown: inout LiveView,
         _ caller: Caller,
         _ writer: inout any ResponseBodyWriter
@@ -121,7 +121,7 @@ extension ConsoleRoutes {
         }
     }
 
-    private func sendPulse(_ writer: inout any ResponseBodyWriter) async throws {
+    @concurrent private func sendPulse(_ writer: inout any ResponseBodyWriter) async throws {
         let pulse = await views { views in
             var nodes: [String: UInt64] = [:]
             var sites: [String: UInt64] = [:]
@@ -140,19 +140,19 @@ extension ConsoleRoutes {
         try await write(StreamEventName.pulse, try ConsoleAnswer.text(pulse), &writer)
     }
 
-    private func write(
+    @concurrent private func write(
         _ event: ClusterEvent,
         _ writer: inout any ResponseBodyWriter
     ) async throws {
         try await write(API.Event(event), &writer)
     }
 
-    private func write(_ event: API.Event, _ writer: inout any ResponseBodyWriter) async throws {
+    @concurrent private func write(_ event: API.Event, _ writer: inout any ResponseBodyWriter) async throws {
         let text = try ConsoleAnswer.text(event)
         try await write(StreamEventName.event, text, id: event.sequence, &writer)
     }
 
-    private func write(
+    @concurrent private func write(
         _ name: String,
         _ data: String,
         id: UInt64? = nil,

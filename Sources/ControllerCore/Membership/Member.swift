@@ -135,7 +135,7 @@ public struct Member: Hashable, Sendable {
         services.values.allSatisfy { $0.report.state == .stopped || $0.report.state == .failed }
     }
 
-    var hasSelfFencedService: Bool {
+    public var hasSelfFencedService: Bool {
         services.values.contains { $0.report.isSelfFenced }
     }
 
