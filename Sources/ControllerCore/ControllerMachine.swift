@@ -100,7 +100,8 @@ public struct ControllerMachine: Hashable, Sendable {
         }
         machine.tell(.controllerStarted, .info, "controller", "The controller started.")
         machine.rescheduleDeadlines()
-        return (machine, machine.takeEffects())
+        let effects = machine.takeEffects()
+        return (machine, effects)
     }
 
     private init(
