@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -74,13 +75,25 @@ static bool begins_as_script(const struct muster_trusted *trusted) {
     return count == 2 && start[0] == '#' && start[1] == '!';
 }
 
+// A program that was written a moment ago can be held open for writing by a child of another
+// thread that has not come to its own exec yet. It will, so this is worth a few tries.
+static bool is_busy(int attempt) {
+    if (attempt == 0) return true;
+    if (errno != ETXTBSY || attempt > 50) return false;
+    struct timespec pause = {0, 4000000};
+    nanosleep(&pause, NULL);
+    errno = ETXTBSY;
+    return true;
+}
+
 // A checked program is run by its name in its checked folder, so that it is called by its name in
 // every listing, and only after that name has been seen to be still the same file. A script is
 // run by its path, since its interpreter opens it by name and it may look for its neighbours.
 static void execute(const struct muster_spawn_options *options, bool script, int report) {
     const struct muster_trusted *trusted = options->trusted;
     if (!trusted) {
-        execve(options->path, options->arguments, options->environment);
+        for (int attempt = 0; is_busy(attempt); attempt++)
+            execve(options->path, options->arguments, options->environment);
         fail(report, MUSTER_STAGE_EXEC);
     }
     const char *name = strrchr(trusted->path, '/') + 1;
@@ -92,11 +105,13 @@ static void execute(const struct muster_spawn_options *options, bool script, int
         errno = ESTALE;
         fail(report, MUSTER_STAGE_CHANGED);
     }
-    if (script)
-        execve(trusted->path, options->arguments, options->environment);
-    else
-        syscall(SYS_execveat, trusted->folder, name, options->arguments, options->environment,
-                AT_SYMLINK_NOFOLLOW);
+    for (int attempt = 0; is_busy(attempt); attempt++) {
+        if (script)
+            execve(trusted->path, options->arguments, options->environment);
+        else
+            syscall(SYS_execveat, trusted->folder, name, options->arguments,
+                    options->environment, AT_SYMLINK_NOFOLLOW);
+    }
     fail(report, MUSTER_STAGE_EXEC);
 }
 

@@ -4,6 +4,9 @@ import Glibc
 /// Descendants of this process. With ``becomeReaper()`` no descendant can leave the tree, by
 /// whatever way it forks: orphans become our children.
 public enum ProcessTree {
+    /// A tree that grows faster than it is read is not chased for ever: the caller comes back.
+    private static let passesMax = 10
+
     /// Makes this process the parent of all orphans below it.
     public static func becomeReaper() throws(HostError) {
         guard muster_become_subreaper() == 0 else {
@@ -59,35 +62,41 @@ public enum ProcessTree {
     /// Sends SIGKILL to every descendant. They are stopped first, each new one as it is found, so
     /// that none can fork faster than it is looked for; the caller repeats until childless.
     public static func killDescendants(of root: Int32) {
-        let passesMax = 10
-        var stopped: Set<Int32> = []
-        for _ in 0..<passesMax {
-            let fresh = descendants(of: root).filter { !stopped.contains($0.processID) }
-            if fresh.isEmpty { break }
-            for descendant in fresh { send(SIGSTOP, to: descendant) }
-            stopped.formUnion(fresh.map(\.processID))
-        }
+        signalDescendants(of: root, SIGSTOP)
         for descendant in descendants(of: root) { send(SIGKILL, to: descendant) }
     }
 
-    /// Sends a signal to every descendant found.
+    /// Sends a signal to every descendant, once to each, until none is found that did not get it:
+    /// one may fork between the moment it is found and the moment it is signalled.
     ///
-    /// - Returns: their process numbers.
+    /// - Parameter known: processes that are passed over.
+    /// - Returns: `known` and those that were signalled.
     @discardableResult
-    public static func signalDescendants(of root: Int32, _ signal: Int32) -> [Int32] {
-        let found = descendants(of: root)
-        for descendant in found { send(signal, to: descendant) }
-        return found.map(\.processID)
+    public static func signalDescendants(
+        of root: Int32,
+        _ signal: Int32,
+        except known: Set<Int32> = []
+    ) -> Set<Int32> {
+        var signalled = known
+        for _ in 0..<passesMax {
+            let fresh = descendants(of: root).filter { !signalled.contains($0.processID) }
+            if fresh.isEmpty { break }
+            for descendant in fresh where send(signal, to: descendant) {
+                signalled.insert(descendant.processID)
+            }
+        }
+        return signalled
     }
 
     // The number may have been given to a stranger since the tree was read. The descriptor pins
     // the process that has it now, and the parent says whether it is still ours.
-    private static func send(_ signal: Int32, to descendant: Descendant) {
+    @discardableResult
+    private static func send(_ signal: Int32, to descendant: Descendant) -> Bool {
         let number = muster_pidfd_open(descendant.processID)
-        guard number >= 0 else { return }
+        guard number >= 0 else { return false }
         let process = Descriptor(owning: number)
-        guard parent(of: descendant.processID) == descendant.parentID else { return }
-        _ = muster_pidfd_send_signal(process.number, signal)
+        guard parent(of: descendant.processID) == descendant.parentID else { return false }
+        return muster_pidfd_send_signal(process.number, signal) == 0
     }
 
     // `/proc/N/stat` is "pid (name) state ppid …", and the name may hold anything, brackets too.

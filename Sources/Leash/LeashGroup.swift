@@ -4,11 +4,23 @@ import Host
 /// The processes a leash holds: those in its cgroup, if it has one, and all its descendants.
 struct LeashGroup {
     let cgroup: Cgroup?
+    private var terminated: Set<Int32> = []
 
-    func terminate() {
-        signal(SIGTERM)
+    init(cgroup: Cgroup?) {
+        self.cgroup = cgroup
+    }
+
+    /// Sends SIGTERM to each process that has not had it yet: to some programs a second one means
+    /// to drop everything.
+    mutating func terminate() {
+        let before = terminated
+        terminated = ProcessTree.signalDescendants(of: getpid(), SIGTERM, except: before)
+        for process in (try? cgroup?.processIDs()) ?? []
+        where terminated.insert(process).inserted {
+            Glibc.kill(process, SIGTERM)
+        }
         // A stopped process would not see the request before it is too late.
-        signal(SIGCONT)
+        for process in terminated.subtracting(before) { Glibc.kill(process, SIGCONT) }
     }
 
     func kill() {
@@ -29,13 +41,6 @@ struct LeashGroup {
 
     func count() -> UInt32 {
         UInt32(clamping: members().count)
-    }
-
-    private func signal(_ number: Int32) {
-        let descendants = Set(ProcessTree.signalDescendants(of: getpid(), number))
-        for process in (try? cgroup?.processIDs()) ?? [] where !descendants.contains(process) {
-            Glibc.kill(process, number)
-        }
     }
 
     private func members() -> Set<Int32> {

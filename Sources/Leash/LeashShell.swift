@@ -8,7 +8,7 @@ import Model
 final class LeashShell {
     let spec: LeashSpec
     private let folder: String
-    let group: LeashGroup
+    private(set) var group: LeashGroup
     let log: ChildLog?
     private let lock: InstanceLock
     let listener: Descriptor

@@ -22,7 +22,7 @@ import Testing
     ) throws {
         let harness = LeashHarness(Self.forkingTwice, holding: holding)
         try harness.startAndAwaitUp()
-        #expect(harness.living.count >= 2)
+        #expect(eventually { harness.living.count >= 2 })
         harness.disconnect()
         #expect(harness.recordedEmpty() == LeashResult(cause: .disconnected, exit: .signaled(9)))
         #expect(harness.living.isEmpty)

@@ -36,6 +36,7 @@ public struct LeashEffects: Hashable, Sendable {
     }
 
     public enum Signal: Hashable, Sendable {
+        /// SIGTERM, once to each process of the group.
         case terminateGroup
         case killGroup
     }
@@ -159,12 +160,14 @@ public struct LeashMachine: Hashable, Sendable {
         switch phase {
         case .waiting(let until):
             if now >= until { end(.neverConnected, at: now, &effects) }
-        case .stopping(_, let hard):
+        case .stopping(let processID, let hard):
             if now >= hard {
                 becomeKilling(at: now, &effects)
             } else if let look = nextLook, now >= look {
                 nextLook = now + Self.lookInterval
                 effects.looks = true
+                // What was just being forked or orphaned can have been missed the time before.
+                if processID == nil { effects.signals.append(.terminateGroup) }
             }
         case .killing(let since):
             if let look = nextLook, now >= look { killAgain(since: since, at: now, &effects) }

@@ -197,8 +197,8 @@ import Testing
         transcript.pass(to: .milliseconds(1_050))
         #expect(
             transcript.lines == [
-                "1s deadlineReached -> look",
-                "1s deadlineReached -> look",
+                "1s deadlineReached -> TERM, look",
+                "1s deadlineReached -> TERM, look",
                 "1s deadlineReached -> KILL, look",
             ]
         )
