@@ -97,10 +97,6 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
             closeTimeout: settings.closeTimeout
         )
         let session = Session(channel: context.channel, limits: limits)
-        guard attempt.opened(session, chain: shown.chain) else {
-            context.triggerUserOutboundEvent(ConnectionCommand.abort, promise: nil)
-            return
-        }
         let observer = SessionHandler.Observer(
             line: { [attempt] line in attempt.received(line) },
             closed: { [attempt] reason in attempt.closed(reason) }
@@ -115,6 +111,9 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
             DeadlineHandler(deadlines),
             SessionHandler(session: session, observer: observer, counters: nil),
         ])
+        if !attempt.opened(session, chain: shown.chain) {
+            context.triggerUserOutboundEvent(ConnectionCommand.abort, promise: nil)
+        }
     }
 }
 

@@ -59,10 +59,15 @@ enum Listening {
         _ group: any EventLoopGroup,
         version6Only: Bool
     ) -> ServerBootstrap {
-        // The bootstrap itself pauses accepting for a while when descriptors or memory run out.
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(door.settings.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = AcceptPauseHandler(counters: door.counters)
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try door.accept(channel) }
             }

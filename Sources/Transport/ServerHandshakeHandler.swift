@@ -143,9 +143,6 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
                 door.sink(.closed(connection, reason))
             }
         )
-        let address = context.channel.remoteAddress?.text ?? "unknown"
-        door.add(session, as: connection)
-        door.sink(.opened(connection, peer, address: address))
         let deadlines = DeadlineHandler.Timeouts(
             firstLine: settings.firstLineTimeout,
             line: settings.lineTimeout,
@@ -158,6 +155,9 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
             DeadlineHandler(deadlines),
             SessionHandler(session: session, observer: observer, counters: counters),
         ])
+        let address = context.channel.remoteAddress?.text ?? "unknown"
+        door.add(session, as: connection)
+        door.sink(.opened(connection, peer, address: address))
     }
 
     private func refuse(

@@ -13,6 +13,8 @@ public struct TransportCounters: Hashable, Sendable {
     public var bytesOut: UInt64 = 0
     /// Times a connection was not read any further because its owner had lines to take.
     public var pauses: UInt64 = 0
+    /// Times accepting stopped for a while because descriptors or memory had run out.
+    public var acceptPauses: UInt64 = 0
     /// Every reason is present, so a figure of 0 can be shown.
     public private(set) var closes: [CloseReason: UInt64]
     /// Open now: without a certificate (handshakes included), and members.

@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 
 /// Events as they came, and a way to wait for one. A wait that is never answered ends with the
@@ -65,10 +66,11 @@ final class Inbox<Event: Sendable>: Sendable {
     }
 }
 
-/// Waits for a condition that nobody tells of, such as a counter.
+/// Waits for a condition that nobody tells of, such as a counter. The event loop's timer is used
+/// because it needs no further descriptor: there is a test that has none left.
 func eventually(_ condition: () -> Bool) async throws {
     while !condition() {
         try Task.checkCancellation()
-        try await Task.sleep(for: .milliseconds(2))
+        try await group.any().scheduleTask(in: .milliseconds(2)) {}.futureResult.get()
     }
 }

@@ -36,7 +36,8 @@ final class TestServer: Sendable {
         credentials: TransportCredentials = Certificates.ours.controller,
         settings: LineServerSettings = TestServer.settings,
         judge: @escaping PeerJudge = Certificates.ours.judge,
-        takesLines: Bool = true
+        takesLines: Bool = true,
+        closesAfterAnswer: Bool = false
     ) async throws -> TestServer {
         let inbox = Inbox<ServerEvent>()
         let box = Box<LineServer?>(nil)
@@ -53,6 +54,7 @@ final class TestServer: Sendable {
                 server?.taken(1, from: connection)
                 guard line.verb == "ECHO" else { return }
                 server?.send([Line(verb: "ALIVE", fields: line.fields)], to: connection)
+                if closesAfterAnswer { server?.close(connection, after: Line(verb: "BYE")) }
             }
         )
         box.value = server
@@ -100,7 +102,7 @@ final class TestServer: Sendable {
 
 /// A value that several threads share.
 final class Box<Value: Sendable>: Sendable {
-    private let mutex: Mutex<Value>
+    fileprivate let mutex: Mutex<Value>
 
     init(_ value: Value) { mutex = Mutex(value) }
 
@@ -108,6 +110,10 @@ final class Box<Value: Sendable>: Sendable {
         get { mutex.withLock { $0 } }
         set { mutex.withLock { $0 = newValue } }
     }
+}
+
+extension Box<Int> {
+    func add(_ count: Int) { mutex.withLock { $0 += count } }
 }
 
 /// A client of ours and what it was told.
