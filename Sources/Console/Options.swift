@@ -55,7 +55,7 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
 
 struct FormatOption: ParsableArguments {
     @Option(
-        name: [.short, .customLong("output")],
+        name: [.customShort("o"), .customLong("output")],
         help: "How to show it; json and yaml are the API's own, with stable keys."
     )
     var format: OutputFormat = .table

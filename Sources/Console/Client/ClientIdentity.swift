@@ -42,7 +42,7 @@ struct ClientIdentity: Sendable {
                 "the credential of context \(context.name) ended"
                     + " \(DurationText.text(milliseconds: ended)) ago",
                 hint: "get a new token from an admin (`muster operator add`), then `muster login`;"
-                    + " on the controller's machine `muster-controller operator` makes one"
+                    + " or on a controller's machine: `muster-controller credential`"
             )
         }
         return ClientIdentity(credential: credential, roots: roots)

@@ -22,22 +22,18 @@ enum TokenOutput {
             return
         }
         if !before.isEmpty { Terminal.writeErrorLine(before) }
-        let end = NodeWords.until(token.expiresAt, at: TimeText.now())
-        Terminal.writeErrorLine("a token for one use, which ends \(end); it is shown only now:")
-        Terminal.writeLine(token.token)
-        let command =
-            switch use {
-            case .node: "muster-agent join"
-            case .operator: "muster login"
-            }
-        let place =
-            switch use {
-            case .node: "on the node, as root"
-            case .operator: "on the operator's machine"
-            }
+        let now = TimeText.now()
+        let left = max(0, -(TimeText.age(of: token.expiresAt, at: now) ?? 0))
         Terminal.writeErrorLine(
-            "\(place): \(style.paint(command, .accent))   (it asks for the token)"
+            "a token for one use within \(DurationText.text(milliseconds: left)); it is shown only now:"
         )
+        Terminal.writeLine(token.token)
+        let (place, command) =
+            switch use {
+            case .node: ("on the node, as root", "muster-agent join --token TOKEN")
+            case .operator: ("on the operator's machine", "muster login")
+            }
+        Terminal.writeErrorLine("\(place): \(style.paint(command, .accent))")
         if !token.addresses.isEmpty {
             let list = token.addresses.joined(separator: ", ")
             Terminal.writeErrorLine("it will connect to \(list)")

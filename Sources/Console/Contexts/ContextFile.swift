@@ -92,15 +92,13 @@ struct CredentialDescription: Hashable, Sendable {
         name = ""
         servers = []
         if let root = try reader.compose(text) {
-            for (key, value) in try reader.mapping(
-                root,
-                allowed: ["name", "servers"],
-                what: "the file"
-            ) {
-                if key == "name" {
-                    name = try reader.text(value, "name")
-                } else {
-                    servers = try reader.servers(value)
+            let allowed = ["name", "servers", "cluster", "operator"]
+            for (key, value) in try reader.mapping(root, allowed: allowed, what: "the file") {
+                switch key {
+                case "name": name = try reader.text(value, "name")
+                case "servers": servers = try reader.servers(value)
+                // For people: the certificate says both, and is believed.
+                default: break
                 }
             }
         }

@@ -33,13 +33,14 @@ struct StatusScreen {
         let active =
             status.activeSite.isEmpty ? "no site is active" : "site \(status.activeSite) is active"
         let left = "\(style.paint(style.symbol(tone), tone)) \(name)  \(word)  \(active)"
-        let age = DurationText.text(milliseconds: ageMilliseconds)
+        let time = TimeText.short(status.asOf, at: now)
+        let age =
+            ageMilliseconds < 1_000
+            ? "as of \(time)"
+            : "\(time), \(DurationText.text(milliseconds: ageMilliseconds)) ago"
         let right =
             connectionNote.map { style.paint($0, .bad) }
-            ?? style.paint(
-                "\(TimeText.short(status.asOf, at: now)), \(age) ago",
-                ageMilliseconds > 5_000 ? .warning : .faint
-            )
+            ?? style.paint(age, ageMilliseconds > 5_000 ? .warning : .faint)
         let gap = width - DisplayWidth.of(left) - DisplayWidth.of(right)
         let line = gap >= 2 ? left + String(repeating: " ", count: gap) + right : left
         let rest = gap >= 2 ? [] : [right]
