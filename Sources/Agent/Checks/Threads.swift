@@ -1,3 +1,4 @@
+import CHost
 import Glibc
 
 /// A point on CLOCK_MONOTONIC until which a thread is willing to wait.

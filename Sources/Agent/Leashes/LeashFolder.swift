@@ -1,0 +1,80 @@
+import AgentCore
+import Glibc
+import Host
+import Model
+
+/// The folder of one leash: `RUN/leashes/NAME-NUMBER`.
+struct LeashFolder: Hashable, Sendable {
+    /// There from the moment before the agent first connects: from then on a program may run.
+    private static let begunName = "begun"
+
+    let path: String
+
+    init(launch: LaunchID, in parent: String) {
+        path = "\(parent)/\(launch)"
+    }
+
+    /// Every leash folder there is, with its launch, in order.
+    static func all(in parent: String) -> [(launch: LaunchID, folder: LeashFolder)] {
+        var found: [LaunchID] = []
+        guard let listing = opendir(parent) else { return [] }
+        defer { closedir(listing) }
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let launch = LaunchID(name) { found.append(launch) }
+        }
+        return found.sorted().map { ($0, LeashFolder(launch: $0, in: parent)) }
+    }
+
+    var specPath: String { "\(path)/\(LeashFiles.spec)" }
+    var socketPath: String { "\(path)/\(LeashFiles.socket)" }
+
+    func make(_ spec: LeashSpec) throws(HostError) {
+        try DurableFile.makeFolder(path, mode: 0o700)
+        try DurableFile.replace(specPath, with: spec.text)
+    }
+
+    var spec: LeashSpec? {
+        guard let bytes = try? DurableFile.readSecret(specPath, limit: DurableFile.readLimit) else {
+            return nil
+        }
+        return try? LeashSpec(text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// What the leash wrote last; nil while its program runs, or when it never ran.
+    var result: LeashReport? {
+        guard let text = try? DurableFile.readText("\(path)/\(LeashFiles.exit)", limit: 8_192)
+        else { return nil }
+        return LeashReport(line: String(text.prefix { $0 != "\n" }))
+    }
+
+    var hasBegun: Bool { access("\(path)/\(Self.begunName)", F_OK) == 0 }
+
+    func begin() throws(HostError) {
+        try DurableFile.replace("\(path)/\(Self.begunName)", with: "")
+    }
+
+    /// Takes the folder away; what is in it is known.
+    func remove() {
+        for name in [
+            LeashFiles.spec, LeashFiles.socket, LeashFiles.exit, LeashFiles.lock, Self.begunName,
+        ] {
+            unlink("\(path)/\(name)")
+        }
+        rmdir(path)
+    }
+}
+
+extension LaunchID {
+    /// Reads ``description``.
+    init?(_ text: String) {
+        guard let hyphen = text.lastIndex(of: "-"),
+            let service = ServiceName(String(text[..<hyphen])),
+            let number = UInt64(text[text.index(after: hyphen)...]),
+            "\(number)" == text[text.index(after: hyphen)...]
+        else { return nil }
+        self.init(service: service, number: number)
+    }
+}

@@ -1,0 +1,203 @@
+import AgentCore
+import Glibc
+import Host
+import Model
+
+/// The agent's end of one leash. Lives on the driver's thread.
+final class LeashHandle {
+    enum Phase {
+        /// Spawned; it says `ready` on this pipe when it listens.
+        case spawning(Descriptor)
+        case talking(Descriptor, LineReader)
+        /// Found by a new agent, never told to begin: it leaves by itself.
+        case leaving
+        /// It died without a result: what it held is being killed.
+        case remnants(since: Instant, isTold: Bool)
+        case over
+    }
+
+    let launch: LaunchID
+    let folder: LeashFolder
+    let remnants: Remnants
+    var phase: Phase
+    /// Our child, if this very process spawned it: somebody must reap it.
+    let process: SpawnedProcess?
+    private var waiting: [LeashOrder] = []
+    private var hasToldExit = false
+    private(set) var processID: Int32?
+
+    init(
+        launch: LaunchID,
+        folder: LeashFolder,
+        remnants: Remnants,
+        phase: Phase,
+        process: SpawnedProcess?
+    ) {
+        self.launch = launch
+        self.folder = folder
+        self.remnants = remnants
+        self.phase = phase
+        self.process = process
+    }
+
+    /// What `poll` is to watch.
+    var descriptor: Int32? {
+        switch phase {
+        case .spawning(let pipe): pipe.number
+        case .talking(let socket, _): socket.number
+        case .leaving, .remnants, .over: nil
+        }
+    }
+
+    /// Whether ``look(at:)`` must be called from time to time.
+    var needsLooks: Bool {
+        switch phase {
+        case .leaving, .remnants: true
+        case .spawning, .talking, .over: false
+        }
+    }
+
+    var isOver: Bool {
+        if case .over = phase { true } else { false }
+    }
+
+    func send(_ order: LeashOrder) {
+        switch phase {
+        case .spawning: waiting.append(order)
+        // A socket that cannot be written is seen to end when it is read.
+        case .talking(let socket, _): _ = UnixSocket.send(order.line, to: socket)
+        case .leaving, .remnants, .over: break
+        }
+    }
+
+    /// Something is to be read.
+    func read(at now: Instant) -> [LeashNews] {
+        switch phase {
+        case .spawning(let pipe): return readReady(pipe, at: now)
+        case .talking(let socket, var reader):
+            let outcome = reader.read(socket)
+            phase = .talking(socket, reader)
+            switch outcome {
+            case .lines(let lines): return lines.flatMap(take)
+            case .ended(let lines): return lines.flatMap(take) + ended(at: now)
+            case .broken: return ended(at: now)
+            }
+        case .leaving, .remnants, .over: return []
+        }
+    }
+
+    // MARK: Beginning
+
+    private func readReady(_ pipe: Descriptor, at now: Instant) -> [LeashNews] {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = Glibc.read(pipe.number, &buffer, buffer.count)
+        if count < 0, errno == EAGAIN || errno == EINTR { return [] }
+        guard count > 0 else {
+            phase = .over
+            folder.remove()
+            return [.notStarted(reason: "the leash did not start; its complaint is in the log")]
+        }
+        do throws(HostError) {
+            try folder.begin()
+            return try connect(at: now)
+        } catch {
+            return lose(at: now)
+        }
+    }
+
+    func connect(at now: Instant) throws(HostError) -> [LeashNews] {
+        let socket = try UnixSocket.connect(folder.socketPath)
+        phase = .talking(socket, LineReader())
+        for order in waiting { send(order) }
+        waiting = []
+        return []
+    }
+
+    // MARK: Reports
+
+    private func take(_ line: String) -> [LeashNews] {
+        guard let report = LeashReport(line: line) else { return [] }
+        switch report {
+        case .state, .refused: return []
+        case .started(let processID):
+            self.processID = processID
+            return [.started(processID: UInt32(clamping: processID))]
+        case .exited(let result):
+            processID = nil
+            return exited(result)
+        case .empty(let result): return concluded(result)
+        case .unkillable(let processes): return [.unkillable(processes: processes)]
+        }
+    }
+
+    private func exited(_ result: LeashResult) -> [LeashNews] {
+        guard !hasToldExit, let exit = result.exit else { return [] }
+        hasToldExit = true
+        let status: ProgramExit =
+            switch exit {
+            case .exited(let number): .exited(UInt8(clamping: number))
+            case .signaled(let number): .signalled(UInt8(clamping: number))
+            }
+        return (result.cause == .deadlinePassed ? [.leaseEnded] : []) + [.exited(status)]
+    }
+
+    /// Nothing is left; the leash may go.
+    private func concluded(_ result: LeashResult) -> [LeashNews] {
+        send(.acknowledge)
+        processID = nil
+        phase = .over
+        folder.remove()
+        if let failure = result.failure { return [.notStarted(reason: failure.reason)] }
+        guard result.exit != nil else {
+            let reason =
+                switch result.cause {
+                case .deadlinePassed: "the lease had ended before it could start"
+                case .neverConnected: "its leash was not heard in time"
+                case .stopped, .killed, .terminated, .disconnected: "stopped before it could start"
+                case .exited, .spawnFailed: "it could not be started"
+                }
+            return [.notStarted(reason: reason)]
+        }
+        return exited(result) + [.emptied]
+    }
+
+    // MARK: Losing it
+
+    /// The connection ended. The leash may live (it heard another agent, or cut us off), may have
+    /// left a result, or be dead.
+    private func ended(at now: Instant) -> [LeashNews] {
+        if case .over = phase { return [] }
+        if case .empty(let result)? = folder.result { return concluded(result) }
+        if let news = try? connect(at: now) { return news }
+        return lose(at: now)
+    }
+
+    func lose(at now: Instant) -> [LeashNews] {
+        phase = .remnants(since: now, isTold: false)
+        processID = nil
+        return [.lost] + look(at: now)
+    }
+
+    /// Looks whether what a dead leash held is gone, and kills what is not.
+    func look(at now: Instant) -> [LeashNews] {
+        switch phase {
+        case .leaving:
+            guard case .empty? = folder.result else { return [] }
+            phase = .over
+            folder.remove()
+            return [.emptied]
+        case .remnants(let since, let isTold):
+            let count = remnants.kill()
+            if count == 0 {
+                phase = .over
+                remnants.removeGroup()
+                folder.remove()
+                return [.emptied]
+            }
+            guard !isTold, now - since > .seconds(10) else { return [] }
+            phase = .remnants(since: since, isTold: true)
+            return [.unkillable(processes: UInt32(clamping: count))]
+        case .spawning, .talking, .over: return []
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import Glibc
+import Host
+import Model
+
+/// Exit statuses, the same as those of the other programs.
+enum ExitCode {
+    static let done: Int32 = 0
+    static let failed: Int32 = 1
+    static let refused: Int32 = 3
+    static let unreachable: Int32 = 5
+    static let usage: Int32 = 64
+}
+
+/// Why a command ends without having done what was asked, and what to do about it.
+struct CommandFailure: Error, Hashable, Sendable {
+    var code: Int32
+    var sentence: String
+    var mend: String
+
+    init(_ code: Int32, _ sentence: String, mend: String = "") {
+        self.code = code
+        self.sentence = sentence
+        self.mend = mend
+    }
+}
+
+/// `muster-agent COMMAND …`
+struct AgentProgram {
+    static let version = "0.1.0"
+    static let configurationPathDefault = "/etc/muster/agent.conf"
+
+    static let help = """
+        usage: muster-agent run          [--config FILE]
+               muster-agent join         --token TOKEN | --token-file FILE
+                                         [--name NAME] [--controller ADDRESS]...
+                                         [--config FILE | --state DIR]
+               muster-agent preflight    [--config FILE]
+               muster-agent check-config [--config FILE]
+               muster-agent version
+
+          run           supervises this node's services and reports to the controller
+          join          makes this machine a node of the cluster that issued the token
+          preflight     looks whether this machine is fit for its services
+          check-config  reads agent.conf and services.d, and says every mistake with its place
+          version       prints the version
+
+        Options:
+          --config FILE       default: \(configurationPathDefault)
+          --state DIR         the state folder, for a node without a configuration file
+          --controller ADDR   host:port, 192.0.2.7:7400 or [2001:db8::7]:7400; may be repeated
+          --token-file FILE   keeps the token out of the list of processes
+
+        Signals while running: SIGHUP reads services.d again (a mistake leaves the old services in
+        force), SIGTERM says goodbye and leaves the services running under their leashes.
+
+        Exit status: 0 done, 1 failed, 3 refused, 5 no controller could be reached, 64 wrong
+        arguments.
+
+        """
+
+    private let words: [String]
+
+    init(_ words: [String]) {
+        self.words = words
+    }
+
+    func run() -> Int32 {
+        if words.contains("--help") || words.contains("-h") || words.first == "help" {
+            say(Self.help)
+            return ExitCode.done
+        }
+        do throws(CommandFailure) {
+            return try perform()
+        } catch {
+            complain("muster-agent: \(error.sentence)\n")
+            if !error.mend.isEmpty { complain("  \(error.mend)\n") }
+            return error.code
+        }
+    }
+
+    private func perform() throws(CommandFailure) -> Int32 {
+        guard let command = words.first else {
+            throw CommandFailure(ExitCode.usage, "no command", mend: "see muster-agent --help")
+        }
+        let rest = words.dropFirst()
+        switch command {
+        case "run":
+            let options = try ProgramOptions(rest, known: ["config"])
+            return try RunCommand(configurationPath: options.configuration).run()
+        case "join":
+            let known: Set<String> = [
+                "config", "state", "token", "token-file", "name", "controller",
+            ]
+            return try JoinCommand(ProgramOptions(rest, known: known)).run()
+        case "preflight":
+            return try PreflightCommand(ProgramOptions(rest, known: ["config"])).run()
+        case "check-config":
+            return try CheckConfigurationCommand(ProgramOptions(rest, known: ["config"])).run()
+        case "version", "--version":
+            say("muster-agent \(Self.version)\n")
+            return ExitCode.done
+        default:
+            throw CommandFailure(
+                ExitCode.usage,
+                "unknown command \(command)",
+                mend: "known are run, join, preflight, check-config and version"
+            )
+        }
+    }
+}
+
+/// `--key value` and `--key=value` words.
+struct ProgramOptions {
+    private var values: [String: String] = [:]
+    /// Every `--controller`, in the order given.
+    private(set) var controllers: [String] = []
+
+    init(_ words: ArraySlice<String>, known: Set<String>) throws(CommandFailure) {
+        var words = words
+        while let word = words.popFirst() {
+            var key = word
+            var value: String?
+            if let equals = word.firstIndex(of: "=") {
+                key = String(word[..<equals])
+                value = String(word[word.index(after: equals)...])
+            }
+            guard key.hasPrefix("--"), known.contains(String(key.dropFirst(2))) else {
+                let list = known.sorted().map { "--\($0)" }.joined(separator: ", ")
+                throw CommandFailure(
+                    ExitCode.usage,
+                    "\(key) is not an option of this command",
+                    mend: "known are \(list)"
+                )
+            }
+            guard let text = value ?? words.popFirst(), !text.isEmpty else {
+                throw CommandFailure(ExitCode.usage, "\(key) needs a value")
+            }
+            if key == "--controller" { controllers.append(text) }
+            values[String(key.dropFirst(2))] = text
+        }
+    }
+
+    subscript(key: String) -> String? { values[key] }
+
+    var configuration: String { values["config"] ?? AgentProgram.configurationPathDefault }
+
+    func loadConfiguration() throws(CommandFailure) -> NodeConfiguration {
+        do throws(ConfigurationErrors) {
+            return try ConfigurationLoader.load(configuration)
+        } catch {
+            throw CommandFailure(ExitCode.failed, "the configuration is refused:\n\(error)")
+        }
+    }
+}
+
+func say(_ text: String) {
+    _ = Array(text.utf8).withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+}
+
+func complain(_ text: String) {
+    _ = Array(text.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+}

@@ -1,0 +1,91 @@
+import AgentCore
+import Glibc
+import Host
+import Model
+import Protocol
+
+/// Takes samples of load and disks on a thread of its own: a file system may hang.
+final class SampleWorker: Sendable {
+    private let inbox: Inbox
+    private let disks: [String]
+    private let isWanted = Monitor(false)
+
+    init(disks: [String], inbox: Inbox) {
+        self.disks = disks
+        self.inbox = inbox
+    }
+
+    func begin() -> Bool {
+        startThread { [self] in
+            var load = LoadSampler()
+            var disk = DiskSampler(disks: disks)
+            while true {
+                isWanted.wait(while: { !$0 }) { $0 = false }
+                let sample = load.sample(at: BootClock.now())
+                inbox.put(.sampled(sample, disks: disk.sample().disks))
+            }
+        }
+    }
+
+    func ask() {
+        isWanted.change { $0 = true }
+    }
+}
+
+/// Renews the node's certificate with the help of `muster-agent-enroll`.
+struct RenewalWorker: Sendable {
+    /// Bytes of its answer.
+    private static let answerMax = 16_384
+
+    let state: StateFolder
+    let inbox: Inbox
+
+    func perform(_ command: RenewalCommand) {
+        let hasBegun = startThread {
+            switch command {
+            case .makeRequest:
+                let (isDone, text) = Self.run(["renew", "--state", state.path])
+                inbox.put(
+                    .renewal(isDone ? .requested(signingRequest: text) : .failed(reason: text))
+                )
+            case .install(let certificate, let issuer):
+                let (isDone, text) = Self.run([
+                    "install", "--state", state.path, "--certificate", certificate, "--issuer",
+                    issuer,
+                ])
+                inbox.put(.renewal(isDone ? .installed : .failed(reason: text)))
+                if isDone, let life = state.certificateLife(at: WallClock.now()) {
+                    inbox.put(.certificateMeasured(remaining: life.remaining, life: life.life))
+                }
+            }
+        }
+        if !hasBegun { inbox.put(.renewal(.failed(reason: "no room for a thread"))) }
+    }
+
+    private static func run(_ arguments: [String]) -> (isDone: Bool, text: String) {
+        do {
+            let (output, process) = try start(arguments)
+            let bytes = (try? output.readAll(limit: answerMax)) ?? []
+            let text = printable(bytes, limit: answerMax)
+            return (process.wait() == .exited(0), text)
+        } catch {
+            return (false, "\(error)")
+        }
+    }
+
+    // Our copy of the writing end is gone when this returns: the end of the child's output is then
+    // the end of what we read.
+    private static func start(
+        _ arguments: [String]
+    ) throws -> (output: Descriptor, process: SpawnedProcess) {
+        let (output, input) = try Descriptor.pipe()
+        var plan = SpawnPlan(
+            .path(ProgramFolder.enroll),
+            arguments: [ProgramFolder.enroll] + arguments,
+            environment: ["PATH=\(CommandCheck.searchPath)", "LANG=C.UTF-8"]
+        )
+        plan.output = input
+        plan.error = input
+        return (output, try Spawn.start(plan))
+    }
+}
