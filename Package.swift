@@ -158,7 +158,7 @@ let shellTargets: [Target] = [
         name: "Controller",
         dependencies: [
             "ControllerCore", "Model", "Protocol", "Transport", "Store", "Identity", "API", "Host",
-            "Logs",
+            "CHost", "Logs",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
             package("X509", "swift-certificates"),

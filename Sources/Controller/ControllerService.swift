@@ -1,3 +1,4 @@
+import CHost
 import ControllerCore
 import Glibc
 import Host
@@ -23,6 +24,8 @@ struct ControllerService {
         Signals.block([Signals.terminate, Signals.interrupt, Signals.hangUp])
         Signals.ignoreBrokenPipes()
         umask(0o077)
+        // Nothing of this process may be left in a file when it crashes: it holds private keys.
+        _ = muster_set_dumpable(false)
         let log = ProgramLog.start(configuration)
         let store = try SQLiteStore.open(
             directory: configuration.storeDirectory,
@@ -112,8 +115,9 @@ struct ControllerService {
                     announce(agents.endpoints, console: endpoints, log)
                 }
             }
-            tasks.addTask { try await keepCredential(credential, office, agents, log) }
+            tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
             tasks.addTask { try await tidyEvents(store, log) }
+            tasks.addTask { try await reassureServiceManager(driver) }
             tasks.addTask {
                 await stopping.wait()
                 throw CancellationError()
@@ -171,6 +175,7 @@ struct ControllerService {
         _ first: Credential,
         _ office: CertificateOffice,
         _ agents: LineServer,
+        _ console: ConsoleServer,
         _ log: Logger
     ) async throws {
         var credential = first
@@ -180,8 +185,22 @@ struct ControllerService {
             let next = try office.ownCredential(names: configuration.certificateNames)
             guard next.identity.serial != credential.identity.serial else { continue }
             try agents.use(AgentDoor.transport(next))
+            try console.use(next)
             credential = next
             log.notice("The controller has a new certificate")
+        }
+    }
+
+    /// The watchdog is fed by the thread that decides: a controller whose driver hangs is restarted.
+    private func reassureServiceManager(_ driver: Driver) async throws {
+        guard let interval = ServiceManager.watchdogInterval else {
+            try await Task.sleep(for: .seconds(1 << 40))
+            return
+        }
+        while true {
+            await driver.read { _, _ in }
+            _ = try? ServiceManager.notify("WATCHDOG=1")
+            try await Task.sleep(for: .nanoseconds(interval.nanoseconds))
         }
     }
 

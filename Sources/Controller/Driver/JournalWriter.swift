@@ -1,5 +1,6 @@
 import ControllerCore
 import Host
+import Identity
 import Model
 import Protocol
 import Store
@@ -32,7 +33,8 @@ enum JournalWriter {
                     verb: record.verb,
                     object: record.object,
                     reason: record.reason,
-                    parameters: record.parameters,
+                    parameters: record.parameters.isEmpty
+                        ? "" : Identity.Digest.sha256(record.parameters.utf8),
                     outcome: record.outcome
                 )
             )

@@ -72,8 +72,10 @@ extension Command.Verb {
         case .service(_, let service, let node): "\(node)/\(service?.text ?? "*")"
         case .createToken(let seed, _, _): seed.id.text
         case .revokeToken(let id): id.text
-        case .addOperator(let name, _, _), .removeOperator(let name): name.text
-        case .addSite(let name), .removeSite(let name), .setSiteMinimum(let name, _): name.text
+        case .addOperator(let name, let role, _): "\(name) as \(role.rawValue)"
+        case .removeOperator(let name): name.text
+        case .addSite(let name), .removeSite(let name): name.text
+        case .setSiteMinimum(let name, let minimum): "\(name) to \(minimum)"
         case .set(let scope, let key, _), .unset(let scope, let key): "\(scope.text)/\(key)"
         case .backup(let path): path
         }
