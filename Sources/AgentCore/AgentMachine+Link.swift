@@ -133,6 +133,7 @@ extension AgentMachine {
         case .removed, .conflicted:
             // No part in the cluster any more, until a WELCOME says otherwise.
             isAuthorised = false
+            isDismissed = true
             delay = reconnection.delayAfterRefusal(&generator)
         case .badLine, .badVerb, .version, .noCertificate, .badCertificate, .replaced, .badToken,
             .duplicate, .nodeLimit, .staleToken, .unknownName, .forbidden, .clock, .confirmation,

@@ -141,8 +141,12 @@ extension AgentMachine {
         let definition = service.definition
         if undefined[definition.name] != nil { return .stop(.undefined) }
         if memory.role == .standby, definition.kind == .exclusive {
-            return mayStopForStandby(service)
+            return mayStopInTurn(service)
                 ? .stop(.standby) : .keep(reason: "stops after those that start after it")
+        }
+        if isDismissed {
+            return mayStopInTurn(service)
+                ? .stop(.dismissed) : .keep(reason: "stops after those that start after it")
         }
         if !service.isWanted { return .stop(.notWanted) }
         var deadline: Instant?
@@ -186,9 +190,9 @@ extension AgentMachine {
         return before.map { "waits for \($0.definition.name)" }
     }
 
-    /// Exclusive services of a standby site stop one after the other, the last started first; one
-    /// that cannot be stopped does not keep the others.
-    private func mayStopForStandby(_ service: ServiceMachine) -> Bool {
+    /// Services of a standby site, or of a node that was dismissed, stop one after the other, the
+    /// last started first; one that cannot be stopped does not keep the others.
+    private func mayStopInTurn(_ service: ServiceMachine) -> Bool {
         !services.values.contains { other in
             other.definition.kind == .exclusive && other.definition.order > service.definition.order
                 && other.held.map { !$0.isStuck } ?? false

@@ -113,6 +113,7 @@ extension AgentMachine {
         raiseAuthority(to: welcome.token)
         guard case .settling(id) = link else { return }
         isAuthorised = true
+        isDismissed = false
         heartbeatInterval = min(max(welcome.heartbeatInterval, .milliseconds(10)), .seconds(60))
         spread = min(welcome.spread, configuration.timing.reconnectMax)
         sampleInterval = min(max(welcome.loadInterval, .milliseconds(100)), .seconds(3_600))

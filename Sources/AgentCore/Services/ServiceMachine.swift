@@ -22,12 +22,15 @@ struct ServiceGrant: Hashable, Sendable {
 enum StopCause: Hashable, Sendable {
     case notWanted
     case standby
+    /// The node was removed, or its identity is held because two machines present it.
+    case dismissed
     case undefined
     case leaseEnded
 
     var sentence: String {
         switch self {
         case .notWanted: "stopped by order"
+        case .dismissed: "stopped: the node has no part in the cluster"
         case .standby: "stopped: the site is standby"
         case .undefined: "stopped: no longer defined on this node"
         case .leaseEnded: "stopped: the lease ended"
