@@ -59,13 +59,25 @@ struct StoreDirectory: Sendable {
     ///
     /// - Throws: ``StoreError/Code/inUse``, with the holder as far as it is known.
     func takeLock() throws(StoreError) -> InstanceLock {
+        // A process that is just being forked holds what its parent had open until it runs its
+        // own program, even when the parent has closed it or was killed. That passes at once.
+        for _ in 0..<Self.lockAttempts {
+            do throws(HostError) {
+                return try InstanceLock(taking: lock, owner: "process \(getpid())")
+            } catch {
+                guard error.code == 0 else { throw StoreError(.unreadable, "\(error)") }
+            }
+            usleep(Self.lockPauseMicroseconds)
+        }
         do throws(HostError) {
             return try InstanceLock(taking: lock, owner: "process \(getpid())")
         } catch {
-            guard error.code == 0 else { throw StoreError(.unreadable, "\(error)") }
             throw StoreError(.inUse, "\(error)", mend: "stop the other controller first")
         }
     }
+
+    private static let lockAttempts = 50
+    private static let lockPauseMicroseconds: UInt32 = 10_000
 
     /// Makes the directory, for its owner alone, unless it is there.
     func make() throws(StoreError) {

@@ -132,7 +132,9 @@ import Testing
                 number += 1
             }
         }
-        let text = try String(contentsOfFile: scratch.file("acknowledged"), encoding: .utf8)
+        // It may have been killed before it could begin.
+        let text =
+            (try? String(contentsOfFile: scratch.file("acknowledged"), encoding: .utf8)) ?? ""
         let last = text.split(separator: "\n").last.flatMap { UInt64($0) } ?? 0
         let store = try openStore(path)
         let contents = try store.load()
