@@ -77,7 +77,11 @@ struct NodeList_: AsyncParsableCommand {
             try session.show(
                 answer,
                 answer.value.nodes.filter(filter.admits),
-                NodeListing.listing(style: session.style, at: TimeText.now()),
+                NodeListing.listing(
+                    style: session.style,
+                    at: TimeText.now(),
+                    isWide: list.output.format == .wide
+                ),
                 list,
                 ifEmpty: problems
                     ? "no node has a problem" : "no nodes yet; add one with `muster node add NAME`"

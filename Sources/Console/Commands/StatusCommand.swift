@@ -49,13 +49,14 @@ struct StatusCommand: AsyncParsableCommand {
         let size = Terminal.size
         let isScreen = Terminal.isOutput && output.format != .wide
         // The last row is for the next prompt.
-        let screen = StatusScreen(
+        var screen = StatusScreen(
             status: status,
             style: style,
             now: TimeText.now(),
             width: size.columns,
             height: isScreen ? size.rows - 1 : nil
         )
+        screen.isCut = isScreen
         for line in screen.lines() { Terminal.writeLine(line) }
     }
 

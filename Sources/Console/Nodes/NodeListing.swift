@@ -3,7 +3,11 @@ import Model
 
 /// The columns of `muster node list`.
 enum NodeListing {
-    static func listing(style: Style, at now: WallTime) -> Listing<NodeSummary> {
+    static func listing(
+        style: Style,
+        at now: WallTime,
+        isWide: Bool
+    ) -> Listing<NodeSummary> {
         typealias Column = Listing<NodeSummary>.Column
         return Listing(columns: [
             Column("NAME") { Cell($0.name, .strong) },
@@ -22,8 +26,10 @@ enum NodeListing {
             Column("HEARD", right: true, number: { Int64($0.heartbeatAgeMilliseconds ?? 0) }) {
                 NodeWords.age($0.heartbeatAgeMilliseconds)
             },
-            Column("MARKS", flexible: true) { NodeWords.marks($0) },
-            Column("REASON", flexible: true) { Cell($0.reason.isEmpty ? "-" : $0.reason) },
+            Column(isWide ? "REASON" : "NOTE", flexible: true) { node in
+                isWide ? Cell(node.reason.isEmpty ? "-" : node.reason) : NodeWords.note(node)
+            },
+            Column("MARKS", wide: true) { NodeWords.marks($0) },
             Column("DISK", right: true, wide: true) { NodeWords.share($0.load?.diskUsedPerMille) },
             Column("LOAD", right: true, wide: true) { node in
                 node.load.map {

@@ -35,6 +35,14 @@ enum NodeWords {
         )
     }
 
+    /// The marks, and the reason of the status.
+    static func note(_ node: NodeSummary) -> Cell {
+        let marks = node.marks.map(\.rawValue).joined(separator: ", ")
+        let words = [marks, node.reason].filter { !$0.isEmpty }.joined(separator: ": ")
+        return words.isEmpty
+            ? Cell("-", .faint) : Cell(words, marks.isEmpty ? .plain : self.marks(node).tone)
+    }
+
     static func age(_ milliseconds: UInt64?) -> Cell {
         guard let milliseconds else { return Cell("-", .faint) }
         let isOld = milliseconds > 3_500

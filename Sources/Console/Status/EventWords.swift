@@ -41,6 +41,21 @@ enum EventWords {
         return table
     }
 
+    /// Rows for the status screen: a symbol stands for the severity, and the kind is left out.
+    static func brief(_ events: [Event], style: Style, at now: WallTime) -> Table {
+        var table = Table([.init("AT"), .init("SIGN"), .init("WHAT", flexible: true)])
+        table.hasHeader = false
+        table.indent = "  "
+        for event in events {
+            let tone = tone(event.severity)
+            table.add([
+                Cell(TimeText.short(event.at, at: now), .faint), Cell(style.symbol(tone), tone),
+                Cell(sentence(event, hasSubject: true)),
+            ])
+        }
+        return table
+    }
+
     /// One line for a stream: no columns to keep, so nothing is cut.
     static func line(_ event: Event, style: Style, at now: WallTime, isWide: Bool) -> String {
         let time = isWide ? TimeText.long(event.at) : TimeText.short(event.at, at: now)

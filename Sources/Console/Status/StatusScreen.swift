@@ -11,6 +11,8 @@ struct StatusScreen {
     var height: Int?
     /// How long ago the answer came; ages count on from there.
     var ageMilliseconds: Int64 = 0
+    /// Whether lines are cut at the width; on paper and in pipes they are not.
+    var isCut = true
     /// Shown instead of the age when the view has lost its controller.
     var connectionNote: String?
 
@@ -71,7 +73,7 @@ struct StatusScreen {
             ])
         }
         if status.sites.isEmpty { return ["  no sites yet"] }
-        return table.lines(style: style, width: width)
+        return table.lines(style: style, width: isCut ? width : nil)
     }
 
     private func problemLines(_ room: Int?) -> [String] {
@@ -84,8 +86,8 @@ struct StatusScreen {
         let isCapped = problems.count > mostShown
         let shown = problems.prefix(isCapped ? max(1, mostShown - 1) : mostShown)
         var table = Table([
-            .init("SEVERITY"), .init("SUBJECT"), .init("TEXT", flexible: true),
-            .init("FOR", right: true),
+            .init("SEVERITY"), .init("FOR", right: true), .init("SUBJECT"),
+            .init("TEXT", flexible: true),
         ])
         table.hasHeader = false
         table.indent = "  "
@@ -93,12 +95,12 @@ struct StatusScreen {
             let tone = Self.tone(problem.severity)
             table.add([
                 Cell("\(style.symbol(tone)) \(problem.severity.rawValue)", tone),
+                Cell(NodeWords.duration(since: problem.since, at: now)),
                 Cell(problem.subject, .strong), Cell(problem.text),
-                Cell("for \(NodeWords.duration(since: problem.since, at: now))", .faint),
             ])
         }
         var lines = [style.paint("WRONG NOW", .faint)]
-        lines += table.lines(style: style, width: width)
+        lines += table.lines(style: style, width: isCut ? width : nil)
         if isCapped {
             let more = problems.count - shown.count
             let command = style.paint("muster node list --problems", .accent)
@@ -111,7 +113,8 @@ struct StatusScreen {
         let events = Array(status.lastEvents.suffix(Self.eventsShown))
         guard !events.isEmpty else { return [] }
         return [style.paint("LAST EVENTS", .faint)]
-            + EventWords.table(events, style: style, at: now).lines(style: style, width: width)
+            + EventWords.brief(events, style: style, at: now)
+            .lines(style: style, width: isCut ? width : nil)
     }
 
     private func nextLines() -> [String] {

@@ -55,7 +55,11 @@ struct LiveNodes: LiveModel {
             "\(online) of \(nodes.count) Online"
             + "  \(frame.style.dot)  \(TimeText.short(frame.now.iso8601, at: frame.now))"
         if let note = frame.connectionNote { head += "  " + frame.style.paint(note, .bad) }
-        let table = try? NodeListing.listing(style: frame.style, at: frame.now).table(
+        let table = try? NodeListing.listing(
+            style: frame.style,
+            at: frame.now,
+            isWide: options.output.format == .wide
+        ).table(
             nodes,
             isWide: options.output.format == .wide,
             hasHeader: !options.noHeaders,
