@@ -65,7 +65,8 @@ final class Agent {
         program = try Program(
             Program.product("muster-agent"),
             ["run", "--config", configuration],
-            log: cluster.folder["agent-\(name)"],
+            in: cluster.folder,
+            log: "agent-\(name)",
             environment: environment
         )
     }

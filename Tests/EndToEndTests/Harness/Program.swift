@@ -21,17 +21,19 @@ final class Program {
 
     /// - Parameters:
     ///   - path: a whole path.
-    ///   - log: where its output goes: `LOG.out` and `LOG.err`, which are added to.
+    ///   - home: keeps it until the test ends.
+    ///   - log: the files in `home` that its output is added to: `LOG.out` and `LOG.err`.
     init(
         _ path: String,
         _ arguments: [String],
+        in home: TestFolder,
         log: String,
         environment: [String] = [],
         folder: String = "/",
         limits: [SpawnPlan.Limit] = []
     ) throws {
-        outputPath = log + ".out"
-        errorPath = log + ".err"
+        outputPath = home["\(log).out"]
+        errorPath = home["\(log).err"]
         let flags = O_WRONLY | O_CREAT | O_APPEND
         var plan = SpawnPlan(
             .path(path),
@@ -45,13 +47,7 @@ final class Program {
         plan.limits = limits
         process = try Spawn.start(plan)
         processID = process.processID
-    }
-
-    deinit {
-        if !hasEnded {
-            kill(processID, SIGKILL)
-            _ = process.wait()
-        }
+        home.keep(self)
     }
 
     var output: String { TestFolder.text(at: outputPath) }
@@ -74,6 +70,13 @@ final class Program {
         try await awaited(within: limit, "the end of \(Processes.commandLine(processID))") {
             hasEnded ? end : nil
         }
+    }
+
+    /// Kills it and reaps it without awaiting anything.
+    func end(bySignal number: Int32) {
+        guard !hasEnded else { return }
+        kill(processID, number)
+        end = process.wait()
     }
 
     /// Kills it and reaps it.
@@ -113,8 +116,13 @@ extension TestFolder {
         environment: [String] = [],
         within limit: Duration = .seconds(60)
     ) async throws -> Finished {
-        let log = self["run-\(Hex.encode(RandomBytes.take(4)))"]
-        let program = try Program(path, arguments, log: log, environment: environment)
+        let program = try Program(
+            path,
+            arguments,
+            in: self,
+            log: "run-\(Hex.encode(RandomBytes.take(4)))",
+            environment: environment
+        )
         let end = try await program.wait(within: limit)
         defer {
             unlink(program.outputPath)

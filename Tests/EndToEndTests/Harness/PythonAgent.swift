@@ -29,7 +29,8 @@ struct PythonAgent {
                 Self.program, "run", "--state", other ?? state, "--controller",
                 cluster.agentsAddress,
             ] + options,
-            log: cluster.folder["python-\(name)"],
+            in: cluster.folder,
+            log: "python-\(name)",
             environment: ["PYTHONUNBUFFERED=1"]
         )
     }

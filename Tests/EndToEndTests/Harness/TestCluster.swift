@@ -31,6 +31,7 @@ final class TestCluster {
             agents: {listen: [\(listen)]}
             console: {listen: ["127.0.0.1:\(consolePort)"]}
             log: {level: debug}
+            \(settings.contains("flap:") ? "" : "flap: {hold: 1s, hold-max: 2s}")
             \(settings)
 
             """
@@ -97,7 +98,8 @@ final class TestCluster {
         let program = try Program(
             Program.product("muster-controller"),
             ["run", "--config", configuration],
-            log: folder["controller-\(number)"],
+            in: folder,
+            log: "controller-\(number)",
             environment: environment,
             limits: limits
         )

@@ -9,6 +9,7 @@ final class TestFolder {
     private static let prefix = "/tmp/muster-e2e-"
 
     let path: String
+    private var programs: [Program] = []
 
     init() throws {
         Self.sweepOnce
@@ -40,8 +41,11 @@ final class TestFolder {
         String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
     }
 
+    func keep(_ program: Program) { programs.append(program) }
+
     /// Ends every process of the folder and removes it.
     func remove() {
+        for program in programs { program.end(bySignal: SIGKILL) }
         for _ in 0..<100 {
             let left = Processes.naming(path)
             if left.isEmpty { break }

@@ -1,0 +1,75 @@
+import API
+import Foundation
+import Host
+import Model
+import Testing
+
+/// Who may see and who may change.
+@Suite struct OperatorTests {
+    @Test func `a viewer sees everything and is refused, and audited, when changing anything`()
+        async throws
+    {
+        try await TestCluster.with { cluster in
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let status: ClusterStatus = try await viewer.get(.getStatus)
+            #expect(status.you.name == "vera" && status.you.role == "viewer")
+            let refused = try await viewer.refusal(
+                .addSite,
+                body: AddSiteRequest(name: "south", reason: "curious")
+            )
+            #expect(refused.code == "forbidden" && refused.status == 403)
+            #expect(refused.detail.contains("needs the role admin; vera is viewer"))
+            let sites: SiteList = try await cluster.admin.get(.listSites)
+            #expect(sites.sites.map(\.name) == ["north"])
+            let entry = try await cluster.audit().first {
+                $0.verb == "site.add" && $0.actor == "vera"
+            }
+            #expect(entry?.outcome == "forbidden")
+            #expect(entry?.object == "south")
+            #expect(entry?.reason == "curious")
+            #expect(entry?.source.contains("127.0.0.1") == true)
+        }
+    }
+
+    @Test func `an operator gives orders and makes no tokens`() async throws {
+        try await TestCluster.with { cluster in
+            let person = try await cluster.addOperator("otto", role: "operator")
+            _ = try await cluster.addPython("page-1")
+            try await person.change(.cordonNode, "page-1")
+            #expect(try await cluster.node("page-1").marks.contains(.cordoned))
+            let refused = try await person.refusal(.createToken, body: CreateTokenRequest())
+            #expect(refused.code == "forbidden")
+        }
+    }
+
+    @Test func `a removed operator is out at once, also with a connection that is open`()
+        async throws
+    {
+        try await TestCluster.with { cluster in
+            let person = try await cluster.addOperator("otto", role: "admin")
+            let stream = try Follower(person, query: "after=0")
+            try await stream.says("event: pulse")
+            try await cluster.admin.change(.removeOperator, "otto")
+            let refused = try await person.refusal(.getStatus)
+            #expect(refused.status == 403)
+            #expect(refused.detail.contains("no operator otto with this certificate"))
+            _ = try await stream.program.wait()
+
+            let last = try await cluster.admin.refusal(.removeOperator, "admin")
+            #expect(last.code == "not-now")
+            #expect(last.detail.contains("last admin"))
+        }
+    }
+
+    @Test func `who shows no certificate is told so and learns nothing`() async throws {
+        try await TestCluster.with { cluster in
+            for route in [Route.getStatus, .listNodes, .listAudit, .streamEvents] {
+                let refused = try await cluster.stranger.refusal(route)
+                #expect(refused.status == 401 && refused.code == "no-certificate")
+                #expect(refused.mend.contains("muster login"))
+            }
+            let alive = try await cluster.stranger.ask(.getHealth)
+            #expect(alive.status == 200)
+        }
+    }
+}
