@@ -48,6 +48,7 @@ extension ControllerMachine {
         {
             startPreflight(of: [id], isAutomatic: true)
         }
+        if member.link.map({ $0.phase != .synced }) ?? false { touched.append(id) }
         if !member.pendingOrders.isEmpty || now.instant >= member.reconcileNotBefore {
             touched.append(id)
         }
@@ -151,6 +152,9 @@ extension ControllerMachine {
         }
         if let until = member.heldUntil { consider(until) }
         if let deadline = member.removalDeadline { consider(deadline) }
+        if let link = member.link, link.phase != .synced, tellingEnd(link) > now.instant {
+            consider(tellingEnd(link))
+        }
         if member.link?.phase == .synced {
             if !member.record.isAdmitted {
                 consider(max(member.preflightNotBefore, now.instant + .milliseconds(100)))

@@ -50,7 +50,12 @@ extension ControllerMachine {
             // The detection interval is still running: what was last known holds until it ends.
             return record.status == .online ? nil : record.statusReason
         }
-        guard link.phase == .synced else { return "joining" }
+        if link.phase != .synced {
+            // A node that was Online and has come back (the controller was restarted, or its
+            // session was replaced) is telling what it has; that is no news within the interval.
+            let isBack = record.status == .online && now.instant < tellingEnd(link)
+            return isBack ? nil : "joining"
+        }
         if member.heldUntil != nil {
             return "held after \(member.losses.count) losses, so that it does not flap"
         }
@@ -67,6 +72,12 @@ extension ControllerMachine {
                 : "preflight failed: \(member.preflightFailures.joined(separator: "; "))"
         }
         return serviceReason(member)
+    }
+
+    /// Until when a node with a new session counts as what it was before.
+    func tellingEnd(_ link: Member.Link) -> Instant {
+        link.since.instant
+            + .nanoseconds(settings.lease.heartbeatInterval.nanoseconds * 7 / 2)
     }
 
     /// The first required service, in starting order, that is not as it should be.

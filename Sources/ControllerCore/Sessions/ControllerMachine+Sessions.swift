@@ -118,6 +118,7 @@ extension ControllerMachine {
             )
             $0.staleShown = 0
         }
+        if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
     }
 
