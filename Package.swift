@@ -229,7 +229,11 @@ let shellTargets: [Target] = [
     ),
     .testTarget(
         name: "ConsoleTests",
-        dependencies: ["Console", "API", "Identity", "Host", "Model"],
+        dependencies: [
+            "Console", "API", "Identity", "Host", "Model",
+            package("ArgumentParser", "swift-argument-parser"), package("Yams", "Yams"),
+        ],
+        exclude: ["Fixtures"],
         swiftSettings: common
     ),
     .testTarget(
