@@ -95,10 +95,7 @@ extension AgentMachine {
 
     private mutating func lose(_ reason: String, at now: Instant, _ effects: inout AgentEffects) {
         let wasProven = session?.isProven ?? false
-        let delay =
-            wasProven
-            ? reconnection.delayAfterLoss(spread: spread, &generator)
-            : reconnection.delayAfterFailure(&generator)
+        let delay = delayAfterEnd()
         effects.notices.append(
             AgentNotice(
                 .warning,
@@ -107,6 +104,12 @@ extension AgentMachine {
             )
         )
         part(retryAfter: delay, at: now)
+    }
+
+    private mutating func delayAfterEnd() -> Duration {
+        session?.isProven ?? false
+            ? reconnection.delayAfterLoss(spread: spread, &generator)
+            : reconnection.delayAfterFailure(&generator)
     }
 
     private mutating func part(retryAfter delay: Duration, at now: Instant) {
@@ -124,12 +127,9 @@ extension AgentMachine {
     ) {
         let delay: Duration
         switch code {
-        case .notActive,
-            .replaced where session == nil, .tooFast, .tooSlow, .storage, .notNow:
-            delay =
-                code == .notActive
-                ? reconnection.delayAfterPassive(&generator)
-                : reconnection.delayAfterFailure(&generator)
+        case .notActive: delay = reconnection.delayAfterPassive(&generator)
+        case .tooFast, .tooSlow, .storage, .notNow:
+            delay = delayAfterEnd()
         case .removed, .conflicted:
             // No part in the cluster any more, until a WELCOME says otherwise.
             isAuthorised = false

@@ -132,14 +132,30 @@ struct SessionTests {
         #expect(scene.pass(.seconds(8)).dialled == [0])
     }
 
-    @Test func `a removed node says how it comes back and starts nothing any more`() {
-        var scene = Scene([.plain("db")])
+    @Test func `a session that worked and was cut for slowness is made again at once`() {
+        var scene = Scene()
+        scene.run(.started([]))
+        for _ in 0..<8 {
+            while !scene.isDialling { scene.pass(.milliseconds(100)) }
+            scene.isDialling = false
+            scene.run(.disconnected(link: scene.link, reason: "refused"))
+        }
+        scene.run(.sampled(Load(), disks: []))
+        scene.rejoin()
+        scene.live(.seconds(3))
+        scene.receive(.error(code: .tooSlow, text: "no heartbeat in time"))
+        #expect(scene.pass(.seconds(3)).dialled.count == 1)
+    }
+
+    @Test func `a removed node says how it comes back, stops its services and starts none`() {
+        var scene = Scene([.plain("db", order: 1), .plain("app", order: 2)])
         scene.join()
         scene.start("db", order: 1)
+        scene.start("app", order: 2)
         let effects = scene.receive(.error(code: .removed, text: ""))
         #expect(effects.notices.contains { $0.text.contains("muster token create") })
-        #expect(scene.state("db") == .running)
-        scene.report("db", .exited(.exited(1)))
+        #expect(effects.stopped == ["app"])
+        #expect(scene.report("app", .emptied).stopped == ["db"])
         scene.report("db", .emptied)
         #expect(scene.pass(.seconds(300)).launched.isEmpty)
     }

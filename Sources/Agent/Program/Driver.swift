@@ -166,7 +166,8 @@ final class Driver {
             do throws(ConfigurationErrors) {
                 inbox.put(.reloaded(try ConfigurationLoader.load(path)))
             } catch {
-                inbox.put(.misconfigured(reason: "\(error)"))
+                let reasons = error.errors.map(\.description).joined(separator: "; ")
+                inbox.put(.misconfigured(reason: reasons))
             }
         }
         if !hasBegun { step(.misconfigured(reason: "no room for a thread to read it")) }
