@@ -5,8 +5,11 @@ import Protocol
 /// Ends a connection whose peer is silent for too long, or does not finish what it began.
 ///
 /// While reading is paused for our own sake, the peer's silence is not its fault and no deadline
-/// runs. One timer serves all three deadlines; it looks at them when it fires, so a line costs no
-/// timer.
+/// runs. The same holds when this process was frozen or its loop was busy: what the peer said in
+/// that time still waits in the socket, so a timer that fires late lets one full interval pass
+/// before silence counts. Without that, a controller that was frozen would cut every agent.
+///
+/// One timer serves all three deadlines; it looks at them when it fires, so a line costs no timer.
 final class DeadlineHandler: ChannelDuplexHandler {
     typealias InboundIn = Line
     typealias InboundOut = Line
@@ -19,6 +22,9 @@ final class DeadlineHandler: ChannelDuplexHandler {
         var line: Duration
         var idle: Duration?
     }
+
+    /// A timer later than this says that we were not listening.
+    private static let latenessMax = TimeAmount.milliseconds(50)
 
     private let timeouts: Timeouts
     private var firstLineDeadline: NIODeadline?
@@ -78,9 +84,7 @@ final class DeadlineHandler: ChannelDuplexHandler {
         case ConnectionCommand.pause: isPaused = true
         case ConnectionCommand.resume:
             isPaused = false
-            let now = NIODeadline.now()
-            if lineDeadline != nil { lineDeadline = now + TimeAmount(timeouts.line) }
-            if idleDeadline != nil { idleDeadline = timeouts.idle.map { now + TimeAmount($0) } }
+            beginAnew(at: .now())
             arm(context)
         case ConnectionCommand.discard:
             firstLineDeadline = nil
@@ -90,6 +94,15 @@ final class DeadlineHandler: ChannelDuplexHandler {
         default: break
         }
         context.triggerUserOutboundEvent(event, promise: promise)
+    }
+
+    /// Gives every deadline that runs its full length again.
+    private func beginAnew(at now: NIODeadline) {
+        if firstLineDeadline != nil {
+            firstLineDeadline = timeouts.firstLine.map { now + TimeAmount($0) }
+        }
+        if lineDeadline != nil { lineDeadline = now + TimeAmount(timeouts.line) }
+        if idleDeadline != nil { idleDeadline = timeouts.idle.map { now + TimeAmount($0) } }
     }
 
     private var earliest: NIODeadline? {
@@ -111,9 +124,15 @@ final class DeadlineHandler: ChannelDuplexHandler {
     }
 
     private func fire(_ context: ChannelHandlerContext) {
+        let due = timer?.at
         timer = nil
         if isPaused { return }
         let now = NIODeadline.now()
+        if let due, now - due > Self.latenessMax {
+            beginAnew(at: now)
+            arm(context)
+            return
+        }
         if let firstLineDeadline, firstLineDeadline <= now {
             violate(.firstLineTimeout, "no line came within", timeouts.firstLine, context)
         } else if let lineDeadline, lineDeadline <= now {

@@ -37,7 +37,9 @@ final class TestServer: Sendable {
         settings: LineServerSettings = TestServer.settings,
         judge: @escaping PeerJudge = Certificates.ours.judge,
         takesLines: Bool = true,
-        closesAfterAnswer: Bool = false
+        closesAfterAnswer: Bool = false,
+        onLine: @escaping @Sendable (Line) -> Void = { _ in },
+        group: any EventLoopGroup = group
     ) async throws -> TestServer {
         let inbox = Inbox<ServerEvent>()
         let box = Box<LineServer?>(nil)
@@ -49,6 +51,7 @@ final class TestServer: Sendable {
             judge: judge,
             sink: { event in
                 inbox.put(event)
+                if case .line(_, let line) = event { onLine(line) }
                 guard takesLines, case .line(let connection, let line) = event else { return }
                 let server = box.value
                 server?.taken(1, from: connection)
