@@ -27,6 +27,10 @@ final class ConsoleServer: Sendable {
     let agentEndpoints: [Endpoint]
     let log: Logger
     let requests: RequestGate
+    /// Open connections at each address; more wait to be accepted.
+    private static let connectionsMax = 512
+    /// A connection on which no request is under way is closed after this.
+    private static let idleTimeout: TimeAmount = .seconds(60)
     private let credential = Mutex<NIOSSLContextConfigurationOverride?>(nil)
 
     init(
@@ -76,10 +80,16 @@ final class ConsoleServer: Sendable {
             for endpoint in configuration.consoleListen {
                 let application = Application(
                     responder: responder,
-                    server: try .tls(.http1(), tlsConfiguration: tls),
+                    server: try .tls(
+                        .http1(configuration: .init(idleTimeout: Self.idleTimeout)),
+                        tlsConfiguration: tls
+                    ),
                     configuration: ApplicationConfiguration(
                         address: .hostname(endpoint.host, port: Int(endpoint.port)),
-                        serverName: "muster"
+                        serverName: "muster",
+                        availableConnectionsDelegate: MaximumAvailableConnections(
+                            Self.connectionsMax
+                        )
                     ),
                     onServerRunning: { channel in
                         let port = channel.localAddress?.port ?? Int(endpoint.port)
