@@ -422,7 +422,8 @@ extension LeashMachine {
         LeashResult(cause: cause ?? .exited, exit: exit, failure: failure)
     }
 
-    var state: LeashState {
+    /// As it is told in `state`.
+    public var state: LeashState {
         var state = LeashState(
             phase: .waiting,
             token: token,

@@ -217,7 +217,7 @@ extension ControllerMachine {
         }
         let marker = PreflightRun.Marker(
             path: path,
-            text: "muster-\(number)-\(String(generator.next(), radix: 16))",
+            text: "muster\(number)x\(String(generator.next(), radix: 16))",
             writer: writer,
             readers: Array(holders.dropFirst()),
             open: OrderedTable(),

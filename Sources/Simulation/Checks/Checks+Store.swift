@@ -1,0 +1,73 @@
+import AgentCore
+import ControllerCore
+import Model
+import Protocol
+
+// What is durable, and that a machine is what its inputs make of it.
+
+extension Checks {
+    func beforeCommit(_ entries: [JournalEntry]) {
+        for entry in entries {
+            switch entry {
+            case .put(.cluster(let cluster)):
+                if cluster.epoch < epoch { world.fail("I2: the epoch goes back to \(cluster.epoch)") }
+                epoch = cluster.epoch
+            case .put(.node(let record)):
+                if record.membership == .removed { change(record.id) { $0.isRemoved = true } }
+            case .audit(let audit):
+                if audit.source.hasPrefix("console:"), !audited.insert(audit.source).inserted {
+                    world.fail("I11: \(audit.verb) was audited twice")
+                }
+            default: break
+            }
+        }
+    }
+
+    /// Everything is durable: the store must hold what the machine holds, no more and no less.
+    func compareStore() {
+        guard let machine = world.controller.machine else { return }
+        var expected = OrderedTable<DurableStore.Key, [UInt8]>()
+        for record in machine.records {
+            let key = DurableStore.Key(table: record.table, key: record.key)
+            expected[key] = record.line.bytes
+        }
+        let held = world.controller.store.lines
+        for (key, bytes) in expected where held[key] != bytes {
+            let found = held[key].map { String(decoding: $0, as: UTF8.self) } ?? "nothing"
+            return world.fail(
+                "the store holds \(found) for \(key.table.rawValue)/\(key.key), the machine "
+                    + String(decoding: bytes, as: UTF8.self)
+            )
+        }
+        for key in held.keys where expected[key] == nil {
+            return world.fail("the store holds \(key.table.rawValue)/\(key.key), the machine not")
+        }
+        if machine.eventSequence != world.controller.store.lastEventSequence {
+            world.fail("the machine is at event \(machine.eventSequence)")
+        }
+    }
+
+    /// The same start and the same inputs make the same machine.
+    func compareReplay() {
+        guard world.seed % 8 == 0, var again = world.controller.startState else { return }
+        for entry in world.controller.log { _ = again.step(entry.event, at: entry.moment) }
+        if again != world.controller.machine {
+            world.fail("the controller is not what its events make")
+        }
+    }
+
+    func compareReplay(of host: AgentHost) {
+        guard world.seed % 8 == 0, var again = host.startState else { return }
+        for entry in host.log { _ = again.step(entry.event, at: entry.at) }
+        if again != host.machine { world.fail("\(host.name) is not what its events make") }
+    }
+}
+
+extension ControllerMachine {
+    /// Everything that a store must hold of this machine.
+    var records: [Record] {
+        [.cluster(cluster)] + sites.values.map { .site($0) } + nodes.values.map { .node($0.record) }
+            + tokens.values.map { .token($0) } + operators.values.map { .operatorAccount($0) }
+            + settingRecords.values.map { .setting($0) }
+    }
+}

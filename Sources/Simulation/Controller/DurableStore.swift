@@ -1,0 +1,74 @@
+import ControllerCore
+import Model
+import Protocol
+
+/// What the controller's disk holds: records as lines, events and audit records in their order.
+struct DurableStore {
+    struct Key: Hashable, Comparable, Sendable {
+        var table: RecordTable
+        var key: String
+
+        static func < (left: Key, right: Key) -> Bool {
+            (left.table, left.key) < (right.table, right.key)
+        }
+    }
+
+    private(set) var lines = OrderedTable<Key, [UInt8]>()
+    private(set) var events: [ClusterEvent] = []
+    private(set) var audits: [AuditRecord] = []
+    /// Raised by each transaction.
+    private(set) var version: UInt64 = 0
+
+    var lastEventSequence: UInt64 { events.last?.sequence ?? 0 }
+
+    /// - Returns: what is wrong with the entry.
+    mutating func apply(_ entry: JournalEntry) -> String? {
+        version += 1
+        switch entry {
+        case .put(let record):
+            lines[Key(table: record.table, key: record.key)] = record.line.bytes
+        case .delete(let table, let key):
+            guard lines[Key(table: table, key: key)] != nil else {
+                return "the record \(table.rawValue)/\(key) is deleted and was never there"
+            }
+            lines[Key(table: table, key: key)] = nil
+        case .event(let event):
+            guard event.sequence == lastEventSequence + 1 else {
+                return "event \(event.sequence) follows event \(lastEventSequence)"
+            }
+            events.append(event)
+        case .audit(let audit): audits.append(audit)
+        }
+        return nil
+    }
+
+    /// - Throws: the first record that cannot be read back.
+    func records() throws(StoreProblem) -> [Record] {
+        var records: [Record] = []
+        for (key, bytes) in lines { records.append(try Self.read(key, bytes)) }
+        return records
+    }
+
+    func record(_ table: RecordTable, _ key: String) -> Record? {
+        let key = Key(table: table, key: key)
+        return lines[key].flatMap { try? Self.read(key, $0) }
+    }
+
+    private static func read(_ key: Key, _ bytes: [UInt8]) throws(StoreProblem) -> Record {
+        let line: Line
+        do throws(LineError) {
+            line = try Line.parse(bytes.dropLast(), limits: .record)
+        } catch {
+            throw StoreProblem(text: "\(key.table.rawValue)/\(key.key): \(error.sentence)")
+        }
+        do throws(MessageError) {
+            return try Record(table: key.table, line: line)
+        } catch {
+            throw StoreProblem(text: "\(key.table.rawValue)/\(key.key): \(error.sentence)")
+        }
+    }
+}
+
+struct StoreProblem: Error {
+    var text: String
+}

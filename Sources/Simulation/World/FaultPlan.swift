@@ -1,0 +1,72 @@
+import Model
+
+/// One kind of thing that can go wrong. A seed draws which of them exist at all.
+public enum Fault: String, CaseIterable, Hashable, Sendable {
+    case partition
+    case oneWay = "one-way"
+    case clog
+    case reset
+    case loss
+    case agentCrash = "agent-crash"
+    case agentPause = "agent-pause"
+    case leashPause = "leash-pause"
+    case leashKill = "leash-kill"
+    case reboot
+    case controllerCrash = "controller-crash"
+    case controllerPause = "controller-pause"
+    case slowJournal = "slow-journal"
+    case slowAgentDisk = "slow-agent-disk"
+    case fullAgentDisk = "full-agent-disk"
+    case childEnds = "child-ends"
+    case childStubborn = "child-stubborn"
+    case slowKill = "slow-kill"
+    case drift
+    case wallStep = "wall-step"
+    case clone
+    case oldState = "old-state"
+    case staleLines = "stale-lines"
+    case strangers
+    case operators
+    case slowTimers = "slow-timers"
+    case checksFail = "checks-fail"
+    case findingsFail = "findings-fail"
+    case renewal
+    case flapping
+}
+
+/// What a seed is about: the size of the cluster, the faults there are, and how hard they are.
+struct FaultPlan {
+    var faults: [Fault] = []
+    /// Slowest agents, fastest controller, every effect at the latest allowed moment.
+    var isBoundary: Bool
+    var hosts: Int
+    var standbyHosts: Int
+    /// Real time of the phase with faults.
+    var faultTime: Int64
+    /// Mean time between two faults of the world.
+    var faultInterval: Int64
+    var operatorInterval: Int64
+    /// Usual one-way delay.
+    var delayMax: Int64
+
+    /// - Parameter without: faults to leave out, for making a failing seed smaller. What else the
+    ///   seed draws stays the same.
+    init(_ chance: inout SeededGenerator, without: [Fault]) {
+        isBoundary = chance.below(10) < 4
+        hosts = 1 + Int(chance.below(4))
+        standbyHosts = Int(chance.below(3))
+        faultTime = Int64(40 + chance.below(120)) * second
+        faultInterval = Int64(1 + chance.below(12)) * second
+        operatorInterval = Int64(1 + chance.below(10)) * second
+        delayMax = Int64(1 + chance.below(60)) * millisecond
+        let share = 100 + chance.below(600)
+        for fault in Fault.allCases {
+            if chance.chance(perMille: share), !without.contains(fault) { faults.append(fault) }
+        }
+    }
+
+    func has(_ fault: Fault) -> Bool { faults.contains(fault) }
+}
+
+let millisecond: Int64 = 1_000_000
+let second: Int64 = 1_000_000_000
