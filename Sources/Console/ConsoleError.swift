@@ -1,5 +1,5 @@
 /// What the command's exit status says; documented in `docs/reference/cli.md`.
-enum ExitStatus: Int32, Sendable {
+enum CommandStatus: Int32, Sendable {
     case fine = 0
     case failed = 1
     /// What was looked at is degraded, or differs from what it should be.
@@ -14,13 +14,13 @@ enum ExitStatus: Int32, Sendable {
 
 /// Ends the command with a message, a hint and a status.
 struct ConsoleError: Error, Hashable {
-    var status: ExitStatus
+    var status: CommandStatus
     /// What is the matter, with names; no full stop.
     var message: String
     /// What to do about it; may be empty.
     var hint: String
 
-    init(_ status: ExitStatus, _ message: String, hint: String = "") {
+    init(_ status: CommandStatus, _ message: String, hint: String = "") {
         self.status = status
         self.message = message
         self.hint = hint
@@ -38,5 +38,5 @@ struct ConsoleError: Error, Hashable {
 
 /// Ends the command with a status and no further word: everything was said already.
 struct QuietExit: Error {
-    var status: ExitStatus
+    var status: CommandStatus
 }

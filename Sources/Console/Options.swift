@@ -68,6 +68,7 @@ struct ListOptions: ParsableArguments {
     var noHeaders = false
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Sort by this column; with a leading '-' the other way round.",
             valueName: "column"

@@ -25,8 +25,10 @@ final class FakeCluster: Sendable {
         )
         self.folder = folder
         let now = WallClock.now()
-        let root = try RootAuthority.create(cluster: "c0ffee", at: now)
-        authority = try root.makeIssuing(at: now)
+        // Old enough to have issued what has ended by now.
+        let founded = WallTime(milliseconds: now.milliseconds - 40 * 86_400_000)
+        let root = try RootAuthority.create(cluster: "c0ffee", at: founded)
+        authority = try root.makeIssuing(at: founded)
         let key = KeyPair.make()
         let leaf = try authority.issue(
             for: .controller(id: "one", names: ["127.0.0.1", "localhost"]),

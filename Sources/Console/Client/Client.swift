@@ -223,7 +223,7 @@ final class Client: Sendable {
 extension ConsoleError {
     /// What the controller said no with.
     init(_ failure: Failure) {
-        let status: ExitStatus =
+        let status: CommandStatus =
             switch failure.code {
             case "not-active": .unreachable
             case "storage", FailureCode.internal, FailureCode.notFound, "too-slow": .failed

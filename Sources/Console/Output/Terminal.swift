@@ -60,7 +60,7 @@ enum Terminal {
             let count = bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
             // A reader that went away (`| head`) has all it wanted.
-            guard count > 0 else { _exit(errno == EPIPE ? 0 : ExitStatus.failed.rawValue) }
+            guard count > 0 else { _exit(errno == EPIPE ? 0 : CommandStatus.failed.rawValue) }
             bytes = bytes.dropFirst(count)
         }
     }

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Testing
+
+@testable import Console
+
+@Suite struct `The command line` {
+    /// Every command with the words that lead to it.
+    private static func commands(
+        _ command: any ParsableCommand.Type = Muster.self,
+        _ words: [String] = []
+    ) -> [[String]] {
+        let configuration = command.configuration
+        let children =
+            configuration.subcommands
+            + configuration.groupedSubcommands.flatMap(\.subcommands)
+        return [words]
+            + children.flatMap { child in
+                commands(child, words + [child.configuration.commandName ?? child._commandName])
+            }
+    }
+
+    static let all = commands()
+
+    @Test func `it has the commands that were promised`() {
+        let names = Set(Self.all.map { $0.joined(separator: " ") })
+        for name in [
+            "status", "node list", "node show", "node add", "node remove", "node cordon",
+            "node uncordon", "node drain", "node maintenance", "node release", "service list",
+            "service start", "service stop", "service restart", "event list", "token create",
+            "token list", "token revoke", "operator add", "operator list", "operator remove",
+            "site add", "site list", "site remove", "site set-minimum", "config list",
+            "config set", "config unset", "preflight", "audit list", "audit verify", "backup",
+            "context list", "context use", "context show", "context import", "context remove",
+            "login", "version", "completion",
+        ] {
+            #expect(names.contains(name), "\(name)")
+        }
+    }
+
+    @Test(arguments: all)
+    func `each command explains itself, within 80 columns`(_ words: [String]) throws {
+        let text = Muster.helpMessage(for: try Self.type(words), columns: 80)
+        #expect(text.contains("USAGE: muster"))
+        #expect(text.contains("OVERVIEW"))
+    }
+
+    private static func type(_ words: [String]) throws -> any ParsableCommand.Type {
+        var type: any ParsableCommand.Type = Muster.self
+        for word in words {
+            let configuration = type.configuration
+            let children =
+                configuration.subcommands
+                + configuration.groupedSubcommands.flatMap(\.subcommands)
+            type = try #require(
+                children.first { ($0.configuration.commandName ?? $0._commandName) == word }
+            )
+        }
+        return type
+    }
+
+    @Test(arguments: [
+        ["node", "drain", "n1", "--within", "10m", "--reason", "disk"],
+        ["node", "maintenance", "n1", "--owner", "me", "--for", "2h", "--reason", "disk"],
+        ["node", "maintenance", "n1", "--end"],
+        ["node", "remove", "n1", "n2", "--confirm", "2"],
+        ["service", "stop", "tm", "--node", "n1", "n2", "--detach"],
+        ["service", "restart", "--all", "-n", "n1"], ["service", "start", "tm", "--everywhere"],
+        ["event", "list", "--follow", "-o", "json", "--limit", "5", "--severity", "warning"],
+        ["status", "--watch", "--color", "never"], ["status", "--check"], ["preflight"],
+        ["node", "ls", "-o", "wide", "--sort-by", "-cpu", "--no-headers", "--problems"],
+        ["site", "set-minimum", "a", "2"], ["config", "set", "k", "v", "--node", "n1"],
+        ["version", "--context", "x", "--server", "https://a:1", "--server", "b"],
+    ])
+    func `it understands what people type`(_ words: [String]) throws {
+        #expect(throws: Never.self) { try Muster.parseAsRoot(words) }
+    }
+
+    @Test(arguments: [
+        ["node", "drain"], ["node", "drain", "n1", "--within", "soon"],
+        ["node", "maintenance", "n1"], ["node", "maintenance", "n1", "--for", "2h"],
+        ["node", "maintenance", "n1", "--for", "2h", "--end", "--reason", "x"],
+        ["node", "remove", "n1", "n1"], ["service", "stop"], ["service", "stop", "tm"],
+        ["service", "stop", "tm", "--all", "--node", "n1"], ["event", "list", "--limit", "0"],
+        ["status", "--check", "--watch"], ["config", "list", "--site", "a", "--node", "b"],
+        ["site", "set-minimum", "a", "-1"], ["nonsense"], ["completion", "powershell"],
+        ["token", "create", "--lifetime", "0s"],
+    ])
+    func `a mistake in use ends with 64`(_ words: [String]) {
+        #expect {
+            var command = try Muster.parseAsRoot(words)
+            try command.run()
+        } throws: { Muster.exitCode(for: $0).rawValue == CommandStatus.usage.rawValue }
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func `a script completes commands and asks for names`(_ shell: String) {
+        let script = Muster.completionScript(for: CompletionShell(rawValue: shell)!)
+        for word in ["drain", "set-minimum", "maintenance"] { #expect(script.contains(word)) }
+        #expect(script.contains("---completion"))
+    }
+}

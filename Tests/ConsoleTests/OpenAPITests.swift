@@ -1,0 +1,116 @@
+import API
+import Foundation
+import Testing
+import Yams
+
+@testable import Console
+
+@Suite struct `The OpenAPI file` {
+    private static let path = FakeCluster.fixtures.deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("docs/openapi.yaml")
+
+    private func document() throws -> [String: Any] {
+        let text = try String(contentsOf: Self.path, encoding: .utf8)
+        return try #require(try Yams.load(yaml: text) as? [String: Any])
+    }
+
+    @Test func `it is valid OpenAPI 3.1`() throws {
+        let run = try Program.run(
+            "/usr/bin/env",
+            ["python3", "-m", "openapi_spec_validator", Self.path.path]
+        )
+        #expect(run.status == 0, "pip install openapi-spec-validator? \(run.output)\(run.error)")
+        #expect(try document()["openapi"] as? String == "3.1.0")
+    }
+
+    @Test func `it has every path and method there is, and no other`() throws {
+        let paths = try #require(try document()["paths"] as? [String: [String: [String: Any]]])
+        var found: [String: String] = [:]
+        for (path, methods) in paths {
+            for (method, operation) in methods {
+                let name = try #require(operation["operationId"] as? String)
+                found[name] = "\(method.uppercased()) \(path)"
+            }
+        }
+        var expected: [String: String] = [:]
+        for route in Route.allCases {
+            expected[route.rawValue] = "\(route.method.rawValue) \(route.path)"
+        }
+        #expect(found == expected)
+    }
+
+    @Test func `those without a certificate are let in where the routes say so`() throws {
+        let paths = try #require(try document()["paths"] as? [String: [String: [String: Any]]])
+        for route in Route.allCases {
+            let operation = paths[route.path]?[route.method.rawValue.lowercased()]
+            #expect((operation?["security"] != nil) == (route.access == .anyone), "\(route)")
+        }
+    }
+
+    /// What the types write is what the file says: every key is known, every demanded key is there.
+    @Test func `the values fit the schemas`() throws {
+        let components = try #require(try document()["components"] as? [String: Any])
+        let schemas = try #require(components["schemas"] as? [String: Any])
+        let values: [(String, any Encodable)] = [
+            ("ClusterStatus", Samples.degraded), ("NodeDetail", Samples.detail),
+            ("NodeList", NodeList(asOf: "", nodes: Samples.nodes)),
+            ("ServiceList", ServiceList(asOf: "", services: Samples.services)),
+            ("EventPage", EventPage(asOf: "", events: Samples.events, next: 1)),
+            ("Failure", Failure(code: "forbidden", detail: "no", mend: "")),
+            ("StreamChange", StreamChange(node: Samples.nodes[0])),
+            ("DrainRequest", DrainRequest(withinMilliseconds: 1, reason: "x", force: true)),
+            ("ChangeDone", ChangeDone(asOf: "", text: "done", orders: [1])),
+            ("Order", Order(asOf: "", id: 1, node: "n", action: "stop", state: .done, givenAt: "")),
+        ]
+        for (name, value) in values {
+            let object = try FakeCluster.json(value)
+            #expect(try mistakes(object, schemas[name], schemas, name) == [])
+        }
+        // The check itself must be able to fail.
+        let odd: [String: Any] = ["asOf": "", "text": "", "orders": [], "colour": 1]
+        #expect(try mistakes(odd, schemas["ChangeDone"], schemas, "x") == ["x.colour is unknown"])
+        let short: [String: Any] = ["asOf": "", "text": ""]
+        #expect(try mistakes(short, schemas["ChangeDone"], schemas, "x") == ["x.orders is missing"])
+    }
+
+    private func mistakes(
+        _ value: Any,
+        _ schema: Any?,
+        _ schemas: [String: Any],
+        _ place: String
+    ) throws -> [String] {
+        var schema = try #require(schema as? [String: Any], "no schema at \(place)")
+        if let reference = schema["$ref"] as? String {
+            let name = String(reference.split(separator: "/").last ?? "")
+            schema = try #require(schemas[name] as? [String: Any], "no schema \(name)")
+        }
+        if let list = value as? [Any] {
+            return try list.flatMap { try mistakes($0, schema["items"], schemas, place + "[]") }
+        }
+        if let words = schema["enum"] as? [String] {
+            return words.contains(value as? String ?? "") ? [] : ["\(place) is \(value)"]
+        }
+        guard let object = value as? [String: Any], schema["additionalProperties"] == nil else {
+            return []
+        }
+        let properties = schema["properties"] as? [String: Any] ?? [:]
+        var found: [String] = []
+        for key in object.keys.sorted() where properties[key] == nil {
+            found.append("\(place).\(key) is unknown")
+        }
+        for key in schema["required"] as? [String] ?? [] where object[key] == nil {
+            found.append("\(place).\(key) is missing")
+        }
+        for (key, inner) in object where properties[key] != nil {
+            found += try mistakes(inner, properties[key], schemas, "\(place).\(key)")
+        }
+        return found
+    }
+
+    @Test func `paths are filled in with encoded values`() {
+        #expect(Route.showNode.path("db-3") == "/api/v1/nodes/db-3")
+        #expect(Route.drainNode.path("a/../b?x") == "/api/v1/nodes/a%2F..%2Fb%3Fx/drain")
+        #expect(Route.getStatus.path() == "/api/v1/status")
+    }
+}

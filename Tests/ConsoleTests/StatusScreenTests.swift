@@ -1,0 +1,113 @@
+import API
+import Foundation
+import Testing
+
+@testable import Console
+
+@Suite struct `The status screen` {
+    private func screen(_ status: ClusterStatus, height: Int? = 23, width: Int = 80) -> [String] {
+        StatusScreen(
+            status: status,
+            style: .plain,
+            now: Samples.now,
+            width: width,
+            height: height
+        ).lines()
+    }
+
+    private static let samples = [
+        "healthy": Samples.healthy, "degraded": Samples.degraded, "down": Samples.down,
+    ]
+
+    @Test(arguments: ["healthy", "degraded", "down"])
+    func `it looks as it was agreed, and fits`(_ name: String) throws {
+        let lines = screen(try #require(Self.samples[name]))
+        let path = FakeCluster.fixtures.appendingPathComponent("status-\(name).txt")
+        let golden = try String(contentsOf: path, encoding: .utf8)
+        #expect(lines.joined(separator: "\n") + "\n" == golden)
+        #expect(lines.count <= 23)
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= 80 })
+    }
+
+    @Test func `what does not fit is counted, with the command that shows it`() {
+        let lines = screen(Samples.down)
+        #expect(
+            lines.contains { $0.hasPrefix("  +") && $0.contains("muster node list --problems") }
+        )
+        let whole = screen(Samples.down, height: nil)
+        #expect(!whole.contains { $0.contains("more:") })
+        #expect(whole.count { $0.contains("critical") } == Samples.down.problems.count)
+    }
+
+    @Test func `however small the terminal, the worst problem is shown`() {
+        for height in 1...30 {
+            let lines = screen(Samples.down, height: height)
+            #expect(lines.contains { $0.contains("0 of 3 nodes Online") })
+        }
+    }
+
+    @Test func `colour adds nothing but colour`() {
+        var coloured = StatusScreen(
+            status: Samples.degraded,
+            style: Style(isColoured: true, isUnicode: true),
+            now: Samples.now,
+            width: 80,
+            height: 23
+        )
+        coloured.ageMilliseconds = 7_000
+        let text = coloured.lines().joined(separator: "\n")
+        let plain = text.replacing(/\u{1B}\[[0-9;]*m/, with: "")
+        for word in ["DEGRADED", "critical", "warning", "2 of 3 Online", "7.0s ago"] {
+            #expect(plain.contains(word))
+        }
+        #expect(coloured.lines().allSatisfy { DisplayWidth.of($0) <= 80 })
+    }
+
+    @Test func `a lost connection takes the place of the age`() {
+        var screen = StatusScreen(
+            status: Samples.healthy,
+            style: .plain,
+            now: Samples.now,
+            width: 80
+        )
+        screen.connectionNote = "no connection for 12s: connection refused"
+        #expect(screen.lines().prefix(2).contains { $0.contains("no connection for 12s") })
+    }
+
+    @Test func `a new cluster is told how to begin`() {
+        let empty = Samples.status(
+            [SiteStatus(name: "a", role: "active", online: 0, total: 0)],
+            events: []
+        )
+        #expect(empty.verdict == .healthy)
+        #expect(screen(empty).contains("  muster node add NAME"))
+    }
+
+    @Test func `the verdict is down only when nothing of the active site is there`() {
+        #expect(Samples.healthy.verdict == .healthy)
+        #expect(Samples.degraded.verdict == .degraded)
+        #expect(Samples.down.verdict == .down)
+        var resting = Samples.site("a", "active", 0)
+        resting.inMaintenance = 3
+        #expect(Verdict(activeSite: resting, problems: []) == .healthy)
+    }
+
+    @Test(
+        arguments: [
+            ("healthy", "MUSTER OK: prod: 6 of 6 nodes Online, site a active |", 0),
+            (
+                "degraded",
+                "MUSTER CRITICAL: prod: site a: 2 of 3 nodes Online, minimum 3 (+2 more);", 2
+            ),
+            ("down", "MUSTER CRITICAL: prod: site a: 0 of 3 nodes Online", 2),
+        ] as [(String, String, Int32)]
+    )
+    func `a monitor gets one line and its exit status`(_ sample: (String, String, Int32)) throws {
+        let status = try #require(Self.samples[sample.0])
+        let line = StatusCheck.line(status)
+        #expect(line.hasPrefix(sample.1))
+        #expect(line.contains("| a_online="))
+        #expect(StatusCheck.state(status).rawValue == sample.2)
+        #expect(line.count { $0 == "|" } == 1)
+    }
+}

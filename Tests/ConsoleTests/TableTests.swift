@@ -1,0 +1,70 @@
+import Testing
+
+@testable import Console
+
+@Suite struct `Tables` {
+    private func table() -> Table {
+        var table = Table([
+            .init("NAME"), .init("AGE", right: true), .init("NOTE", flexible: true),
+        ])
+        table.add(["db-1", "4s", "a rather long note about this node"])
+        table.add(["db-22", "12m", "-"])
+        return table
+    }
+
+    @Test func `columns are as wide as their widest cell and lines end without spaces`() {
+        #expect(
+            table().lines(style: .plain, width: nil) == [
+                "NAME   AGE  NOTE",
+                "db-1    4s  a rather long note about this node",
+                "db-22  12m  -",
+            ]
+        )
+    }
+
+    @Test func `a narrow terminal takes from the flexible column, and marks the cut`() {
+        let lines = table().lines(style: .plain, width: 30)
+        #expect(lines[1] == "db-1    4s  a rather long not…")
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= 30 })
+    }
+
+    @Test func `a flexible column keeps a least width however narrow it gets`() {
+        let lines = table().lines(style: .plain, width: 5)
+        #expect(lines[1] == "db-1    4s  a rathe…")
+    }
+
+    @Test func `headers can be left out`() {
+        var table = table()
+        table.hasHeader = false
+        #expect(table.lines(style: .plain, width: nil).first?.hasPrefix("db-1 ") == true)
+    }
+
+    @Test func `colour does not move a column`() {
+        let coloured = Style(isColoured: true, isUnicode: true)
+        var table = Table([.init("A"), .init("B")])
+        table.add([Cell("x", .bad), "1"])
+        table.add([Cell("longer", .good), "2"])
+        let plain = table.lines(style: .plain, width: nil)
+        let painted = table.lines(style: coloured, width: nil)
+        #expect(painted.map(DisplayWidth.of) == plain.map(DisplayWidth.of))
+        #expect(painted[1].contains("\u{1B}[1;31mx\u{1B}[0m     "))
+    }
+
+    @Test func `rows are sorted by a column's number, its text, and the other way round`() throws {
+        let listing = Listing<(String, Int64)>(columns: [
+            .init("NAME") { Cell($0.0) },
+            .init("LOAD AGE", number: { $0.1 }) { Cell("\($0.1)s") },
+        ])
+        let items: [(String, Int64)] = [("b", 9), ("a", 10), ("c", 9)]
+        func names(_ key: String?) throws -> [String] {
+            try listing.table(items, isWide: true, hasHeader: true, sortBy: key).rows.map {
+                $0[0].text
+            }
+        }
+        #expect(try names(nil) == ["b", "a", "c"])
+        #expect(try names("name") == ["a", "b", "c"])
+        #expect(try names("-name") == ["c", "b", "a"])
+        #expect(try names("load-age") == ["b", "c", "a"])
+        #expect(throws: ConsoleError.self) { try names("colour") }
+    }
+}
