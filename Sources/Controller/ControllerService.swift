@@ -21,8 +21,6 @@ struct ControllerService {
     private static let exitUnknownOutcome: Int32 = 70
 
     func run() async throws {
-        Signals.block([Signals.terminate, Signals.interrupt, Signals.hangUp])
-        Signals.ignoreBrokenPipes()
         umask(0o077)
         // Nothing of this process may be left in a file when it crashes: it holds private keys.
         _ = muster_set_dumpable(false)
@@ -45,7 +43,15 @@ struct ControllerService {
                 code: 3
             )
         }
-        let driver = Driver(store: store, log: log)
+        let options = configuration.storeOptions
+        let driver = Driver(
+            store: store,
+            reserve: Driver.Reserve(
+                release: { store.releaseReserve() },
+                regain: { store.regainReserve(options) }
+            ),
+            log: log
+        )
         let door = AgentDoor(office: office, driver: driver, log: log)
         let (machine, first) = ControllerMachine.started(
             settings: configuration.machine,
@@ -118,6 +124,7 @@ struct ControllerService {
             tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
             tasks.addTask { try await tidyEvents(store, log) }
             tasks.addTask { try await reassureServiceManager(driver) }
+            tasks.addTask { try await tellCheckpoints(store, log) }
             tasks.addTask {
                 await stopping.wait()
                 throw CancellationError()
@@ -201,6 +208,23 @@ struct ControllerService {
             await driver.read { _, _ in }
             _ = try? ServiceManager.notify("WATCHDOG=1")
             try await Task.sleep(for: .nanoseconds(interval.nanoseconds))
+        }
+    }
+
+    /// The head of the audit chain is told to the log, which a careful operator keeps elsewhere:
+    /// against it, a chain that was cut at its end can be told from a whole one.
+    private func tellCheckpoints(_ store: SQLiteStore, _ log: Logger) async throws {
+        var told: UInt64 = 0
+        while true {
+            let head = try store.checkpoint()
+            if head.sequence != told {
+                told = head.sequence
+                log.notice(
+                    "Audit checkpoint",
+                    metadata: ["audit.sequence": "\(head.sequence)", "hash": "\(head.hash)"]
+                )
+            }
+            try await Task.sleep(for: .seconds(600))
         }
     }
 

@@ -1,7 +1,27 @@
 import ArgumentParser
+import Dispatch
+import Host
+
+/// The entry of the program.
+///
+/// An asynchronous `main` would end in `dispatchMain`, whose thread lets every signal through
+/// whatever was blocked, and SIGTERM would kill the program instead of stopping it. So the signals
+/// are blocked before there is a second thread, and the first one does nothing but wait.
+@main
+enum Entry {
+    static func main() {
+        Signals.block([Signals.terminate, Signals.interrupt, Signals.hangUp])
+        Signals.ignoreBrokenPipes()
+        let ended = DispatchSemaphore(value: 0)
+        Task.detached {
+            await MusterController.main()
+            ended.signal()
+        }
+        ended.wait()
+    }
+}
 
 /// The controller's program.
-@main
 struct MusterController: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "muster-controller",
@@ -14,7 +34,8 @@ struct MusterController: AsyncParsableCommand {
         version: Build.version,
         subcommands: [
             RunCommand.self, InitCommand.self, CheckConfigurationCommand.self,
-            RestoreCommand.self, AdoptCommand.self, CredentialCommand.self, VersionCommand.self,
+            RestoreCommand.self, AdoptCommand.self, CredentialCommand.self,
+            RenewAuthorityCommand.self, VersionCommand.self,
         ]
     )
 }

@@ -48,6 +48,9 @@ final class CertificateOffice: Sendable {
 
     var rootDER: [UInt8] { state.withLock { $0.authority.root } }
 
+    /// When nothing can be signed any more.
+    var authorityNotAfter: WallTime { state.withLock { $0.authority.notAfter } }
+
     var issuerDER: [UInt8] { state.withLock { $0.authority.issuing } }
 
     var roots: [[UInt8]] { state.withLock { $0.roots } }

@@ -84,6 +84,50 @@ struct AdoptCommand: ParsableCommand {
     }
 }
 
+/// Makes a new issuing key, signed by the root: once a year.
+struct RenewAuthorityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "renew-authority",
+        abstract: "Makes a new issuing key and certificate; needs the root's private key.",
+        discussion: """
+            The issuing certificate ends a year after it was made, and nothing can enrol or renew
+            then. Certificates of nodes and operators that the old key has signed stay valid until
+            they end by themselves. Restart the controller afterwards, and take the root's key away
+            again.
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: "The file with the root's private key; STATE/identity/root.pem if it is there.")
+    var root: String?
+
+    func run() throws {
+        try Failing.run {
+            let configuration = try common.configuration()
+            let identity = CredentialDirectory(path: configuration.authorityDirectory)
+            guard let old = try identity.authority() else {
+                throw Failure("there is no cluster in \(configuration.stateDirectory)")
+            }
+            let path = root ?? identity.rootAuthorityPath
+            let key = try RootAuthority(
+                pem: String(decoding: try DurableFile.readSecret(path), as: UTF8.self)
+            )
+            guard key.certificate == old.root else {
+                throw Failure(
+                    "\(path) is not the root of this cluster",
+                    hint: "it was written to \(identity.rootAuthorityPath) by init",
+                    code: 3
+                )
+            }
+            let authority = try key.makeIssuing(at: WallClock.now())
+            try identity.replace(authority)
+            print("the new issuing key is valid until \(authority.notAfter.iso8601)")
+            print("Now: systemctl restart muster-controller")
+        }
+    }
+}
+
 /// A new credential for an admin, made on the controller's own host: for when the last one is lost.
 struct CredentialCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -22,8 +22,14 @@ extension ConsoleRoutes {
     func clusterStatus(for caller: Caller) async throws -> ClusterStatus {
         let account = try await account(of: caller)
         let events = try latestEvents(limit: 5, .any)
+        let authorityNotAfter = server.office.authorityNotAfter
         return await views {
-            StatusView(views: $0, account: account, lastEvents: events).status
+            StatusView(
+                views: $0,
+                account: account,
+                lastEvents: events,
+                authorityNotAfter: authorityNotAfter
+            ).status
         }
     }
 
@@ -222,13 +228,7 @@ extension ConsoleRoutes {
     }
 
     func listSites(_ request: ConsoleRequest) async throws -> Response {
-        let account = try await account(of: caller(request))
-        let list = await views { views in
-            SiteList(
-                asOf: views.asOf,
-                sites: StatusView(views: views, account: account, lastEvents: []).sites
-            )
-        }
+        let list = await views { SiteList(asOf: $0.asOf, sites: $0.sites) }
         return try ConsoleAnswer.json(list)
     }
 

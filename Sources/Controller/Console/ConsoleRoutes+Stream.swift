@@ -147,7 +147,9 @@ extension ConsoleRoutes {
         try await write(API.Event(event), &writer)
     }
 
-    @concurrent private func write(_ event: API.Event, _ writer: inout any ResponseBodyWriter) async throws {
+    @concurrent private func write(_ event: API.Event, _ writer: inout any ResponseBodyWriter)
+        async throws
+    {
         let text = try ConsoleAnswer.text(event)
         try await write(StreamEventName.event, text, id: event.sequence, &writer)
     }

@@ -3,6 +3,7 @@ import ControllerCore
 import Foundation
 import Host
 import Hummingbird
+import HummingbirdCore
 import HummingbirdTLS
 import Identity
 import Logging

@@ -8,11 +8,13 @@ struct StatusView {
     let views: NodeViews
     let account: OperatorRecord
     let lastEvents: [API.Event]
+    let authorityNotAfter: WallTime
 
     private var machine: ControllerMachine { views.machine }
     private var now: Moment { views.now }
 
     private static let expirySoon: Duration = .seconds(2 * 86_400)
+    private static let authorityExpirySoon: Duration = .seconds(60 * 86_400)
 
     var status: ClusterStatus {
         let cluster = machine.cluster
@@ -20,7 +22,7 @@ struct StatusView {
             asOf: views.asOf,
             cluster: Self.identity(cluster),
             activeSite: cluster.activeSite.text,
-            sites: sites,
+            sites: views.sites,
             problems: problems,
             lastEvents: lastEvents,
             controller: ControllerStatus(
@@ -46,31 +48,6 @@ struct StatusView {
             generation: UInt64(cluster.epoch.generation),
             epoch: UInt64(cluster.epoch.counter),
             createdAt: cluster.createdAt.iso8601
-        )
-    }
-
-    /// The active site first.
-    var sites: [SiteStatus] {
-        let active = machine.cluster.activeSite
-        let names =
-            machine.sites.keys.filter { $0 == active }
-            + machine.sites.keys.filter { $0 != active }
-        return names.map(site)
-    }
-
-    private func site(_ name: SiteName) -> SiteStatus {
-        let members = machine.nodes.values.filter { $0.record.site == name }
-        let joined = members.filter { $0.record.membership == .joined }
-        let ages = joined.filter { $0.link != nil }.map { views.age($0.detector.lastHeard) }
-        return SiteStatus(
-            name: name.text,
-            role: machine.role(of: name).rawValue,
-            online: UInt32(joined.filter { machine.assess($0).status == .online }.count),
-            total: UInt32(joined.count),
-            invited: UInt32(members.filter { $0.record.membership == .invited }.count),
-            inMaintenance: UInt32(joined.filter { $0.record.maintenance != nil }.count),
-            minimum: machine.sites[name]?.minimum ?? 0,
-            heartbeatAgeMilliseconds: ages.max()
         )
     }
 
@@ -105,6 +82,16 @@ struct StatusView {
                 "a node has shown the higher epoch \(doubt): this controller does not act",
                 machine.startedAt.wall,
                 "muster-controller adopt"
+            )
+        }
+        if authorityNotAfter - now.wall < Self.authorityExpirySoon {
+            let left = authorityNotAfter - now.wall
+            add(
+                left < Self.expirySoon ? .critical : .warning,
+                "controller",
+                "the issuing certificate ends in \(left.forPeople): nothing can enrol or renew then",
+                now.wall,
+                "on the controller's host: muster-controller renew-authority"
             )
         }
         if machine.isJournalLate {
