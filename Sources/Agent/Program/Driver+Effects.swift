@@ -10,9 +10,7 @@ extension Driver {
     /// comes out of a later step.
     func perform(_ effects: AgentEffects) {
         if let request = effects.persist { persister.put(request) }
-        for command in effects.leashes {
-            pendingNews += leashes.perform(command, at: BootClock.now())
-        }
+        for command in effects.leashes { perform(command) }
         link.send(effects.sends)
         for command in effects.connection {
             switch command {
@@ -31,6 +29,20 @@ extension Driver {
         if let command = effects.renewal { renewal.perform(command) }
         for notice in effects.notices { write(notice) }
         if effects.mayExit { leave() }
+    }
+
+    private func perform(_ command: LeashCommand) {
+        if case .launch(let id, let launch) = command,
+            case .unit(let unit) = launch.definition.program
+        {
+            return units.launch(id, launch, unit: unit)
+        }
+        guard units.holds(command.launchID) else {
+            pendingNews += leashes.perform(command, at: BootClock.now())
+            return
+        }
+        // A unit has no lease to prolong and no token to show.
+        if case .stop(let id, let timeout) = command { units.stop(id, timeout: timeout) }
     }
 
     private func run(_ request: CheckRequest) {

@@ -23,6 +23,7 @@ final class Driver {
     let inbox: Inbox
     let link: ControllerLink
     let leashes: LeashKeeper
+    let units: UnitKeeper
     let persister: Persister
     let samples: SampleWorker
     let renewal: RenewalWorker
@@ -54,6 +55,7 @@ final class Driver {
         self.leashes = leashes
         self.log = log
         inbox = try Inbox()
+        units = try UnitKeeper(runFolder: configuration.runDirectory, inbox: inbox)
         link = ControllerLink(inbox: inbox, state: state, cluster: cluster, endpoints: endpoints)
         persister = Persister(state: state, inbox: inbox)
         samples = SampleWorker(disks: configuration.load.disks, inbox: inbox)
@@ -77,7 +79,7 @@ final class Driver {
     /// - Returns: the exit status.
     func run() -> Int32 {
         let found = leashes.adopt(at: BootClock.now())
-        step(.started(found.adopted))
+        step(.started(found.adopted + units.adopt()))
         pendingNews += found.news
         if let life = state.certificateLife(at: WallClock.now()) {
             step(.certificateMeasured(remaining: life.remaining, life: life.life))
@@ -138,7 +140,10 @@ final class Driver {
 
     private func handle(_ message: DriverMessage) {
         switch message {
-        case .event(let event): step(event)
+        case .event(let event):
+            if case .leash(let launch, .emptied) = event { units.forget(launch) }
+            if case .leash(let launch, .notStarted) = event { units.forget(launch) }
+            step(event)
         case .line(let event, let link):
             step(event)
             self.link.taken(1, on: link)

@@ -2,7 +2,6 @@ import AgentCore
 import Glibc
 import Host
 import Model
-import Protocol
 
 /// Takes samples of load and disks on a thread of its own: a file system may hang.
 final class SampleWorker: Sendable {
@@ -34,8 +33,8 @@ final class SampleWorker: Sendable {
 
 /// Renews the node's certificate with the help of `muster-agent-enroll`.
 struct RenewalWorker: Sendable {
-    /// Bytes of its answer.
-    private static let answerMax = 16_384
+    /// Of one run of it.
+    private static let timeout: Duration = .seconds(30)
 
     let state: StateFolder
     let inbox: Inbox
@@ -64,28 +63,13 @@ struct RenewalWorker: Sendable {
 
     private static func run(_ arguments: [String]) -> (isDone: Bool, text: String) {
         do {
-            let (output, process) = try start(arguments)
-            let bytes = (try? output.readAll(limit: answerMax)) ?? []
-            let text = printable(bytes, limit: answerMax)
-            return (process.wait() == .exited(0), text)
+            let run = try ProgramRun(
+                [ProgramFolder.enroll] + arguments,
+                until: MonotonicDeadline(after: timeout)
+            )
+            return (run.isSuccess, run.text)
         } catch {
             return (false, "\(error)")
         }
-    }
-
-    // Our copy of the writing end is gone when this returns: the end of the child's output is then
-    // the end of what we read.
-    private static func start(
-        _ arguments: [String]
-    ) throws -> (output: Descriptor, process: SpawnedProcess) {
-        let (output, input) = try Descriptor.pipe()
-        var plan = SpawnPlan(
-            .path(ProgramFolder.enroll),
-            arguments: [ProgramFolder.enroll] + arguments,
-            environment: ["PATH=\(CommandCheck.searchPath)", "LANG=C.UTF-8"]
-        )
-        plan.output = input
-        plan.error = input
-        return (output, try Spawn.start(plan))
     }
 }
