@@ -49,6 +49,15 @@ public final class SQLiteStore: Store {
         unlink(directory.reserve)
     }
 
+    /// Occupies the reserve again, where there is room for it.
+    ///
+    /// - Returns: whether so much is free again as a store needs to be opened.
+    public func regainReserve(_ options: StoreOptions) -> Bool {
+        guard let free = directory.freeBytes(), free >= options.freeSpaceMin else { return false }
+        try? directory.holdReserve(options, free: free)
+        return true
+    }
+
     /// Whether the reserve is there to be released.
     public var holdsReserve: Bool { fileSize(directory.reserve) ?? 0 > 0 }
 

@@ -18,7 +18,8 @@ struct ControllerConfiguration: Sendable {
     ]
     /// Addresses that are written into join tokens; the host's name where none is given.
     var agentsAdvertise: [Endpoint] = []
-    var consoleListen = [Endpoint(host: "0.0.0.0", port: 7443)]
+    static let consolePort: UInt16 = 7443
+    var consoleListen = [Endpoint(host: "0.0.0.0", port: consolePort)]
     var consoleAdvertise: [Endpoint] = []
     var certificates = CertificateOffice.Lifetimes()
     var machine = ControllerSettings()
@@ -56,6 +57,10 @@ struct ControllerConfiguration: Sendable {
         let reader = YAMLReader(path: path)
         var configuration = ControllerConfiguration()
         if let document = reader.document(text) { configuration.read(document) }
+        // The machine judges silence, within 3.5 intervals; the transport only sweeps up after it.
+        configuration.transport.memberIdleTimeout = .nanoseconds(
+            configuration.machine.lease.heartbeatInterval.nanoseconds * 5
+        )
         var problems = reader.problems
         for problem in configuration.machine.problems {
             problems.append(ConfigurationProblem(path: path, line: 1, column: 1, text: problem))
@@ -108,13 +113,13 @@ struct ControllerConfiguration: Sendable {
             "listen",
             expected: "an address such as 0.0.0.0:7443",
             default: consoleListen,
-            Self.endpoint
+            Self.consoleEndpoint
         )
         consoleAdvertise = section.list(
             "advertise",
             expected: "an address such as controller.example.org:7443",
             default: consoleAdvertise,
-            Self.endpoint
+            Self.consoleEndpoint
         )
         section.finish()
     }
@@ -136,9 +141,6 @@ struct ControllerConfiguration: Sendable {
             wait: section.duration("wait", default: machine.lease.wait)
         )
         section.finish()
-        transport.memberIdleTimeout = .nanoseconds(
-            machine.lease.heartbeatInterval.nanoseconds * 5
-        )
     }
 
     private mutating func readFlap(_ section: YAMLSection) {
@@ -149,11 +151,9 @@ struct ControllerConfiguration: Sendable {
     }
 
     private mutating func readLimits(_ section: YAMLSection) {
-        machine.nodeLimit = section.scalar(
-            "nodes",
-            expected: "a number from 1 to 100000",
-            default: machine.nodeLimit
-        ) { UInt32($0).flatMap { (1...100_000).contains($0) ? $0 : nil } }
+        // An optional that is parsed would take what is refused for "no limit".
+        let nodes = section.count("nodes", 1...100_000, default: 0)
+        machine.nodeLimit = nodes == 0 ? machine.nodeLimit : UInt32(nodes)
         machine.clockOffsetMax = section.duration("clock-offset", default: machine.clockOffsetMax)
         machine.removalDeadline = section.duration("removal", default: machine.removalDeadline)
         machine.loadInterval = section.duration("load-interval", default: machine.loadInterval)
@@ -202,8 +202,18 @@ struct ControllerConfiguration: Sendable {
         section.finish()
     }
 
+    /// A bare number is a port whose host was forgotten, and no host.
     private static func endpoint(_ text: String) -> Endpoint? {
-        try? Endpoint(parsing: text)
+        guard !text.allSatisfy(\.isNumber) else { return nil }
+        return try? Endpoint(parsing: text)
+    }
+
+    /// Without a port the console's own is meant, and not that of the agents.
+    private static func consoleEndpoint(_ text: String) -> Endpoint? {
+        guard var endpoint = endpoint(text) else { return nil }
+        let hasPort = text.hasSuffix(":\(endpoint.port)")
+        if !hasPort { endpoint.port = consolePort }
+        return endpoint
     }
 
     private static func flag(_ text: String) -> Bool? {

@@ -25,6 +25,13 @@ final class Driver: Sendable {
         var fail: @Sendable (StoreError) -> Void
     }
 
+    /// Room that is kept on the disk for when it is full.
+    struct Reserve: Sendable {
+        var release: @Sendable () -> Void
+        /// - Returns: whether there is room again.
+        var regain: @Sendable () -> Bool
+    }
+
     enum Item: Sendable {
         case event(ControllerEvent)
         /// An event that came as a line of this connection.
@@ -38,12 +45,14 @@ final class Driver: Sendable {
 
     private let inbox = Inbox<Item>()
     private let store: any Store
+    private let reserve: Reserve
     private let log: Logger
     private let requests = Atomic<UInt64>(1)
     let feed = EventFeed()
 
-    init(store: any Store, log: Logger) {
+    init(store: any Store, reserve: Reserve, log: Logger) {
         self.store = store
+        self.reserve = reserve
         self.log = log
     }
 
@@ -64,7 +73,7 @@ final class Driver: Sendable {
             machine: machine,
             inbox: inbox,
             committer: committer,
-            store: store,
+            reserve: reserve,
             outlets: outlets,
             feed: feed,
             log: log

@@ -10,7 +10,7 @@ final class DriverLoop: @unchecked Sendable {
     private var machine: ControllerMachine
     private let inbox: Inbox<Driver.Item>
     private let committer: GroupCommitter
-    private let store: any Store
+    private let reserve: Driver.Reserve
     private let outlets: Driver.Outlets
     private let feed: EventFeed
     private let log: Logger
@@ -22,8 +22,11 @@ final class DriverLoop: @unchecked Sendable {
     /// What goes out when its ticket is durable; in order.
     private var outbound: [Outbound] = []
     private var waiting: [RequestID: @Sendable (Reply.Outcome) -> Void] = [:]
-    /// The disk is full: nothing is decided until it is not.
-    private var isStalled = false
+    /// Since when the journal cannot be written: nothing is decided until it can.
+    private var stalledSince: Instant?
+    /// The reserve was given up: what is left of the disk is for what runs by itself, and operators'
+    /// changes are refused before they are decided.
+    private var isShort = false
     private var isLate = false
 
     private struct Outbound {
@@ -34,12 +37,16 @@ final class DriverLoop: @unchecked Sendable {
     }
 
     private static let retryInterval: Duration = .seconds(1)
+    /// How long a command that was decided waits for the journal before it is told so.
+    private static let patience: Duration = .seconds(3)
+
+    private var isStalled: Bool { stalledSince != nil }
 
     init(
         machine: ControllerMachine,
         inbox: Inbox<Driver.Item>,
         committer: GroupCommitter,
-        store: any Store,
+        reserve: Driver.Reserve,
         outlets: Driver.Outlets,
         feed: EventFeed,
         log: Logger
@@ -47,7 +54,7 @@ final class DriverLoop: @unchecked Sendable {
         self.machine = machine
         self.inbox = inbox
         self.committer = committer
-        self.store = store
+        self.reserve = reserve
         self.outlets = outlets
         self.feed = feed
         self.log = log
@@ -57,11 +64,13 @@ final class DriverLoop: @unchecked Sendable {
         handle(first)
         while let items = inbox.take(timeout: untilNextWake(), takeOrdinary: !isStalled) {
             for item in items { handle(item) }
-            if isStalled {
+            if let stalledSince {
                 retryJournal()
+                if BootClock.now() - stalledSince > Self.patience { giveUpWaiting() }
             } else if let deadline = machine.nextDeadline, BootClock.now() >= deadline {
                 step(.deadlineReached)
             }
+            watchReserve()
             watchJournal()
         }
     }
@@ -74,6 +83,7 @@ final class DriverLoop: @unchecked Sendable {
             let late = oldest.since + lateAfter - now
             wait = min(wait ?? late, max(late, .milliseconds(100)))
         }
+        if isShort { wait = min(wait ?? Self.retryInterval, Self.retryInterval) }
         return wait.map { max($0, .zero) }
     }
 
@@ -88,7 +98,7 @@ final class DriverLoop: @unchecked Sendable {
             step(event)
             outlets.taken(connection)
         case .command(let event, let reply):
-            guard !isStalled else {
+            guard !isStalled, !isShort else {
                 return reply(
                     .refused(
                         Refused(
@@ -122,15 +132,38 @@ final class DriverLoop: @unchecked Sendable {
             release()
         case .journalFailed(let error): journalFailed(error)
         case .stop(let done):
-            step(.stopping)
-            committer.stop()
-            durableTicket = lastTicket
-            release()
-            feed.finish()
-            inbox.close()
+            stop()
             done()
         }
     }
+
+    /// What is durable is still answered; what is not, because the journal has failed, is not
+    /// acknowledged by the end of the program.
+    private func stop() {
+        step(.stopping)
+        committer.stop()
+        inbox.close()
+        while let items = inbox.take(timeout: .zero, takeOrdinary: true) {
+            for item in items {
+                switch item {
+                case .durable(let ticket): durableTicket = max(durableTicket, ticket)
+                case .command(_, let reply): reply(.refused(Self.stopping))
+                case .read(let body): body(machine, Self.moment())
+                case .stop(let done): done()
+                case .event, .line, .journalFailed: break
+                }
+            }
+        }
+        release()
+        for reply in waiting.values { reply(.refused(Self.stopping)) }
+        feed.finish()
+    }
+
+    private static let stopping = Refused(
+        .notActive,
+        "the controller stops",
+        mend: "look whether it is done when the controller runs again"
+    )
 
     static func moment() -> Moment {
         Moment(instant: BootClock.now(), wall: WallClock.now())
@@ -186,13 +219,44 @@ final class DriverLoop: @unchecked Sendable {
     private func journalFailed(_ error: StoreError) {
         guard error.code == .full || error.code == .refused else { return outlets.fail(error) }
         guard !isStalled else { return }
-        isStalled = true
+        stalledSince = BootClock.now()
         log.critical(
             "The journal cannot be written; nothing is decided until it can",
             metadata: ["error": "\(error)"]
         )
-        (store as? SQLiteStore)?.releaseReserve()
+        if error.code == .full {
+            isShort = true
+            reserve.release()
+        }
         retryJournal()
+    }
+
+    /// There is no telling when there will be room. Who waits is told that the outcome is open, and
+    /// who only reads gets what is decided.
+    private func giveUpWaiting() {
+        for reply in waiting.values {
+            reply(
+                .refused(
+                    Refused(
+                        .storage,
+                        "the disk of the controller is full: whether this will be done is open",
+                        mend: "free space in the controller's state directory; then look before "
+                            + "you repeat it"
+                    )
+                )
+            )
+        }
+        waiting.removeAll()
+        for index in outbound.indices {
+            outbound[index].read?()
+            outbound[index].read = nil
+        }
+    }
+
+    private func watchReserve() {
+        guard isShort, !isStalled, reserve.regain() else { return }
+        isShort = false
+        log.notice("There is room on the disk again; changes are taken")
     }
 
     private func retryJournal() {
@@ -231,7 +295,7 @@ final class DriverLoop: @unchecked Sendable {
         }
         outbound.removeFirst(count)
         if isStalled, unsubmitted.isEmpty, durableTicket == lastTicket {
-            isStalled = false
+            stalledSince = nil
             log.notice("The journal can be written again")
         }
     }
