@@ -28,6 +28,8 @@ struct OrderEntry: Hashable, Sendable {
     /// Its wish is durable: from now on its outcome may be told.
     var isActing = false
     var deadline: Instant?
+    /// Of preflight: a probe, which has failed when its one finding has.
+    var isProbe = false
     /// For a restart: the launch that must be followed by another.
     var launchBefore: LaunchID?
 
@@ -223,6 +225,7 @@ extension AgentMachine {
             return
         }
         guard beginPreflight(probe.order, probe.token, at: now, &effects) else { return }
+        orders.update(probe.order) { $0.isProbe = true }
         effects.preflight.append(.probe(probe))
     }
 
@@ -273,7 +276,12 @@ extension AgentMachine {
                 )
             }
         }
-        answer(order, .done, &effects)
+        let failure = findings.first { $0.outcome == .failed }
+        if entry.isProbe, let failure {
+            answer(order, .failed(failure.text), &effects)
+        } else {
+            answer(order, .done, &effects)
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Simulation
 
 /// Runs seeds and counts.
@@ -28,7 +29,10 @@ struct SeedRunner {
     }
 
     private mutating func run(_ seed: UInt64) {
-        if arguments.isLoud { print("seed \(seed)") }
+        if arguments.isLoud {
+            print("seed \(seed)")
+            fflush(nil)
+        }
         let report = SimulationRun.run(
             seed: seed,
             without: arguments.without,

@@ -172,25 +172,32 @@ extension ControllerMachine {
             guard let run = preflights[number], !run.isFinished, now.instant >= run.deadline else {
                 continue
             }
-            preflights.update(number) { run in
-                for id in run.nodes.keys {
-                    run.nodes.update(id) { part in
-                        guard !part.isAnswered else { return }
-                        part.isAnswered = true
-                        part.fail(part.order, "preflight", "no answer in time")
-                    }
-                }
-                for (order, id) in run.openProbes {
-                    run.nodes.update(id) { $0.fail(order, "shared-path", "no answer in time") }
-                }
+            var open: [(order: UInt64, node: NodeID)] = []
+            for (id, part) in run.nodes where !part.isAnswered { open.append((part.order, id)) }
+            for (order, id) in run.openProbes { open.append((order, id)) }
+            for (order, id) in open { endOrder(order, of: id, .failed, text: "no answer in time") }
+            // The end of the last open order goes on to the next stage: past the deadline, to none.
+            if preflights[number]?.isFinished == false { finishPreflight(number) }
+        }
+    }
+
+    /// A node whose session has ended will not answer what it was asked in it.
+    mutating func failPreflights(of id: NodeID) {
+        for number in preflights.keys {
+            guard let run = preflights[number], !run.isFinished else { continue }
+            if let part = run.nodes[id], !part.isAnswered {
+                endOrder(part.order, of: id, .failed, text: "its session ended")
             }
-            finishPreflight(number)
+            for (order, holder) in run.openProbes where holder == id {
+                endOrder(order, of: id, .failed, text: "its session ended")
+            }
         }
     }
 
     /// Goes to the next stage when the present one has all its answers.
     private mutating func advance(_ number: UInt64) {
-        guard let run = preflights[number] else { return }
+        guard let run = preflights[number], !run.isFinished else { return }
+        guard now.instant < run.deadline else { return }
         switch run.stage {
         case .asking:
             guard run.nodes.values.allSatisfy(\.isAnswered) else { return }
@@ -279,7 +286,7 @@ extension ControllerMachine {
                 let check = "shared-path-same:\(path)"
                 if state != .done {
                     part.fail(order, check, text.isEmpty ? "the marker was not found" : text)
-                } else if isReading {
+                } else if isReading, !part.hasFailure(of: order) {
                     part.findings.append(
                         Finding(
                             order: order,
@@ -385,6 +392,10 @@ extension PreflightRun {
 }
 
 extension PreflightRun.Part {
+    func hasFailure(of order: UInt64) -> Bool {
+        findings.contains { $0.order == order && $0.outcome == .failed }
+    }
+
     mutating func fail(_ order: UInt64, _ check: String, _ text: String) {
         findings.append(
             Finding(

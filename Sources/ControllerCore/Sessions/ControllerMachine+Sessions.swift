@@ -299,6 +299,7 @@ extension ControllerMachine {
         for order in member.pendingOrders.values where orders[order]?.state == .sent {
             orders[order]?.state = .waiting
         }
+        failPreflights(of: id)
     }
 
     /// The node can not be reached any more. Showing that is all that happens here: taking work

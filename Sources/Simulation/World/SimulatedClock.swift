@@ -4,7 +4,7 @@ import Model
 /// clock that can be set.
 struct SimulatedClock {
     /// Further than any run goes.
-    static let horizon: Int64 = 100_000_000_000_000
+    static let horizon: Int64 = 1_000_000_000_000_000
 
     /// What the boot clock shows at real time 0, nanoseconds.
     var offset: Int64
@@ -14,7 +14,7 @@ struct SimulatedClock {
     var wallOffset: Duration
 
     func local(_ real: Int64) -> Instant {
-        Instant(nanoseconds: offset + real + real / 1_000 * partsPerMillion / 1_000)
+        Instant(nanoseconds: offset + real + real * partsPerMillion / 1_000_000)
     }
 
     /// The first real time at which the boot clock shows `instant` or later.
@@ -23,7 +23,7 @@ struct SimulatedClock {
         guard instant.nanoseconds < Self.horizon, shown < Self.horizon else {
             return Self.horizon
         }
-        var real = shown - shown / 1_000 * partsPerMillion / 1_000
+        var real = shown - shown * partsPerMillion / 1_000_000
         while local(real) >= instant { real -= 1_000 + abs(real / 1_000_000) }
         while local(real) < instant {
             real += max(1, (instant - local(real)).nanoseconds * 9 / 10)
