@@ -27,7 +27,7 @@ public final class LineServer: Sendable {
     ///   - credentials: the chain (leaf, issuing, root) and key of the controller.
     ///   - group: runs the connections; it stays the caller's.
     ///   - judge: says who a presented certificate speaks for.
-    ///   - sink: is told what happens.
+    ///   - sink: is told what happens, even before this returns: peers may be quick.
     /// - Throws: `addressInUse`, `addressNotOurs`, `nameUnresolvable`, `credentialsUnusable`.
     public static func start(
         on endpoints: [Endpoint],

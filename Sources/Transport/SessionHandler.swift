@@ -24,7 +24,6 @@ final class SessionHandler: ChannelDuplexHandler {
     private var isPaused = false
     private var cut: Scheduled<Void>?
 
-    /// - Parameter refusal: closes the connection in its first moment, before any line is read.
     init(
         session: Session,
         observer: Observer,

@@ -40,8 +40,16 @@ extension WireSuite {
             try await eventually { server.lines(of: connection).count == expected }
             #expect(server.counters.pauses == (beyond < 0 ? 0 : 1))
 
+            // Taking fewer than half of them changes nothing; another peer's answer, which comes
+            // by the same loops, says that there was time enough.
+            server.server.taken(4, from: connection)
+            let other = try await TestServer.start()
+            let client = try TestClient.connect(to: other.endpoint)
+            _ = try await client.connected()
+            await other.stop()
+            #expect(server.lines(of: connection).count == expected)
             // Taking half of them lets the rest in.
-            server.server.taken(5, from: connection)
+            server.server.taken(1, from: connection)
             await peer.send("LAST\n")
             try await eventually { server.lines(of: connection).last?.verb == "LAST" }
             #expect(server.lines(of: connection).count == 11 + beyond)
@@ -195,6 +203,18 @@ extension WireSuite {
                 if case .line(let line) = event { line["n"] } else { nil }
             }
             #expect(numbers == (0..<500).map { "\($0)" })
+            await server.stop()
+        }
+
+        @Test func `no line is delivered after the owner has closed`() async throws {
+            let server = try await TestServer.start(closesAfterAnswer: true)
+            let tls = RawPeer.tls(Certificates.ours.node)
+            let peer = try await RawPeer.connect(to: server.endpoint, tls: tls)
+            await peer.send("ECHO n=1\nECHO n=2\nECHO n=3\n")
+            #expect(await peer.textUntilClosed() == "ALIVE n=1\nBYE\n")
+            let connection = try await server.opened()
+            _ = try await server.closed(connection)
+            #expect(server.lines(of: connection).count == 1)
             await server.stop()
         }
 
