@@ -9,10 +9,10 @@ import Store
 // What is read. Nothing here changes anything.
 
 extension ConsoleRoutes {
-    func views<Result: Sendable>(
-        _ body: @escaping @Sendable (NodeViews) -> Result
-    ) async -> Result {
-        await driver.read { machine, now in body(NodeViews(machine: machine, now: now)) }
+    /// Looks at a copy of the machine, so that the thread that decides does not wait for a view.
+    func views<Result>(_ body: (NodeViews) -> Result) async -> Result {
+        let (machine, now) = await driver.read { ($0, $1) }
+        return body(NodeViews(machine: machine, now: now))
     }
 
     func status(_ request: ConsoleRequest) async throws -> Response {
