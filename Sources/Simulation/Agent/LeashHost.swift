@@ -23,6 +23,9 @@ final class LeashHost {
     private var events: [LeashEvent] = []
     private var isDriving = false
     private var wakeNumber: UInt64 = 0
+    private var waiting: [LeashOrder] = []
+    private var lastToAgent: Int64 = 0
+    private var lastFromAgent: Int64 = 0
     /// How late this leash acts at worst; with the stall at the start it is at most P.
     private let stall: Int64
 
@@ -226,27 +229,36 @@ final class LeashHost {
         guard let heard = LeashReport(line: report.line), heard == report else {
             return world.fail("the leash's line is not read back: \(report.line)")
         }
-        world.after(world.between(50_000, millisecond)) { _ in
-            self.host.heard(heard, from: self, life: life)
-        }
+        lastToAgent = max(lastToAgent + 1, world.now + world.between(50_000, millisecond))
+        world.at(lastToAgent) { _ in self.host.heard(heard, from: self, life: life) }
     }
 
     func order(_ order: LeashOrder) {
         guard let heard = LeashOrder(line: order.line) else {
             return world.fail("the order's line is not read back: \(order.line)")
         }
-        world.after(world.between(50_000, millisecond)) { _ in self.push(.command(heard)) }
+        // What is ordered before the socket stands waits in the agent's shell.
+        guard hasBegun, agentLife != nil else { return waiting.append(heard) }
+        deliver(heard)
+    }
+
+    private func deliver(_ order: LeashOrder) {
+        lastFromAgent = max(lastFromAgent + 1, world.now + world.between(50_000, millisecond))
+        world.at(lastFromAgent) { _ in self.push(.command(order)) }
     }
 
     func connect(agentLife life: Int) {
         agentLife = life
         hasToldStart = false
         push(.agentConnected)
+        for order in waiting { deliver(order) }
+        waiting = []
     }
 
     func disconnect() {
         guard agentLife != nil else { return }
         agentLife = nil
+        waiting = []
         push(.agentDisconnected)
     }
 

@@ -100,7 +100,11 @@ extension Checks {
                     view.readyHosts = []
                 }
             }
-        case .nodeConflicted: change(id) { $0.readyHosts = [] }
+        case .nodeConflicted:
+            if nodes[id]?.isDoubtful != true {
+                world.fail("\(name) is held as if seen twice, and there is one of it")
+            }
+            change(id) { $0.readyHosts = [] }
         case .nodeOnline: checkHold(id, name, at: moment)
         default: break
         }

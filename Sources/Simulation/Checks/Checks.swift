@@ -24,6 +24,8 @@ final class Checks {
         var isReleased = false
         var session: UInt32 = 0
         var isRemoved = false
+        /// It was copied, or set back to an old state.
+        var isDoubtful = false
         /// A conflict was told, or an operator has said who is believed, after this session.
         var readyHosts: [Int] = []
     }

@@ -165,6 +165,7 @@ extension World {
             isClone: true
         )
         clone.identity = host.identity
+        if let node = host.identity?.node { checks.change(node) { $0.isDoubtful = true } }
         clone.disk = disk
         clone.bootID = text("boot-")
         add(clone)
@@ -178,6 +179,7 @@ extension World {
         host.disk = backup
         host.backups = []
         checks.forgetDurable(host)
+        if let node = host.identity?.node { checks.change(node) { $0.isDoubtful = true } }
         after(between(second, 3 * second)) { _ in host.startAgent() }
     }
 
