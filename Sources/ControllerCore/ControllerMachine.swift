@@ -97,6 +97,7 @@ public struct ControllerMachine: Hashable, Sendable {
             machine.cluster.epoch.generation = generation
             machine.put(.cluster(machine.cluster))
             machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
+            machine.openNonces()
         }
         machine.tell(.controllerStarted, .info, "controller", "The controller started.")
         machine.rescheduleDeadlines()
@@ -146,6 +147,15 @@ public struct ControllerMachine: Hashable, Sendable {
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
         cluster = found
         nextOrder = found.orderCeiling
+    }
+
+    /// A store that was restored is older than its nodes' nonces: whoever shows a node's
+    /// certificate first is believed, once, and every other after it is held.
+    private mutating func openNonces() {
+        for member in nodes.values
+        where member.record.membership == .joined && member.record.conflict == nil {
+            amend(member.record.id) { $0.isNonceOpen = true }
+        }
     }
 
     public mutating func step(_ event: ControllerEvent, at now: Moment) -> ControllerEffects {

@@ -94,7 +94,7 @@ extension ControllerMachine {
             dismiss(old.connection, .replaced, "a newer session of this node has taken over")
         }
         amend(id) {
-            $0.previousNonce = $0.isNonceOpen ? "" : hello.nonce
+            $0.previousNonce = hello.nonce
             $0.nonce = fresh
             $0.isNonceConfirmed = false
             $0.isNonceOpen = false
