@@ -218,8 +218,11 @@ import Testing
                 if round == 1 { try await cluster.kill() } else { try await cluster.stop() }
                 #expect(agent.program?.hasEnded == false)
                 try await cluster.start()
+                let again = try await awaited("node-1's report") {
+                    try await cluster.detail("node-1").services.first
+                }
+                #expect(again.state == "running" && again.processID == service)
                 try await cluster.online("node-1")
-                #expect(try await cluster.service("web", of: "node-1").processID == service)
             }
         }
     }

@@ -72,6 +72,10 @@ import Testing
             #expect(answer.status == 200)
             let backup = cluster.folder["backup"]
             try answer.body.write(to: URL(fileURLWithPath: backup))
+            // The agent has been given another nonce since, as on the day after the backup.
+            try await cluster.kill()
+            try await cluster.start()
+            try await welcome(2, of: agent)
             try await cluster.admin.change(.addSite, body: AddSiteRequest(name: "later"))
             let before: ClusterStatus = try await cluster.admin.get(.getStatus)
             try await cluster.stop()
@@ -87,8 +91,8 @@ import Testing
             let after: ClusterStatus = try await cluster.admin.get(.getStatus)
             #expect(after.cluster.generation > before.cluster.generation)
             #expect(after.sites.map(\.name) == ["north"])
+            try await welcome(3, of: agent)
             try await cluster.online("page-1")
-            #expect(!agent.hasEnded)
 
             // Now the store of before comes back to life, as from a snapshot of the disk.
             try await cluster.stop()
@@ -107,6 +111,12 @@ import Testing
             #expect(refused.mend.contains("adopt"))
             let status: ClusterStatus = try await cluster.admin.get(.getStatus)
             #expect(status.problems.contains { $0.subject == "controller" })
+        }
+    }
+
+    private func welcome(_ number: Int, of agent: Program) async throws {
+        _ = try await awaited("session \(number) of the agent") {
+            agent.output.components(separatedBy: "< LEASE seq=1 ").count > number ? 1 : nil
         }
     }
 
@@ -147,15 +157,19 @@ import Testing
             try await cluster.stop()
             let database = URL(fileURLWithPath: cluster.state + "/store/muster.db")
             let whole = try Data(contentsOf: database)
-            let place = try #require(whole.range(of: Data("not to change 17".utf8)))
+            // One bit, wherever the value stands: a page may hold what was there before as well.
             var damaged = whole
-            damaged[place.lowerBound] ^= 1
+            var from = damaged.startIndex
+            while let place = damaged[from...].range(of: Data("not to change 17".utf8)) {
+                damaged[place.lowerBound] ^= 1
+                from = place.upperBound
+            }
+            #expect(damaged != whole)
             try damaged.write(to: database)
             let refused = try await cluster.command(["run"])
             #expect(refused.status == 1)
             #expect(refused.errors.contains("the store is damaged"), "\(refused.errors)")
             #expect(refused.errors.contains("muster-controller restore"))
-            #expect(try Data(contentsOf: database) == damaged)
 
             var future = whole
             // The schema's version, 32 bits at offset 60 of a SQLite file.

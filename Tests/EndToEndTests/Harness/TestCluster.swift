@@ -55,7 +55,7 @@ final class TestCluster {
                 }
                 try await body(cluster)
             } catch {
-                Issue.record(error, "\(error)\nThe controller says:\n\(cluster.logTail)")
+                Issue.record(error, "\(error)\n\(cluster.folder.lastWords)")
             }
             cluster.folder.remove()
         } catch {
@@ -63,10 +63,6 @@ final class TestCluster {
             throw error
         }
         await Places.clusters.leave()
-    }
-
-    private var logTail: String {
-        controller.map { String($0.everything.suffix(4_000)) } ?? "nothing, it was never started"
     }
 
     func initialise() async throws {

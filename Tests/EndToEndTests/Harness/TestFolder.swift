@@ -43,6 +43,19 @@ final class TestFolder {
 
     func keep(_ program: Program) { programs.append(program) }
 
+    /// What the programs have said last, for the message of a failed test.
+    var lastWords: String {
+        var told: Set<String> = []
+        return programs.filter { told.insert($0.outputPath).inserted }
+            .suffix(8)
+            .map { program in
+                let name = (program.errorPath as NSString).lastPathComponent
+                let state = program.end.map { "\($0)" } ?? "runs"
+                return "--- \(name), \(state):\n\(program.everything.suffix(1_500))"
+            }
+            .joined(separator: "\n")
+    }
+
     /// Ends every process of the folder and removes it.
     func remove() {
         for program in programs { program.end(bySignal: SIGKILL) }
