@@ -115,6 +115,8 @@ struct EventStream: Sendable {
     }
 
     private static func oneLine(_ text: String) -> String {
-        text.split(separator: "\n").joined(separator: "; ")
+        let lines = text.split(separator: "\n")
+        // The first line only says that no server answered; the others say which and why.
+        return (lines.count > 1 ? lines.dropFirst() : lines[...]).joined(separator: "; ")
     }
 }

@@ -22,7 +22,7 @@ enum AuditWords {
             },
             Column("WHO") { Cell($0.actor, .strong) },
             Column("DID") { Cell($0.verb) },
-            Column("TO") { Cell($0.object.isEmpty ? "-" : $0.object) },
+            Column("TO", flexible: true) { Cell($0.object.isEmpty ? "-" : $0.object) },
             Column("OUTCOME") { Cell($0.outcome, $0.outcome == "done" ? .plain : .warning) },
             Column("WHY", flexible: true) { Cell($0.reason.isEmpty ? "-" : $0.reason) },
             Column("FROM", wide: true) { Cell($0.source) },

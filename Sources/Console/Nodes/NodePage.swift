@@ -34,6 +34,7 @@ struct NodePage {
         }
         var lines = [first]
         if !node.reason.isEmpty { lines.append("  \(style.paint(node.reason, tone))") }
+        guard node.membership != Membership.invited.rawValue else { return lines }
         let heard =
             node.heartbeatAgeMilliseconds.map {
                 "last heartbeat \(DurationText.text(milliseconds: $0)) ago"

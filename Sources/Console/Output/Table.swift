@@ -18,7 +18,7 @@ struct Table: Sendable {
     struct Column: Sendable {
         var header: String
         var isRight = false
-        /// Gives way when the terminal is too narrow; the last such column first.
+        /// Gives way when the terminal is too narrow.
         var isFlexible = false
 
         init(_ header: String, right isRight: Bool = false, flexible isFlexible: Bool = false) {
@@ -37,6 +37,8 @@ struct Table: Sendable {
     /// What stands between two columns.
     var gap = "  "
     var indent = ""
+    /// The last column goes on below itself where it is too long, instead of being cut.
+    var isWrapped = false
 
     init(_ columns: [Column]) {
         self.columns = columns
@@ -56,7 +58,18 @@ struct Table: Sendable {
         if hasHeader {
             lines.append(line(columns.map { Cell($0.header, .faint) }, widths, style))
         }
-        return lines + rows.map { line($0, widths, style) }
+        guard isWrapped, let last = widths.last else {
+            return lines + rows.map { line($0, widths, style) }
+        }
+        for row in rows {
+            let parts = DisplayWidth.wrapped(row[row.count - 1].text, to: last)
+            for (index, part) in parts.enumerated() {
+                var cells = index == 0 ? row : row.map { _ in Cell("") }
+                cells[cells.count - 1] = Cell(part, row[row.count - 1].tone)
+                lines.append(line(cells, widths, style))
+            }
+        }
+        return lines
     }
 
     private func line(_ cells: [Cell], _ widths: [Int], _ style: Style) -> String {
@@ -83,10 +96,14 @@ struct Table: Sendable {
         guard let width else { return widths }
         let gaps = gap.count * (columns.count - 1) + indent.count
         var excess = widths.reduce(gaps, +) - width
-        for index in columns.indices.reversed() where columns[index].isFlexible && excess > 0 {
-            let given = min(excess, max(0, widths[index] - Self.flexibleWidthMin))
-            widths[index] -= given
-            excess -= given
+        // The widest gives way first, so that no one column loses everything.
+        let flexible = columns.indices.filter { columns[$0].isFlexible }
+        while excess > 0,
+            let widest = flexible.max(by: { widths[$0] < widths[$1] }),
+            widths[widest] > Self.flexibleWidthMin
+        {
+            widths[widest] -= 1
+            excess -= 1
         }
         return widths
     }

@@ -11,13 +11,22 @@ enum EventWords {
         }
     }
 
-    /// What happened, why, and what followed, in one line.
+    /// What happened, why, and what followed, in one line: `a-2 is Offline (no heartbeat for 3.5s);
+    /// 2 of 3 nodes of site a are Online`. The subject goes before it unless the text names it.
     static func sentence(_ event: Event, hasSubject: Bool) -> String {
-        var text = hasSubject && !event.subject.isEmpty ? "\(event.subject): " : ""
-        text += event.text
-        if !event.cause.isEmpty { text += " (\(event.cause))" }
-        if !event.consequence.isEmpty { text += "; \(event.consequence)" }
+        var text = withoutStop(event.text)
+        if hasSubject, !event.subject.isEmpty,
+            !text.lowercased().contains(event.subject.lowercased())
+        {
+            text = "\(event.subject): \(text)"
+        }
+        if !event.cause.isEmpty { text += " (\(withoutStop(event.cause)))" }
+        if !event.consequence.isEmpty { text += "; \(withoutStop(event.consequence))" }
         return text
+    }
+
+    private static func withoutStop(_ text: String) -> String {
+        text.hasSuffix(".") ? String(text.dropLast()) : text
     }
 
     /// Rows for a section of a screen.
@@ -76,8 +85,8 @@ enum EventWords {
             },
             Column("SEVERITY") { Cell($0.severity.rawValue, tone($0.severity)) },
             Column("KIND") { Cell($0.kind) },
-            Column("SUBJECT") { Cell($0.subject.isEmpty ? "-" : $0.subject, .strong) },
-            Column("WHAT", flexible: true) { Cell(sentence($0, hasSubject: false)) },
+            Column("SUBJECT", wide: true) { Cell($0.subject.isEmpty ? "-" : $0.subject, .strong) },
+            Column("WHAT", flexible: true) { Cell(sentence($0, hasSubject: !isWide)) },
         ])
     }
 }

@@ -17,36 +17,60 @@ struct StatusScreen {
     var connectionNote: String?
 
     static let eventsShown = 5
+    /// When room is needed for problems.
+    static let eventsShownMin = 3
 
+    /// Long lines go on below themselves while there is room for that. Then events are cut, then
+    /// the older events give way, then problems are cut, and at last the least of them are counted
+    /// instead of shown.
     func lines() -> [String] {
-        let sites = siteLines()
-        let events = eventLines()
-        let next = nextLines()
-        let foot = footLines()
-        let others = 2 + sites.count + events.count + next.count + foot.count + 2
-        let room = height.map { max(1, $0 - others) }
-        return banner() + sites + [""] + problemLines(room) + events + next + [""] + foot
+        let whole = lines(problems: .wrapped, events: .wrapped, Self.eventsShown, nil)
+        guard let height, whole.count > height else { return whole }
+        let attempts: [(Fit, Int)] = [
+            (.wrapped, Self.eventsShown), (.wrapped, Self.eventsShownMin),
+            (.cut, Self.eventsShownMin),
+        ]
+        for (fit, count) in attempts {
+            let lines = lines(problems: fit, events: .cut, count, nil)
+            if lines.count <= height { return lines }
+        }
+        let others = lines(problems: .none, events: .cut, Self.eventsShownMin, nil)
+        let room = max(1, height - others.count)
+        return lines(problems: .cut, events: .cut, Self.eventsShownMin, room)
+    }
+
+    private enum Fit {
+        case wrapped
+        case cut
+        case none
+    }
+
+    private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
+        banner() + siteLines() + [""] + problemLines(problems, room) + eventLines(events, count)
+            + nextLines() + [""] + footLines()
     }
 
     private func banner() -> [String] {
-        let tone = Self.tone(status.verdict)
-        let word = style.badge(status.verdict.rawValue.uppercased(), tone)
+        let tone = connectionNote == nil ? Self.tone(status.verdict) : .bad
+        let verdict = status.verdict.rawValue.uppercased()
+        let word = style.badge(connectionNote == nil ? verdict : "NO CONNECTION", tone)
         let name = style.paint(status.cluster.name, .strong)
         let active =
-            status.activeSite.isEmpty ? "no site is active" : "site \(status.activeSite) is active"
-        let left = "\(style.paint(style.symbol(tone), tone)) \(name)  \(word)  \(active)"
+            status.activeSite.isEmpty
+            ? "no site is active" : "site \(status.activeSite) is active"
         let time = TimeText.short(status.asOf, at: now)
-        let age =
-            ageMilliseconds < 1_000
-            ? "as of \(time)"
-            : "\(time), \(DurationText.text(milliseconds: ageMilliseconds)) ago"
-        let right =
-            connectionNote.map { style.paint($0, .bad) }
-            ?? style.paint(age, ageMilliseconds > 5_000 ? .warning : .faint)
+        let age = DurationText.text(milliseconds: ageMilliseconds)
+        let was = connectionNote == nil ? active : "was \(verdict)"
+        let left = "\(style.paint(style.symbol(tone), tone)) \(name)  \(word)  \(was)"
+        let right = style.paint(
+            ageMilliseconds < 1_000 ? "as of \(time)" : "\(time), \(age) ago",
+            ageMilliseconds > 5_000 ? .warning : .faint
+        )
         let gap = width - DisplayWidth.of(left) - DisplayWidth.of(right)
-        let line = gap >= 2 ? left + String(repeating: " ", count: gap) + right : left
-        let rest = gap >= 2 ? [] : [right]
-        return [line] + rest + [style.paint(String(repeating: style.rule, count: width), .faint)]
+        let first = gap >= 2 ? left + String(repeating: " ", count: gap) + right : left
+        let note = connectionNote.map { DisplayWidth.cut($0, to: width, mark: style.ellipsis) }
+        return [first] + (gap >= 2 ? [] : [right]) + (note.map { [style.paint($0, .bad)] } ?? [])
+            + [style.paint(String(repeating: style.rule, count: width), .faint)]
     }
 
     private func siteLines() -> [String] {
@@ -76,8 +100,10 @@ struct StatusScreen {
         return table.lines(style: style, width: isCut ? width : nil)
     }
 
-    private func problemLines(_ room: Int?) -> [String] {
+    /// - Parameter room: rows for the problems with header and space; nil for as many as it takes.
+    private func problemLines(_ fit: Fit, _ room: Int?) -> [String] {
         let problems = status.problems
+        guard fit != .none else { return [] }
         guard !problems.isEmpty else {
             let sign = style.paint("\(style.symbol(.good)) Nothing is wrong.", .good)
             return ["  \(sign)", ""]
@@ -86,21 +112,17 @@ struct StatusScreen {
         let isCapped = problems.count > mostShown
         let shown = problems.prefix(isCapped ? max(1, mostShown - 1) : mostShown)
         var table = Table([
-            .init("SEVERITY"), .init("FOR", right: true), .init("SUBJECT"),
-            .init("TEXT", flexible: true),
+            .init("SEVERITY"), .init("FOR", right: true), .init("TEXT", flexible: true),
         ])
-        table.hasHeader = false
-        table.indent = "  "
         for problem in shown {
             let tone = Self.tone(problem.severity)
             table.add([
                 Cell("\(style.symbol(tone)) \(problem.severity.rawValue)", tone),
                 Cell(NodeWords.duration(since: problem.since, at: now)),
-                Cell(problem.subject, .strong), Cell(problem.text),
+                Cell(Self.sentence(problem)),
             ])
         }
-        var lines = [style.paint("WRONG NOW", .faint)]
-        lines += table.lines(style: style, width: isCut ? width : nil)
+        var lines = [style.paint("WRONG NOW", .faint)] + rows(table, fit)
         if isCapped {
             let more = problems.count - shown.count
             let command = style.paint("muster node list --problems", .accent)
@@ -109,12 +131,25 @@ struct StatusScreen {
         return lines + [""]
     }
 
-    private func eventLines() -> [String] {
-        let events = Array(status.lastEvents.suffix(Self.eventsShown))
+    /// The subject goes before the text unless that names it.
+    static func sentence(_ problem: Problem) -> String {
+        let name = problem.subject.split(separator: " ").last.map(String.init) ?? ""
+        return problem.text.contains(name) ? problem.text : "\(problem.subject): \(problem.text)"
+    }
+
+    private func eventLines(_ fit: Fit, _ count: Int) -> [String] {
+        let events = Array(status.lastEvents.suffix(count))
         guard !events.isEmpty else { return [] }
         return [style.paint("LAST EVENTS", .faint)]
-            + EventWords.brief(events, style: style, at: now)
-            .lines(style: style, width: isCut ? width : nil)
+            + rows(EventWords.brief(events, style: style, at: now), fit)
+    }
+
+    private func rows(_ table: Table, _ fit: Fit) -> [String] {
+        var table = table
+        table.hasHeader = false
+        table.indent = "  "
+        table.isWrapped = fit == .wrapped
+        return table.lines(style: style, width: isCut ? width : nil)
     }
 
     private func nextLines() -> [String] {

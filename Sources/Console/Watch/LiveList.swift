@@ -30,8 +30,7 @@ struct LiveList<Value: Decodable & Sendable, Item: Sendable>: LiveModel {
             hasHeader: !options.noHeaders,
             sortBy: options.sortBy
         )
-        var head = TimeText.short(frame.now.iso8601, at: frame.now)
-        if let note = frame.connectionNote { head += "  " + frame.style.paint(note, .bad) }
+        let head = frame.head("")
         let rows = table?.lines(style: frame.style, width: frame.width) ?? []
         return [head, ""] + LiveNodes.fitted(rows, to: frame.height.map { $0 - 2 })
     }

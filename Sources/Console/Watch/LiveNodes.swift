@@ -51,10 +51,7 @@ struct LiveNodes: LiveModel {
         let now = BootClock.now()
         let nodes = entries.map { $0.aged(at: now) }.filter(filter.admits)
         let online = nodes.count { $0.status == NodeStatus.online.rawValue }
-        var head =
-            "\(online) of \(nodes.count) Online"
-            + "  \(frame.style.dot)  \(TimeText.short(frame.now.iso8601, at: frame.now))"
-        if let note = frame.connectionNote { head += "  " + frame.style.paint(note, .bad) }
+        let head = frame.head("\(online) of \(nodes.count) Online")
         let table = try? NodeListing.listing(
             style: frame.style,
             at: frame.now,

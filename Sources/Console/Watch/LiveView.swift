@@ -26,6 +26,19 @@ struct LiveFrame: Sendable {
     var height: Int?
     /// Set while there is no connection.
     var connectionNote: String?
+
+    /// The line above a list.
+    func head(_ text: String) -> String {
+        let left =
+            text + (text.isEmpty ? "" : "  \(style.dot)  ") + TimeText.short(now.iso8601, at: now)
+        guard let connectionNote else { return left }
+        let room = max(10, width - DisplayWidth.of(left) - 2)
+        return left + "  "
+            + style.paint(
+                DisplayWidth.cut(connectionNote, to: room, mark: style.ellipsis),
+                .bad
+            )
+    }
 }
 
 /// Runs a live model: redraws in place on a terminal, writes a line for each change elsewhere.
