@@ -7,10 +7,12 @@ import X509
 public struct CertificateAuthority: Sendable {
     /// 365 days.
     public static let lifetime = Duration.days(365)
-    /// Certificates begin 5 minutes before they are made, for clocks that are late.
+    /// Certificates begin 5 minutes before they are made, for clocks that are late; one that lives
+    /// for less than an hour a twelfth of its life before, or it would be old when it is new.
     public static let backdating = Duration.seconds(300)
-    /// A leaf certificate lives an hour at the least and 397 days at the most.
-    public static let leafLifetimeRange = Duration.seconds(3_600)...Duration.days(397)
+    /// A leaf certificate lives 20 seconds at the least, which is for tests, and 397 days at the
+    /// most.
+    public static let leafLifetimeRange = Duration.seconds(20)...Duration.days(397)
     /// Further names in a controller's certificate.
     public static let controllerNamesMax = 32
 
@@ -102,7 +104,7 @@ public struct CertificateAuthority: Sendable {
             commonName: holder.name,
             publicKey: publicKey,
             serial: serial,
-            notBefore: now.backdated,
+            notBefore: (now + (.zero - min(Self.backdating, life / 12))).inWholeSeconds,
             notAfter: min((now + life).inWholeSeconds, notAfter),
             names: [.uniformResourceIdentifier(holder.uri)] + (try subject.furtherNames()),
             constraints: .notCertificateAuthority,

@@ -1,5 +1,6 @@
 import ControllerCore
 import Host
+import Identity
 import Logging
 import Model
 import Protocol
@@ -233,9 +234,9 @@ extension YAMLSection {
     }
 
     fileprivate func lifetime(_ key: String, default standard: Duration) -> Duration {
-        scalar(key, expected: "a duration from 1h to 397d", default: standard) {
+        scalar(key, expected: "a duration from 20s to 397d", default: standard) {
             Duration(parsing: $0).flatMap {
-                $0 >= .seconds(3_600) && $0 <= .seconds(397 * 86_400) ? $0 : nil
+                CertificateAuthority.leafLifetimeRange.contains($0) ? $0 : nil
             }
         }
     }
