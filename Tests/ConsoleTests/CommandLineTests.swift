@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import Testing
 
@@ -71,8 +72,8 @@ import Testing
         ["site", "set-minimum", "a", "2"], ["config", "set", "k", "v", "--node", "n1"],
         ["version", "--context", "x", "--server", "https://a:1", "--server", "b"],
     ])
-    func `it understands what people type`(_ words: [String]) throws {
-        #expect(throws: Never.self) { try Muster.parseAsRoot(words) }
+    func `it understands what people type`(_ words: [String]) async throws {
+        await #expect(throws: Never.self) { try await Muster.asyncParseAsRoot(words) }
     }
 
     @Test(arguments: [
@@ -85,9 +86,9 @@ import Testing
         ["site", "set-minimum", "a", "-1"], ["nonsense"], ["completion", "powershell"],
         ["token", "create", "--lifetime", "0s"],
     ])
-    func `a mistake in use ends with 64`(_ words: [String]) {
-        #expect {
-            var command = try Muster.parseAsRoot(words)
+    func `a mistake in use ends with 64`(_ words: [String]) async {
+        await #expect {
+            var command = try await Muster.asyncParseAsRoot(words)
             try command.run()
         } throws: { Muster.exitCode(for: $0).rawValue == CommandStatus.usage.rawValue }
     }
@@ -97,5 +98,45 @@ import Testing
         let script = Muster.completionScript(for: CompletionShell(rawValue: shell)!)
         for word in ["drain", "set-minimum", "maintenance"] { #expect(script.contains(word)) }
         #expect(script.contains("---completion"))
+    }
+
+    @Test func `names of nodes, sites and services are those there are`() throws {
+        let cluster = try FakeCluster(answers: [
+            "GET /api/v1/nodes": [
+                "body": try FakeCluster.json(NodeList(asOf: "", nodes: Samples.nodes))
+            ],
+            "GET /api/v1/sites": [
+                "body": try FakeCluster.json(SiteList(asOf: "", sites: Samples.healthy.sites))
+            ],
+        ])
+        func complete(_ words: String..., server: String? = nil) throws -> Program.Run {
+            try Program.run(
+                Program.muster,
+                ["---completion"] + words,
+                environment: [
+                    "MUSTER_CONTEXT": cluster.credential, "MUSTER_CONFIG_DIR": cluster.folder,
+                    "SAP_SHELL": "bash", "SAP_SHELL_VERSION": "5",
+                ]
+            )
+        }
+        let nodes = try complete(
+            "node",
+            "show",
+            "--",
+            "positional@0",
+            "2",
+            "0",
+            "muster node show "
+        )
+        #expect(nodes.output == "a-1\na-2\na-3\nb-1\n", "\(nodes)")
+        let sites = try complete("node", "list", "--", "--site", "3", "0", "muster", "node", "list")
+        #expect(sites.output == "a\nb\n", "\(sites)")
+        // Without a controller there is nothing to offer, and nothing to say either.
+        let gone = try Program.run(
+            Program.muster,
+            ["---completion", "node", "show", "--", "positional@0", "2", "0", "muster"],
+            environment: ["MUSTER_CONTEXT": "/nowhere", "SAP_SHELL": "bash"]
+        )
+        #expect(gone.output.split(separator: "\n") == [] && gone.error == "", "\(gone)")
     }
 }

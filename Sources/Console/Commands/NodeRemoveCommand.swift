@@ -75,7 +75,8 @@ struct NodeRemove: AsyncParsableCommand {
             names.count > 1
             ? .typed("\(names.count)") : change.force ? .typed(names[0]) : .yes
         try Confirmation.ask(
-            "\(what), \(how), and its credential revoked.\(state)",
+            "\(what), \(how), and \(names.count == 1 ? "its credential" : "their credentials") revoked."
+                + state,
             demand,
             isGiven: confirmation.yes,
             confirmed: confirm,
