@@ -22,6 +22,7 @@ final class Program {
     /// - Parameters:
     ///   - path: a whole path.
     ///   - home: keeps it until the test ends.
+    ///   - input: a file that is its standard input; nothing by default.
     ///   - log: the files in `home` that its output is added to: `LOG.out` and `LOG.err`.
     init(
         _ path: String,
@@ -29,7 +30,7 @@ final class Program {
         in home: TestFolder,
         log: String,
         environment: [String] = [],
-        folder: String = "/",
+        input: String? = nil,
         limits: [SpawnPlan.Limit] = []
     ) throws {
         outputPath = home["\(log).out"]
@@ -42,7 +43,7 @@ final class Program {
         )
         plan.output = try Descriptor.open(outputPath, flags: flags, mode: 0o600)
         plan.error = try Descriptor.open(errorPath, flags: flags, mode: 0o600)
-        plan.folder = folder
+        plan.input = try input.map { try Descriptor.open($0, flags: O_RDONLY) }
         plan.gainsNoPrivileges = false
         plan.limits = limits
         process = try Spawn.start(plan)
@@ -114,6 +115,7 @@ extension TestFolder {
         _ path: String,
         _ arguments: [String],
         environment: [String] = [],
+        input: String? = nil,
         within limit: Duration = .seconds(60)
     ) async throws -> Finished {
         let program = try Program(
@@ -121,7 +123,8 @@ extension TestFolder {
             arguments,
             in: self,
             log: "run-\(Hex.encode(RandomBytes.take(4)))",
-            environment: environment
+            environment: environment,
+            input: input
         )
         let end = try await program.wait(within: limit)
         defer {
