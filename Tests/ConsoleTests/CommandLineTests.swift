@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Foundation
 import Testing
 
 @testable import Console
@@ -138,5 +139,49 @@ import Testing
             environment: ["MUSTER_CONTEXT": "/nowhere", "SAP_SHELL": "bash"]
         )
         #expect(gone.output.split(separator: "\n") == [] && gone.error == "", "\(gone)")
+    }
+}
+
+@Suite struct `The reference of the command line` {
+    private static let path = FakeCluster.fixtures.deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("docs/reference/cli.md")
+
+    @Test func `it has a heading for each command, and every option of each`() throws {
+        let text = try String(contentsOf: Self.path, encoding: .utf8)
+        let run = try Program.run(Program.muster, ["--experimental-dump-help"])
+        let dump = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+        let root = try #require((dump as? [String: Any])?["command"] as? [String: Any])
+        var missing: [String] = []
+        look(root, [], text, &missing)
+        #expect(missing == [])
+        // The check itself must be able to fail.
+        var absent: [String] = []
+        look(root, [], text.replacingOccurrences(of: "--within", with: ""), &absent)
+        #expect(absent == ["muster node drain: --within"])
+    }
+
+    private func look(
+        _ command: [String: Any],
+        _ words: [String],
+        _ text: String,
+        _ missing: inout [String]
+    ) {
+        let name = command["commandName"] as? String ?? ""
+        guard name != "help" else { return }
+        let words = words + [name]
+        let children = command["subcommands"] as? [[String: Any]] ?? []
+        for child in children { look(child, words, text, &missing) }
+        let title = words.joined(separator: " ")
+        guard !children.contains(where: { $0["commandName"] as? String != "help" }) else { return }
+        if !text.contains("### `\(title)") { missing.append(title) }
+        for argument in command["arguments"] as? [[String: Any]] ?? [] {
+            for option in argument["names"] as? [[String: Any]] ?? [] {
+                guard option["kind"] as? String == "long",
+                    let long = option["name"] as? String, !["help", "version"].contains(long)
+                else { continue }
+                if !text.contains("--\(long)") { missing.append("\(title): --\(long)") }
+            }
+        }
     }
 }

@@ -99,7 +99,10 @@ struct NodeShow: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOption
 
-    @Argument(help: "The node's name.", completion: Completions.nodes)
+    @Argument(
+        help: ArgumentHelp("The node's name.", valueName: "node"),
+        completion: Completions.nodes
+    )
     var name: String
 
     func run() async throws {

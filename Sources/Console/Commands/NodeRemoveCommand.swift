@@ -20,7 +20,10 @@ struct NodeRemove: AsyncParsableCommand {
     @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var wait: WaitOptions
 
-    @Argument(help: "The nodes' names.", completion: Completions.nodes)
+    @Argument(
+        help: ArgumentHelp("The nodes' names.", valueName: "node"),
+        completion: Completions.nodes
+    )
     var names: [String]
 
     @Option(

@@ -30,7 +30,10 @@ struct NodeCordon: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var options: ChangeOptions
 
-    @Argument(help: "The nodes' names.", completion: Completions.nodes)
+    @Argument(
+        help: ArgumentHelp("The nodes' names.", valueName: "node"),
+        completion: Completions.nodes
+    )
     var names: [String]
 
     func run() async throws {
@@ -47,7 +50,10 @@ struct NodeUncordon: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var options: ChangeOptions
 
-    @Argument(help: "The nodes' names.", completion: Completions.nodes)
+    @Argument(
+        help: ArgumentHelp("The nodes' names.", valueName: "node"),
+        completion: Completions.nodes
+    )
     var names: [String]
 
     func run() async throws {
@@ -64,7 +70,10 @@ struct NodeRelease: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var options: ChangeOptions
 
-    @Argument(help: "The nodes' names.", completion: Completions.nodes)
+    @Argument(
+        help: ArgumentHelp("The nodes' names.", valueName: "node"),
+        completion: Completions.nodes
+    )
     var names: [String]
 
     func run() async throws {
@@ -87,7 +96,10 @@ struct NodeDrain: AsyncParsableCommand {
     @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var wait: WaitOptions
 
-    @Argument(help: "The nodes' names.", completion: Completions.nodes)
+    @Argument(
+        help: ArgumentHelp("The nodes' names.", valueName: "node"),
+        completion: Completions.nodes
+    )
     var names: [String]
 
     @Option(help: ArgumentHelp("By when: 90s, 10m, 1h.", valueName: "duration"))
@@ -147,7 +159,10 @@ struct NodeMaintenance: AsyncParsableCommand {
     @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var wait: WaitOptions
 
-    @Argument(help: "The node's name.", completion: Completions.nodes)
+    @Argument(
+        help: ArgumentHelp("The node's name.", valueName: "node"),
+        completion: Completions.nodes
+    )
     var name: String
 
     @Option(

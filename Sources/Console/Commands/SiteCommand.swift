@@ -85,7 +85,7 @@ struct SiteAdd: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var change: ChangeOptions
 
-    @Argument(help: "The site's name.")
+    @Argument(help: ArgumentHelp("The site's name.", valueName: "site"))
     var name: String
 
     func run() async throws {
@@ -111,7 +111,10 @@ struct SiteRemove: AsyncParsableCommand {
     @OptionGroup var change: ChangeOptions
     @OptionGroup var confirmation: ConfirmationOptions
 
-    @Argument(help: "The site's name.", completion: Completions.sites)
+    @Argument(
+        help: ArgumentHelp("The site's name.", valueName: "site"),
+        completion: Completions.sites
+    )
     var name: String
 
     func run() async throws {
@@ -141,7 +144,10 @@ struct SiteSetMinimum: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var change: ChangeOptions
 
-    @Argument(help: "The site's name.", completion: Completions.sites)
+    @Argument(
+        help: ArgumentHelp("The site's name.", valueName: "site"),
+        completion: Completions.sites
+    )
     var name: String
 
     @Argument(help: "Fewer Online nodes than this is a problem.")
