@@ -48,6 +48,9 @@ struct AuditList: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Begin with this one.", valueName: "sequence"))
     var from: UInt64?
 
+    @Flag(name: .shortAndLong, help: "Stay and redraw.")
+    var watch = false
+
     func validate() throws {
         guard (1...AuditPage.limitMax).contains(limit) else {
             throw ValidationError("--limit is from 1 to \(AuditPage.limitMax).")
@@ -55,16 +58,15 @@ struct AuditList: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let isWide = list.output.format == .wide
         try await Session.run(connection) { session in
-            let answer: Answer<AuditPage> = try await session.client.get(
-                Route.listAudit.path,
-                query: [("from", from.map { "\($0)" }), ("limit", "\(limit)")]
-            )
-            try session.show(
-                answer,
-                answer.value.entries,
-                AuditWords.listing(at: TimeText.now(), isWide: list.output.format == .wide),
+            try await session.list(
+                .listAudit,
+                query: [("from", from.map { "\($0)" }), ("limit", "\(limit)")],
                 list,
+                isLive: watch,
+                items: { (answer: AuditPage) in answer.entries },
+                listing: { _, now in AuditWords.listing(at: now, isWide: isWide) },
                 ifEmpty: "no such entries"
             )
         }

@@ -48,31 +48,30 @@ struct ConfigList: AsyncParsableCommand {
     @Flag(help: "Every change instead: who, when, why.")
     var history = false
 
+    @Flag(name: .shortAndLong, help: "Stay and redraw.")
+    var watch = false
+
     func run() async throws {
         try await Session.run(connection) { session in
-            let now = TimeText.now()
             if history {
-                let answer: Answer<AuditPage> = try await session.client.get(
-                    Route.listSettingChanges.path,
-                    query: [("scope", place.scope)]
-                )
-                return try session.show(
-                    answer,
-                    answer.value.entries,
-                    AuditWords.listing(at: now, isWide: list.output.format == .wide),
+                let isWide = list.output.format == .wide
+                return try await session.list(
+                    .listSettingChanges,
+                    query: [("scope", place.scope)],
                     list,
+                    isLive: watch,
+                    items: { (answer: AuditPage) in answer.entries },
+                    listing: { _, now in AuditWords.listing(at: now, isWide: isWide) },
                     ifEmpty: "no setting was ever changed"
                 )
             }
-            let answer: Answer<SettingList> = try await session.client.get(
-                Route.listSettings.path,
-                query: [("scope", place.scope)]
-            )
-            try session.show(
-                answer,
-                answer.value.settings,
-                Self.listing(at: now),
+            try await session.list(
+                .listSettings,
+                query: [("scope", place.scope)],
                 list,
+                isLive: watch,
+                items: { (answer: SettingList) in answer.settings },
+                listing: { _, now in Self.listing(at: now) },
                 ifEmpty: "no settings"
             )
         }

@@ -81,27 +81,12 @@ struct OperatorList_: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.run(connection) { session in
-            if watch {
-                var view = LiveView(
-                    session: session,
-                    model: LiveList<OperatorList, OperatorSummary>(
-                        path: Route.listOperators.path,
-                        options: list,
-                        items: { $0.operators },
-                        listing: { style, now in Self.listing(at: now) }
-                    )
-                )
-                view.format = list.output.format
-                return try await view.run()
-            }
-            let answer: Answer<OperatorList> = try await session.client.get(
-                Route.listOperators.path
-            )
-            try session.show(
-                answer,
-                answer.value.operators,
-                Self.listing(at: TimeText.now()),
+            try await session.list(
+                .listOperators,
                 list,
+                isLive: watch,
+                items: { (answer: OperatorList) in answer.operators },
+                listing: { _, now in Self.listing(at: now) },
                 ifEmpty: "no operators"
             )
         }

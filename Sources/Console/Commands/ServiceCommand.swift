@@ -41,29 +41,13 @@ struct ServiceList_: AsyncParsableCommand {
     func run() async throws {
         let query = [("node", node), ("site", site), ("state", state), ("name", name)]
         try await Session.run(connection) { session in
-            if watch {
-                var view = LiveView(
-                    session: session,
-                    model: LiveList<ServiceList, ServiceDetail>(
-                        path: Route.listServices.path,
-                        query: query,
-                        options: list,
-                        items: { $0.services },
-                        listing: { style, _ in ServiceWords.listing(style: style) }
-                    )
-                )
-                view.format = list.output.format
-                return try await view.run()
-            }
-            let answer: Answer<ServiceList> = try await session.client.get(
-                Route.listServices.path,
-                query: query
-            )
-            try session.show(
-                answer,
-                answer.value.services,
-                ServiceWords.listing(style: session.style),
+            try await session.list(
+                .listServices,
+                query: query,
                 list,
+                isLive: watch,
+                items: { (answer: ServiceList) in answer.services },
+                listing: { style, _ in ServiceWords.listing(style: style) },
                 ifEmpty: "no such services"
             )
         }

@@ -25,25 +25,12 @@ struct SiteList_: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.run(connection) { session in
-            if watch {
-                var view = LiveView(
-                    session: session,
-                    model: LiveList<SiteList, SiteStatus>(
-                        path: Route.listSites.path,
-                        options: list,
-                        items: { $0.sites },
-                        listing: { style, _ in Self.listing(style: style) }
-                    )
-                )
-                view.format = list.output.format
-                return try await view.run()
-            }
-            let answer: Answer<SiteList> = try await session.client.get(Route.listSites.path)
-            try session.show(
-                answer,
-                answer.value.sites,
-                Self.listing(style: session.style),
+            try await session.list(
+                .listSites,
                 list,
+                isLive: watch,
+                items: { (answer: SiteList) in answer.sites },
+                listing: { style, _ in Self.listing(style: style) },
                 ifEmpty: "no sites yet; add one with `muster site add NAME`"
             )
         }

@@ -71,25 +71,12 @@ struct TokenList_: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.run(connection) { session in
-            if watch {
-                var view = LiveView(
-                    session: session,
-                    model: LiveList<TokenList, TokenSummary>(
-                        path: Route.listTokens.path,
-                        options: list,
-                        items: { $0.tokens },
-                        listing: { style, now in Self.listing(at: now) }
-                    )
-                )
-                view.format = list.output.format
-                return try await view.run()
-            }
-            let answer: Answer<TokenList> = try await session.client.get(Route.listTokens.path)
-            try session.show(
-                answer,
-                answer.value.tokens,
-                Self.listing(at: TimeText.now()),
+            try await session.list(
+                .listTokens,
                 list,
+                isLive: watch,
+                items: { (answer: TokenList) in answer.tokens },
+                listing: { _, now in Self.listing(at: now) },
                 ifEmpty: "no tokens; make one with `muster token create`"
             )
         }
@@ -99,16 +86,17 @@ struct TokenList_: AsyncParsableCommand {
         typealias Column = Listing<TokenSummary>.Column
         return Listing(columns: [
             Column("ID") { Cell($0.id, .strong) },
-            Column("FOR") { token in
+            Column("FOR", flexible: true) { token in
                 let who = token.node ?? token.operatorName ?? token.site.map { "site \($0)" }
                 return Cell("\(token.purpose) \(who ?? "any")")
             },
             Column("STATE") { Cell($0.state, tone($0.state)) },
             Column("ENDS", number: { -(TimeText.age(of: $0.expiresAt, at: now) ?? 0) }) {
-                Cell(NodeWords.until($0.expiresAt, at: now))
+                $0.state == "open"
+                    ? Cell(NodeWords.until($0.expiresAt, at: now)) : Cell("-", .faint)
             },
             Column("MADE BY") { Cell($0.createdBy) },
-            Column("USED BY") { Cell($0.usedBy ?? "-") },
+            Column("USED BY", flexible: true) { Cell($0.usedBy ?? "-") },
             Column("MADE", wide: true) { Cell(TimeText.long($0.createdAt)) },
             Column("USED", wide: true) { Cell($0.usedAt.map(TimeText.long) ?? "-") },
             Column("WRONG SECRETS", right: true, wide: true) { Cell("\($0.wrongSecrets)") },

@@ -29,7 +29,9 @@ enum ServiceWords {
             Column("FOR", right: true, number: { Int64(clamping: $0.inStateMilliseconds) }) {
                 Cell(DurationText.text(milliseconds: $0.inStateMilliseconds))
             },
-            Column("WANTED") { Cell($0.wanted ? "yes" : "no", $0.wanted ? .plain : .faint) },
+            Column("WANTED", wide: true) {
+                Cell($0.wanted ? "yes" : "no", $0.wanted ? .plain : .faint)
+            },
             Column("KIND") {
                 Cell(($0.required ? "required" : "optional") + ($0.selfFenced ? "+fenced" : ""))
             },

@@ -1,4 +1,5 @@
 import API
+import Model
 
 /// A table that can be sorted by any of its columns: each row with what it is made of.
 struct Listing<Item> {
@@ -80,6 +81,33 @@ struct Listing<Item> {
 }
 
 extension Session {
+    /// Asks for a list and shows it, once or live.
+    func list<Value: Decodable & Sendable, Item: Sendable>(
+        _ route: Route,
+        query: [(String, String?)] = [],
+        _ options: ListOptions,
+        isLive: Bool,
+        items: @escaping @Sendable (Value) -> [Item],
+        listing: @escaping @Sendable (Style, WallTime) -> Listing<Item>,
+        ifEmpty empty: String
+    ) async throws {
+        guard !isLive else {
+            let model = LiveList(
+                path: route.path,
+                query: query,
+                options: options,
+                items: items,
+                listing: listing
+            )
+            var view = LiveView(session: self, model: model)
+            view.format = options.output.format
+            return try await view.run()
+        }
+        let answer: Answer<Value> = try await client.get(route.path, query: query)
+        let columns = listing(style, TimeText.now())
+        try show(answer, items(answer.value), columns, options, ifEmpty: empty)
+    }
+
     /// Shows a list in the format that was asked for.
     func show<Item, Value>(
         _ answer: Answer<Value>,
