@@ -26,6 +26,7 @@ private struct LineParser {
     let bytes: ArraySlice<UInt8>
     var at: Int
     let limits: LineLimits
+    /// Keys of this line so far; only looked up.
     private var seen: Set<String> = []
 
     init(bytes: ArraySlice<UInt8>, at: Int, limits: LineLimits) {

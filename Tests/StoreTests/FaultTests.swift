@@ -113,13 +113,14 @@ import Testing
         let scratch = try Scratch()
         try makeStore(scratch).close()
         let path = scratch.path
-        let delay = UInt32(5_000 + round * 9_000 + Int.random(in: 0..<9_000))
+        let delay = Int32(5 + round * 9 + Int.random(in: 0..<9))
         await #expect(processExitsWith: .signal(SIGKILL)) {
-            [path = path as String, delay = delay as UInt32] in
+            [path = path as String, delay = delay as Int32] in
             let store = try openStore(path)
             let acknowledged = open(path + "/acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
             Thread {
-                usleep(delay)
+                // The moment is the point of it: nothing is awaited.
+                poll(nil, 0, delay)
                 kill(getpid(), SIGKILL)
             }.start()
             var number = 0

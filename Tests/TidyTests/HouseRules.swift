@@ -97,10 +97,13 @@ import Testing
         return range.upperBound == line.endIndex
     }
 
+    /// A table that is only looked up, and says so in the comment before it, has no order to leak.
     @Test func `a Dictionary or a Set is not iterated in a core`() throws {
         for module in Self.pure {
             for file in try SourceTree.swiftFiles(below: "Sources/\(module)") {
                 for (number, line) in file.code.enumerated() {
+                    let before = number > 0 ? file.lines[number - 1].lowercased() : ""
+                    if before.contains("//"), before.contains("only looked up") { continue }
                     let declares =
                         line.contains(": Set<") || line.contains("Dictionary<")
                         || line.range(of: #": \[[A-Z][A-Za-z.]*: "#, options: .regularExpression)
@@ -128,7 +131,8 @@ import Testing
         for folder in ["Sources", "Tests"] {
             for file in try SourceTree.swiftFiles(below: folder) {
                 for (number, line) in file.lines.enumerated() {
-                    for mark in marks where line.contains(mark) {
+                    for mark in marks
+                    where line.range(of: "\\b\(mark)\\b", options: .regularExpression) != nil {
                         Issue.record("\(file.path):\(number + 1): \(mark); open an issue instead")
                     }
                 }

@@ -112,8 +112,8 @@ extension WireSuite {
                 onLine: { line in
                     guard line["n"] == "1" else { return }
                     // On the loop: nothing else of the server runs until this returns.
-                    usleep(300_000)
-                    while !mayThaw.value { usleep(1_000) }
+                    poll(nil, 0, 300)
+                    while !mayThaw.value { poll(nil, 0, 1) }
                 },
                 group: loops
             )
