@@ -30,8 +30,9 @@ struct CgroupPlace: Hashable, Sendable {
 
     /// Makes a group and removes it again.
     private static func tryOut(_ path: String, _ prefix: String) throws(HostError) {
-        let trial = try Cgroup("\(path)/\(prefix)-trial-\(getpid())")
-        try trial.remove()
+        let trial = "\(path)/\(prefix)-trial-\(getpid())"
+        defer { rmdir(trial) }
+        _ = try Cgroup(trial)
     }
 
     /// The cgroup v2 folder that this process is in.

@@ -34,7 +34,7 @@ struct AgentProgram {
                muster-agent join         --token TOKEN | --token-file FILE
                                          [--name NAME] [--controller ADDRESS]...
                                          [--config FILE | --state DIR]
-               muster-agent preflight    [--config FILE]
+               muster-agent preflight    [--config FILE] [--controller ADDRESS]...
                muster-agent check-config [--config FILE]
                muster-agent version
 
@@ -93,7 +93,8 @@ struct AgentProgram {
             ]
             return try JoinCommand(ProgramOptions(rest, known: known)).run()
         case "preflight":
-            return try PreflightCommand(ProgramOptions(rest, known: ["config"])).run()
+            let known: Set<String> = ["config", "controller"]
+            return try PreflightCommand(ProgramOptions(rest, known: known)).run()
         case "check-config":
             return try CheckConfigurationCommand(ProgramOptions(rest, known: ["config"])).run()
         case "version", "--version":

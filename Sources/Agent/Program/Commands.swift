@@ -3,6 +3,7 @@ import Glibc
 import Host
 import Model
 import Protocol
+import Transport
 
 /// Where the agent's own programs are.
 enum ProgramFolder {
@@ -105,8 +106,9 @@ struct PreflightCommand {
     func run() throws(CommandFailure) -> Int32 {
         let configuration = try options.loadConfiguration()
         let preflight = Preflight(configuration.preflight, services: configuration.services)
+        let findings = preflight.everything() + (try controllers(configuration)).map(reach)
         var hasFailed = false
-        for finding in preflight.everything() {
+        for finding in findings {
             if finding.outcome == .failed { hasFailed = true }
             let word = finding.outcome.rawValue
             let padding = String(repeating: " ", count: max(0, 7 - word.utf8.count))
@@ -114,6 +116,42 @@ struct PreflightCommand {
             if !finding.mend.isEmpty { say("         \(finding.mend)\n") }
         }
         return hasFailed ? ExitCode.failed : ExitCode.done
+    }
+
+    /// Those given, else those configured.
+    private func controllers(
+        _ configuration: NodeConfiguration
+    ) throws(CommandFailure) -> [NetworkAddress] {
+        var addresses: [NetworkAddress] = []
+        for text in options.controllers {
+            do throws(TransportError) {
+                let endpoint = try Endpoint(parsing: text)
+                addresses.append(NetworkAddress(host: endpoint.host, port: endpoint.port))
+            } catch {
+                throw CommandFailure(ExitCode.usage, "--controller \(text): \(error.sentence)")
+            }
+        }
+        return addresses.isEmpty ? configuration.controllers : addresses
+    }
+
+    /// Whether anybody listens there; who it is shows when the node joins.
+    private func reach(_ address: NetworkAddress) -> PreflightFinding {
+        let request = CheckRequest(
+            id: CheckID(service: "muster", check: "controller", attempt: 1),
+            action: .tcp(address),
+            timeout: .seconds(5)
+        )
+        switch CheckRunner().attempt(request).outcome {
+        case .passed(let text):
+            return PreflightFinding(check: "controller:\(address)", outcome: .passed, text: text)
+        case .failed(let text):
+            return PreflightFinding(
+                check: "controller:\(address)",
+                outcome: .failed,
+                text: text,
+                mend: "check that muster-controller runs there, the address, and the firewall"
+            )
+        }
     }
 }
 

@@ -103,7 +103,9 @@ import Testing
         #expect(stage.await(launch) { $0 == .emptied })
         #expect(stage.news(launch).contains(.lost))
         #expect(Remnants(cgroupPath: nil, mark: "test/\(launch)").kill() == 0)
-        #expect(kill(processID, 0) != 0)
+        // Gone, or a zombie whose new parent has not looked yet.
+        let status = SystemFiles().text("/proc/\(processID)/stat")
+        #expect(status == nil || status?.contains(") Z ") == true)
     }
 
     @Test func `a leash that was never told to begin is not begun by a new agent`() throws {
@@ -127,10 +129,9 @@ import Testing
         #expect(LaunchID(name)?.description == name)
     }
 
-    @Test(arguments: ["db", "db-", "-1", "db-01", "db--1", "DB-1", "db-1x", "..-1"])
+    @Test(arguments: ["db", "db-", "-1", "db-01", "DB-1", "db-1x", "..-1"])
     func `what is no launch is not taken for one`(name: String) {
-        #expect(LaunchID(name)?.description != name || LaunchID(name) == nil)
-        if name != "db--1" { #expect(LaunchID(name) == nil) }
+        #expect(LaunchID(name) == nil)
     }
 }
 

@@ -63,6 +63,16 @@ import Testing
         #expect(access("\(state)/credential.pem", F_OK) != 0)
     }
 
+    @Test func `preflight says which controller cannot be reached, with the mend`() throws {
+        let folder = try TemporaryFolder.node()
+        let run = try RealProgram.run([
+            "preflight", "--config", "\(folder.path)/agent.conf", "--controller", "127.0.0.1:1",
+        ])
+        #expect(run.status == 1)
+        #expect(run.text.contains("failed   controller:127.0.0.1:1"))
+        #expect(run.text.contains("check that muster-controller runs there"))
+    }
+
     @Test func `a node that is no member says so, stays, and ends at once when told`() throws {
         let folder = try TemporaryFolder.node()
         let agent = try RunningAgent(folder)

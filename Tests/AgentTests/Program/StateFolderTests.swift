@@ -43,6 +43,33 @@ struct StateFolderTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `what is written is said to be durable, and what is not is said with why`(
+        isThere: Bool
+    ) throws {
+        let folder = try TemporaryFolder()
+        let inbox = try Inbox()
+        let path = isThere ? folder.path : "\(folder.path)/missing"
+        let persister = Persister(state: StateFolder(path: path), inbox: inbox)
+        #expect(persister.begin())
+        persister.put(PersistRequest(revision: 3, memory: AgentMemory()))
+        var wanted = [pollfd(fd: inbox.descriptor, events: Int16(POLLIN), revents: 0)]
+        #expect(poll(&wanted, 1, 20_000) == 1)
+        guard case .event(let event)? = inbox.take().first else {
+            Issue.record("nothing was told")
+            return
+        }
+        if isThere {
+            #expect(event == .persisted(upTo: 3))
+        } else {
+            guard case .persistFailed(let reason) = event else {
+                Issue.record("\(event)")
+                return
+            }
+            #expect(reason.contains("missing"))
+        }
+    }
+
     @Test func `a credential that others may read is not used`() throws {
         let folder = try TemporaryFolder()
         try folder.write("credential.pem", "", mode: 0o644)
