@@ -25,6 +25,10 @@ struct ControllerService {
         // Nothing of this process may be left in a file when it crashes: it holds private keys.
         _ = muster_set_dumpable(false)
         let log = ProgramLog.start(configuration)
+        DescriptorLimit.raise(
+            for: configuration.transport.membersMax + configuration.transport.strangersMax,
+            log: log
+        )
         let store = try SQLiteStore.open(
             directory: configuration.storeDirectory,
             machine: .ofThisMachine(),
