@@ -19,6 +19,8 @@ struct ConsoleError: Error, Hashable {
     var message: String
     /// What to do about it; may be empty.
     var hint: String
+    /// The controller's refusal code; nil when it was not the controller who said no.
+    var code: String?
 
     init(_ status: CommandStatus, _ message: String, hint: String = "") {
         self.status = status

@@ -8,7 +8,7 @@ import Testing
 @testable import Console
 
 @Suite struct `Live views` {
-    private let frame = LiveFrame(style: .plain, now: Samples.now, width: 80, height: 24)
+    private let frame = LiveFrame(style: .plain, width: 80, height: 24)
 
     private func nodes(problems: Bool = false) throws -> LiveNodes {
         let options = try ListOptions.parse([])
@@ -61,8 +61,7 @@ import Testing
         func lines(_ node: NodeSummary) -> [String] {
             model.changes(
                 by: .change(StreamChange(node: node), json: []),
-                style: .plain,
-                at: Samples.now
+                style: .plain
             )
         }
         var busy = Samples.nodes[0]
@@ -86,10 +85,10 @@ import Testing
         var model = LiveStatus()
         _ = model.apply(.change(StreamChange(status: Samples.healthy), json: []))
         let change = StreamUpdate.change(StreamChange(status: Samples.down), json: [])
-        let said = model.changes(by: change, style: .plain, at: Samples.now)
+        let said = model.changes(by: change, style: .plain)
         #expect(said.count == 1 && said[0].contains("MUSTER CRITICAL: prod: site a: 0 of 3"))
         _ = model.apply(change)
-        #expect(model.changes(by: change, style: .plain, at: Samples.now) == [])
+        #expect(model.changes(by: change, style: .plain) == [])
         let pulse = StreamPulse(
             asOf: Samples.now.iso8601,
             nodeHeartbeatAgesMilliseconds: [:],

@@ -13,6 +13,8 @@ import Testing
         #expect(run.status == 2)
         #expect(run.output.contains("▲ prod  DEGRADED  site a is active"))
         #expect(run.output.contains("node a-2"))
+        // The controller's clock is in the samples' night; ages are reckoned by it, not by ours.
+        #expect(run.output.contains("✖ critical     41s  node a-2"))
         #expect(!run.output.contains("\u{1B}"))
         #expect(run.error == "")
         #expect(
@@ -178,6 +180,31 @@ import Testing
         #expect(late.error.contains("error: not done within"))
         let detached = try cluster.muster("service", "stop", "tm", "--node", "a-1", "--detach")
         #expect(detached.status == 0)
+    }
+
+    @Test func `what a restarted controller has forgotten is not called done`() throws {
+        let accepted = ["body": try FakeCluster.json(ChangeDone(asOf: "", text: "ok", orders: [7]))]
+        let cluster = try FakeCluster(answers: ["POST /api/v1/services/action": accepted])
+        let run = try cluster.muster("service", "stop", "tm", "--node", "a-1")
+        #expect(run.status == 1)
+        #expect(run.error.contains("does not know order 7 any more"))
+    }
+
+    @Test func `a removal is done when the node is gone, not when looking is forbidden`() throws {
+        let forbidden = try FakeCluster.json(Failure(code: "forbidden", detail: "not any more"))
+        let cluster = try FakeCluster(answers: [
+            "GET /api/v1/nodes": [
+                "body": try FakeCluster.json(NodeList(asOf: "", nodes: Samples.nodes))
+            ],
+            "GET /api/v1/nodes/a-2": ["status": 403, "body": forbidden],
+            "DELETE /api/v1/nodes": [
+                "body": try FakeCluster.json(ChangeDone(asOf: "", text: "removing"))
+            ],
+        ])
+        let run = try cluster.muster("node", "remove", "a-2", "--yes")
+        #expect(run.status == 3)
+        #expect(!run.output.contains("removed"))
+        #expect(run.error.contains("error: not any more"))
     }
 
     @Test func `nothing dangerous is done unasked, and nothing hangs`() throws {

@@ -40,7 +40,7 @@ enum NodeWait {
                 Route.showNode.path(name)
             )
             return answer.value
-        } catch let error as ConsoleError where error.status == .refused {
+        } catch let error as ConsoleError where error.code == "unknown-name" {
             return nil
         }
     }

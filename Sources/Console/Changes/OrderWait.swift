@@ -28,10 +28,7 @@ enum OrderWait {
         )
         try await waiting.until {
             for id in ids where orders[id]?.state.isFinal != true {
-                let answer: Answer<Order> = try await session.client.get(
-                    Route.showOrder.path("\(id)")
-                )
-                orders[id] = answer.value
+                orders[id] = try await order(id, session)
             }
             let open = ids.compactMap { orders[$0] }.filter { !$0.state.isFinal }
             guard let first = open.first else { return nil }
@@ -39,6 +36,21 @@ enum OrderWait {
             return "waiting for \(sentence(first))\(others)"
         }
         try report(ids.compactMap { orders[$0] }, session.style)
+    }
+
+    /// - Throws: `failed` when the controller does not know it any more: orders that are on their
+    ///   way when a controller ends are not remembered by the next.
+    private static func order(_ id: UInt64, _ session: Session) async throws -> Order {
+        do {
+            let answer: Answer<Order> = try await session.client.get(Route.showOrder.path("\(id)"))
+            return answer.value
+        } catch let error as ConsoleError where error.code == "unknown-name" {
+            throw ConsoleError(
+                .failed,
+                "the controller does not know order \(id) any more: how it ended is not known",
+                hint: "was the controller restarted? Look with `muster service list`"
+            )
+        }
     }
 
     private static func report(_ orders: [Order], _ style: Style) throws {

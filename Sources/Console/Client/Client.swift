@@ -1,6 +1,7 @@
 import API
 import AsyncHTTPClient
 import Foundation
+import Model
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -9,6 +10,9 @@ import Synchronization
 /// An answer, and the bytes it was read from.
 struct Answer<Value: Decodable & Sendable>: Sendable {
     var value: Value
+    /// When it was put together, by the controller's clock; ages are reckoned from it, so that a
+    /// wrong clock on this machine makes no age wrong.
+    var asOf: WallTime
     /// JSON, cleaned.
     var json: [UInt8]
 }
@@ -104,7 +108,14 @@ final class Client: Sendable {
             )
         }
         do {
-            return Answer(value: try JSONDecoder().decode(Value.self, from: Data(json)), json: json)
+            let decoder = JSONDecoder()
+            let data = Data(json)
+            let stamp = (try? decoder.decode(Stamp.self, from: data))?.asOf
+            return Answer(
+                value: try decoder.decode(Value.self, from: data),
+                asOf: stamp.flatMap { WallTime(iso8601: $0) } ?? TimeText.now(),
+                json: json
+            )
         } catch {
             throw ConsoleError(
                 .failed,
@@ -164,6 +175,10 @@ final class Client: Sendable {
         }
         if let inactive { return inactive }
         throw Self.unreachable(failures)
+    }
+
+    private struct Stamp: Decodable {
+        var asOf: String?
     }
 
     private static func unreachable(
@@ -234,5 +249,6 @@ extension ConsoleError {
             failure.detail.isEmpty ? failure.title : failure.detail,
             hint: failure.mend
         )
+        code = failure.code
     }
 }

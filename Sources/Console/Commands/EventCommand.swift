@@ -54,7 +54,7 @@ struct EventCommand: AsyncParsableCommand {
                 )
                 guard follow else {
                     let isWide = list.output.format == .wide
-                    let now = TimeText.now()
+                    let now = answer.asOf
                     return try session.show(
                         answer,
                         answer.value.events,

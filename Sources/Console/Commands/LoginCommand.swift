@@ -55,7 +55,10 @@ struct LoginCommand: AsyncParsableCommand {
             "you are \(certificate.operatorName) (\(certificate.role)) of"
                 + " \(certificate.cluster.name); the context is \(context.name)"
         )
-        let end = NodeWords.until(certificate.notAfter, at: TimeText.now())
+        let end = NodeWords.until(
+            certificate.notAfter,
+            at: WallTime(iso8601: certificate.asOf) ?? TimeText.now()
+        )
         Terminal.writeErrorLine(
             "the credential ends \(end) and is renewed whenever you use it; try"
                 + " \(colour.errorStyle.paint("muster status", .accent))"

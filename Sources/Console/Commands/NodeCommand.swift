@@ -79,7 +79,7 @@ struct NodeList_: AsyncParsableCommand {
                 answer.value.nodes.filter(filter.admits),
                 NodeListing.listing(
                     style: session.style,
-                    at: TimeText.now(),
+                    at: answer.asOf,
                     isWide: list.output.format == .wide
                 ),
                 list,
@@ -116,7 +116,7 @@ struct NodeShow: AsyncParsableCommand {
             let page = NodePage(
                 detail: answer.value,
                 style: session.style,
-                now: TimeText.now(),
+                now: answer.asOf,
                 width: session.width ?? 100,
                 isWide: output.format == .wide || !Terminal.isOutput
             )

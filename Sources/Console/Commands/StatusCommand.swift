@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Model
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -52,7 +53,7 @@ struct StatusCommand: AsyncParsableCommand {
         var screen = StatusScreen(
             status: status,
             style: style,
-            now: TimeText.now(),
+            now: WallTime(iso8601: status.asOf) ?? TimeText.now(),
             width: size.columns,
             height: isScreen ? size.rows - 1 : nil
         )

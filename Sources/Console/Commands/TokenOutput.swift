@@ -22,8 +22,11 @@ enum TokenOutput {
             return
         }
         if !before.isEmpty { Terminal.writeErrorLine(before) }
-        let now = TimeText.now()
-        let left = max(0, -(TimeText.age(of: token.expiresAt, at: now) ?? 0))
+        let left = max(
+            0,
+            -(TimeText.age(of: token.expiresAt, at: WallTime(iso8601: token.asOf) ?? TimeText.now())
+                ?? 0)
+        )
         Terminal.writeErrorLine(
             "a token for one use within \(DurationText.text(milliseconds: left)); it is shown only now:"
         )

@@ -104,7 +104,7 @@ extension Session {
             return try await view.run()
         }
         let answer: Answer<Value> = try await client.get(route.path, query: query)
-        let columns = listing(style, TimeText.now())
+        let columns = listing(style, answer.asOf)
         try show(answer, items(answer.value), columns, options, ifEmpty: empty)
     }
 

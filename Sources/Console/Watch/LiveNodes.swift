@@ -13,6 +13,7 @@ struct LiveNodes: LiveModel {
     var filter: NodeFilter
     var options: ListOptions
     var entries: [Entry] = []
+    var clock = ControllerClock()
 
     mutating func fetch(_ session: Session) async throws {
         let answer: Answer<NodeList> = try await session.client.get(
@@ -20,6 +21,7 @@ struct LiveNodes: LiveModel {
             query: filter.query
         )
         let now = BootClock.now()
+        clock.set(answer.value.asOf)
         entries = answer.value.nodes.map { Entry(node: $0, at: now) }
     }
 
@@ -29,6 +31,7 @@ struct LiveNodes: LiveModel {
         case .change(let change, _):
             if let name = change.removedNode { entries.removeAll { $0.node.name == name } }
             guard let node = change.node else { return false }
+            clock.set(node.asOf)
             if let index = entries.firstIndex(where: { $0.node.name == node.name }) {
                 entries[index] = Entry(node: node, at: now)
                 return false
@@ -36,6 +39,7 @@ struct LiveNodes: LiveModel {
             // The controller knows where a new one stands in the order.
             return true
         case .pulse(let pulse):
+            clock.set(pulse.asOf)
             for index in entries.indices {
                 guard
                     let age = pulse.nodeHeartbeatAgesMilliseconds[entries[index].node.name]
@@ -51,10 +55,10 @@ struct LiveNodes: LiveModel {
         let now = BootClock.now()
         let nodes = entries.map { $0.aged(at: now) }.filter(filter.admits)
         let online = nodes.count { $0.status == NodeStatus.online.rawValue }
-        let head = frame.head("\(online) of \(nodes.count) Online")
+        let head = frame.head("\(online) of \(nodes.count) Online", at: clock.now)
         let table = try? NodeListing.listing(
             style: frame.style,
-            at: frame.now,
+            at: clock.now,
             isWide: options.output.format == .wide
         ).table(
             nodes,
@@ -71,9 +75,9 @@ struct LiveNodes: LiveModel {
         return rows.prefix(height - 1) + ["+\(rows.count - height + 1) more rows"]
     }
 
-    func changes(by update: StreamUpdate, style: Style, at now: WallTime) -> [String] {
+    func changes(by update: StreamUpdate, style: Style) -> [String] {
         guard case .change(let change, _) = update else { return [] }
-        let time = TimeText.short(now.iso8601, at: now)
+        let time = TimeText.short(change.node?.asOf ?? clock.now.iso8601, at: clock.now)
         if let name = change.removedNode { return ["\(time)  \(name)  removed"] }
         guard let node = change.node, filter.admits(node) else { return [] }
         let before = entries.first { $0.node.name == node.name }?.node

@@ -6,6 +6,7 @@ import Model
 struct LiveStatus: LiveModel {
     var status: ClusterStatus?
     var at = Instant.origin
+    var clock = ControllerClock()
 
     mutating func fetch(_ session: Session) async throws {
         let answer: Answer<ClusterStatus> = try await session.client.get(Route.getStatus.path)
@@ -33,6 +34,7 @@ struct LiveStatus: LiveModel {
 
     private mutating func take(_ status: ClusterStatus) {
         self.status = status
+        clock.set(status.asOf)
         at = BootClock.now()
     }
 
@@ -41,7 +43,7 @@ struct LiveStatus: LiveModel {
         return StatusScreen(
             status: status,
             style: frame.style,
-            now: frame.now,
+            now: clock.now,
             width: frame.width,
             height: frame.height,
             ageMilliseconds: max(0, (BootClock.now() - at).wholeMilliseconds),
@@ -49,12 +51,12 @@ struct LiveStatus: LiveModel {
         ).lines()
     }
 
-    func changes(by update: StreamUpdate, style: Style, at now: WallTime) -> [String] {
+    func changes(by update: StreamUpdate, style: Style) -> [String] {
         guard case .change(let change, _) = update, let status = change.status else { return [] }
         let line = StatusCheck.line(status, hasFigures: false)
         if let before = self.status, StatusCheck.line(before, hasFigures: false) == line {
             return []
         }
-        return ["\(TimeText.short(status.asOf, at: now))  \(line)"]
+        return ["\(TimeText.short(status.asOf, at: clock.now))  \(line)"]
     }
 }

@@ -15,20 +15,34 @@ protocol LiveModel: Sendable {
     func lines(_ frame: LiveFrame) -> [String]
 
     /// What has changed, one line each, for an output that is no terminal.
-    func changes(by update: StreamUpdate, style: Style, at now: WallTime) -> [String]
+    func changes(by update: StreamUpdate, style: Style) -> [String]
+}
+
+/// The controller's clock, as far as it can be told from here: what it showed in its last answer,
+/// and the time since.
+struct ControllerClock: Sendable {
+    private var shown = TimeText.now()
+    private var at = BootClock.now()
+
+    mutating func set(_ asOf: String) {
+        guard let time = WallTime(iso8601: asOf) else { return }
+        shown = time
+        at = BootClock.now()
+    }
+
+    var now: WallTime { shown + (BootClock.now() - at) }
 }
 
 /// The circumstances of one drawing.
 struct LiveFrame: Sendable {
     var style: Style
-    var now: WallTime
     var width: Int
     var height: Int?
     /// Set while there is no connection.
     var connectionNote: String?
 
     /// The line above a list.
-    func head(_ text: String) -> String {
+    func head(_ text: String, at now: WallTime) -> String {
         let left =
             text + (text.isEmpty ? "" : "  \(style.dot)  ") + TimeText.short(now.iso8601, at: now)
         guard let connectionNote else { return left }
@@ -136,7 +150,6 @@ struct LiveView<Content: LiveModel> {
         let size = Terminal.size
         let frame = LiveFrame(
             style: session.style,
-            now: TimeText.now(),
             width: size.columns,
             height: size.rows,
             connectionNote: note
@@ -156,7 +169,7 @@ struct LiveView<Content: LiveModel> {
             }
             return
         }
-        for line in model.changes(by: update, style: session.style, at: TimeText.now()) {
+        for line in model.changes(by: update, style: session.style) {
             Terminal.writeLine(line)
         }
     }
