@@ -174,7 +174,10 @@ extension AgentMachine {
                     sent: max(0, now.nanoseconds),
                     wall: wall,
                     health: health,
-                    floor: floor
+                    floor: floor,
+                    roundTripMicroseconds: session.roundTrip.map {
+                        UInt64(max(0, $0.nanoseconds)) / 1_000
+                    }
                 )
             )
         )
@@ -191,6 +194,7 @@ extension AgentMachine {
         updateSession { session in
             session.answerBy = answerBy
             session.isProven = true
+            session.roundTrip = now - beat.at
             session.sentBeats.removeAll { $0.sequence <= sequence }
         }
         return beat.at

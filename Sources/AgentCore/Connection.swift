@@ -46,6 +46,8 @@ struct Session: Hashable, Sendable {
     var answerBy: Instant
     /// Some heartbeat was answered: the session has worked.
     var isProven = false
+    /// From the last answered heartbeat to its answer; the controller judges our clock by it.
+    var roundTrip: Duration?
     var told: OrderedTable<ServiceName, ServiceReport> = OrderedTable()
     var toldChecks: OrderedTable<String, ToldCheck> = OrderedTable()
     var block: SettingsBlock?

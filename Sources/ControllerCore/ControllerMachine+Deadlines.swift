@@ -40,6 +40,7 @@ extension ControllerMachine {
         case .joined, .removing: break
         }
         settleSilence(of: id, member)
+        settleCertificate(of: id)
         if let until = member.heldUntil, now.instant >= until { endHold(of: id, by: "its end") }
         settleFence(of: id)
         settleWork(of: id)
@@ -65,6 +66,18 @@ extension ControllerMachine {
         } else if now.instant >= member.detector.suspectAt, member.reachability == .reachable {
             touch(id) { $0.reachability = .suspect }
         }
+    }
+
+    /// A session does not outlive the certificate it would need for the next one. Counted on the
+    /// boot clock: a wall clock that is set cuts nobody off.
+    private mutating func settleCertificate(of id: NodeID) {
+        guard let link = nodes[id]?.link, let expiry = link.expiry, now.instant >= expiry.at else {
+            return
+        }
+        let text = "the node's certificate ended at \(expiry.of.iso8601)"
+        dismiss(link.connection, .badCertificate, text)
+        unlink(id)
+        lose(id, cause: text, isLoss: false)
     }
 
     /// Rule 4(b) of the safety rules: X after the last answered heartbeat, nothing that depends on
@@ -162,6 +175,7 @@ extension ControllerMachine {
             if member.reconcileNotBefore > now.instant { consider(member.reconcileNotBefore) }
         }
         // Wall clocks may be set: look again at least once a second while an end is waited for.
+        if let expiry = member.link?.expiry { consider(expiry.at) }
         if let maintenance = member.record.maintenance {
             consider(wallDeadline(maintenance.until))
         }

@@ -7,12 +7,9 @@ import Testing
 
 /// Certificates end, and clocks are wrong.
 @Suite struct CertificateTests {
-    @Test func `a certificate is renewed without a lost session, and one that ends is refused`()
-        async throws
-    {
+    @Test func `a certificate is renewed without a lost session`() async throws {
         try await TestCluster.with(settings: "certificates: {node: 20s}") { cluster in
             let agent = try await cluster.addAgent("node-1")
-            let (_, forgetful) = try await cluster.addPython("page-1")
             let first = try #require(try await cluster.detail("node-1").certificate)
             let end = try #require(WallTime(iso8601: first.notAfter))
             let renewed = try await awaited("another certificate") { () -> NodeCertificate? in
@@ -26,18 +23,24 @@ import Testing
             #expect(try await cluster.node("node-1").status == "online")
             let events = try await cluster.events(subject: "node-1")
             #expect(events.filter { $0.kind == "node.renewed" }.count >= 1)
-            #expect(!events.contains { $0.kind == "node.offline" && $0.cause != "joining" })
-            #expect(agent.log.components(separatedBy: "renewed").count >= 2)
+            #expect(events.filter { $0.kind == "node.online" }.count == 1)
+            #expect(agent.log.components(separatedBy: "session with a controller").count == 2)
 
-            // Who does not renew is out when its certificate ends.
-            _ = try await awaited(
-                "the end of page-1's session",
-                { () -> NodeSummary? in
-                    let node = try await cluster.node("page-1")
-                    return node.status == "offline" ? node : nil
-                }
-            )
-            #expect(await eventually { forgetful.everything.contains("bad-certificate") })
+            // A new session is made with the new certificate.
+            try await agent.destroy()
+            try agent.start()
+            try await cluster.online("node-1")
+        }
+    }
+
+    @Test func `a session ends with a certificate that is not renewed, and there is no other`()
+        async throws
+    {
+        try await TestCluster.with(settings: "certificates: {node: 20s}") { cluster in
+            let (_, agent) = try await cluster.addPython("page-1")
+            let offline = try await cluster.offline("page-1")
+            #expect(offline.reason.contains("certificate ended"), "\(offline.reason)")
+            #expect(await eventually { agent.everything.contains("bad-certificate") })
         }
     }
 

@@ -126,7 +126,9 @@ import Testing
             #expect(started.status == 0, "\(started.everything)")
             try await cluster.online("node-1")
             let checked = try await muster("preflight", "node-1")
-            #expect(checked.status == 0, "\(checked.everything)")
+            // A warning is 2: not every machine keeps its clock by a time service.
+            #expect(checked.status == 0 || checked.status == 2, "\(checked.everything)")
+            #expect(checked.output.contains("passed"), "\(checked.output)")
             let drained = try await muster("node", "drain", "node-1", "--yes")
             #expect(drained.status == 0, "\(drained.everything)")
             #expect(try await cluster.node("node-1").marks.contains(.drained))

@@ -160,6 +160,18 @@ import Testing
             let copy = try Agent("copy", in: cluster)
             try FileManager.default.copyItem(atPath: agent.state, toPath: copy.state)
             try copy.start()
+            try await agent.program?.says("took this one's place")
+            // The first comes back, with a nonce that was used meanwhile. Once that may be a line
+            // that was late, from one machine; twice it is not.
+            for round in 1...2 {
+                try await agent.destroy()
+                try agent.start()
+                #expect(
+                    await eventually {
+                        agent.log.components(separatedBy: "Z error ").count > 2 + round
+                    }
+                )
+            }
             let held = try await cluster.node("node-1", becomes: "conflicted") {
                 $0.marks.contains(.conflicted)
             }

@@ -43,7 +43,13 @@ import Testing
             let cases: [([UInt8], String)] = [
                 (Array("FROBNICATE\n".utf8), "ERR code=bad-verb"),
                 (Array("\(greeting)FROBNICATE now=yes\n".utf8), "ERR code=bad-verb"),
-                (Array("\(greeting)BEAT seq=1 sent=1\n".utf8), "ERR code=bad-verb"),
+                (
+                    Array(
+                        "\(greeting)BEAT seq=1 sent=1 wall=2026-11-23T06:41:12Z health=healthy\n"
+                            .utf8
+                    ),
+                    "ERR code=bad-verb"
+                ),
                 (Array("\(greeting)\(greeting)".utf8), "ERR code=bad-verb"),
                 (Array("HELLO version=1 version=1\n".utf8), "ERR code=bad-line"),
                 (Array("HELLO  version=1\n".utf8), "ERR code=bad-line"),
@@ -52,8 +58,14 @@ import Testing
                 (Array("HELLO software=\"".utf8) + [0xff, 0xfe] + Array("\"\n".utf8), "ERR code="),
                 (Array("HELLO software=\"a\u{202e}b\"\n".utf8), "ERR code=bad-line"),
                 (Array("HELLO \u{0}\n".utf8), "ERR code=bad-line"),
-                ([UInt8](repeating: 65, count: 9_000) + [10], "ERR code=too-long"),
-                ([UInt8](repeating: 65, count: 4 << 20), "ERR code=too-long"),
+                (
+                    [UInt8](repeating: 65, count: 9_000) + [10],
+                    "ERR code=bad-line text=\"the line is longer"
+                ),
+                (
+                    [UInt8](repeating: 65, count: 4 << 20),
+                    "ERR code=bad-line text=\"the line is longer"
+                ),
             ]
             for (bytes, expected) in cases {
                 let said = try await answer(bytes, of: cluster)

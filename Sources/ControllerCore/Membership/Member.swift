@@ -88,6 +88,13 @@ public struct Member: Hashable, Sendable {
         public var lastSequence: UInt64
         /// BYE was said: the end of the connection is no loss.
         public var farewell: ByeReason?
+        /// When the node's certificate ends; nil before the first beat.
+        var expiry: Expiry?
+
+        struct Expiry: Hashable, Sendable {
+            var of: WallTime
+            var at: Instant
+        }
     }
 
     public struct KnownService: Hashable, Sendable {
@@ -116,6 +123,9 @@ public struct Member: Hashable, Sendable {
 
     /// The node's wall clock against the controller's.
     public struct ClockEstimate: Hashable, Sendable {
+        /// How long a first beat may have been on its way.
+        static let firstUncertainty: Duration = .seconds(1)
+
         /// Positive when the node's clock is ahead.
         public var offset: Duration
         /// Half the round trip: how wrong the offset may be.

@@ -77,16 +77,6 @@ extension ControllerMachine {
                 )
             )
         }
-        if let clock = member.clock {
-            let offset = max(clock.offset, .zero - clock.offset)
-            add(
-                "clock",
-                !clock.exceeds(settings.clockOffsetMax),
-                "the clock is \(offset.forPeople) off (± \(clock.uncertainty.forPeople)), "
-                    + "the limit is \(settings.clockOffsetMax.forPeople)",
-                mend: "start the node's time service: timedatectl set-ntp true"
-            )
-        }
         if let facts = member.facts, let other = reference(for: member) {
             let reference = other.facts
             add(
@@ -301,11 +291,37 @@ extension ControllerMachine {
         advance(number)
     }
 
+    /// At the end of a run and not at its beginning: a node's clock is known by its first beat,
+    /// which comes before its answers.
+    private mutating func noteClock(of id: NodeID, in number: UInt64) {
+        guard let clock = nodes[id]?.clock else { return }
+        let offset = max(clock.offset, .zero - clock.offset)
+        let isFine = !clock.exceeds(settings.clockOffsetMax)
+        let text =
+            "the clock is \(offset.forPeople) off (± \(clock.uncertainty.forPeople)), "
+            + "the limit is \(settings.clockOffsetMax.forPeople)"
+        preflights.update(number) { run in
+            run.nodes.update(id) { part in
+                part.findings.append(
+                    Finding(
+                        order: part.order,
+                        check: "clock",
+                        outcome: isFine ? .passed : .failed,
+                        text: text,
+                        mend: isFine
+                            ? "" : "start the node's time service: timedatectl set-ntp true"
+                    )
+                )
+            }
+        }
+    }
+
     private mutating func finishPreflight(_ number: UInt64) {
         preflights.update(number) {
             $0.stage = .finished
             $0.endedAt = now.wall
         }
+        for id in preflights[number]?.nodes.keys ?? [] { noteClock(of: id, in: number) }
         guard let run = preflights[number] else { return }
         for (id, part) in run.nodes {
             let failures = part.failures

@@ -113,12 +113,22 @@ extension ControllerMachine {
         touch(id) { [now] in
             $0.link?.lastSequence = beat.sequence
             $0.health = beat.health
+            if let end = $0.record.certificateNotAfter, $0.link?.expiry?.of != end {
+                $0.link?.expiry = Member.Link.Expiry(of: end, at: now.instant + (end - now.wall))
+            }
             if let roundTrip = beat.roundTripMicroseconds {
                 let half = Duration.microseconds(Int64(clamping: min(roundTrip, 60_000_000)) / 2)
                 $0.clock = Member.ClockEstimate(
                     offset: beat.wall - now.wall + half,
                     uncertainty: half + .milliseconds(1),
                     roundTrip: half + half
+                )
+            } else if $0.clock == nil {
+                // The first beat knows no round trip. A clock that is far off shows all the same.
+                $0.clock = Member.ClockEstimate(
+                    offset: beat.wall - now.wall,
+                    uncertainty: Member.ClockEstimate.firstUncertainty,
+                    roundTrip: .zero
                 )
             }
         }

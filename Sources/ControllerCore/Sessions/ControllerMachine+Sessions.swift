@@ -247,6 +247,7 @@ extension ControllerMachine {
             $0.services = OrderedTable()
             $0.checks = OrderedTable()
             $0.disks = []
+            $0.clock = nil
             $0.configurationVersion = nil
         }
         hear(id)

@@ -128,6 +128,7 @@ extension TestFolder {
         )
         let end = try await program.wait(within: limit)
         defer {
+            forget(program)
             unlink(program.outputPath)
             unlink(program.errorPath)
         }

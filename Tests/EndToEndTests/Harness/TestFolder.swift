@@ -43,6 +43,8 @@ final class TestFolder {
 
     func keep(_ program: Program) { programs.append(program) }
 
+    func forget(_ program: Program) { programs.removeAll { $0 === program } }
+
     /// What the programs have said last, for the message of a failed test.
     var lastWords: String {
         var told: Set<String> = []
