@@ -9,7 +9,8 @@ extension AgentMachine {
     var linkDeadline: Instant? {
         switch link {
         case .off, .settling: nil
-        case .waiting(let until), .dialling(_, let until), .greeting(_, let until): until
+        case .waiting(let until): isMemoryDurable ? until : nil
+        case .dialling(_, let until), .greeting(_, let until): until
         case .live(let session):
             [session.answerBy, session.nextBeatAt, session.syncBy].compactMap { $0 }.min()
         }
@@ -20,7 +21,9 @@ extension AgentMachine {
         switch link {
         case .off, .settling: break
         case .waiting(let until):
-            guard until <= now else { return }
+            // HELLO shows the nonce: shown before it is durable, a crash would take it back, and this
+            // node would pass for its own copy.
+            guard until <= now, isMemoryDurable else { return }
             links += 1
             let controller = reconnection.take()
             link = .dialling(id: links, until: now + configuration.timing.connectTimeout)

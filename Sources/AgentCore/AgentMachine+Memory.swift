@@ -27,6 +27,9 @@ extension AgentMachine {
         pending.append(PendingConsequence(revision: needed, consequence: consequence))
     }
 
+    /// All that is remembered is on the disk.
+    var isMemoryDurable: Bool { memory == writtenMemory && durableRevision == revision }
+
     /// Highest token seen: less is refused from now on, even before it is durable.
     mutating func see(_ token: FencingToken) {
         memory.highest = max(

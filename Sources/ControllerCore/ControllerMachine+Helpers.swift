@@ -81,8 +81,10 @@ extension ControllerMachine {
         nodeIDs[name].flatMap { nodes[$0] }
     }
 
-    /// Makes a deadline known that may be earlier than every other.
+    /// Makes a deadline known that may be earlier than every other. One that has passed already is
+    /// due now: that it passed is no sign that this process was frozen.
     mutating func expect(by deadline: Instant) {
+        let deadline = max(deadline, now.instant)
         earliestDeadline = min(earliestDeadline ?? deadline, deadline)
     }
 

@@ -146,7 +146,7 @@ extension ControllerMachine {
             }
             return handOver(issued, to: member.record, connection)
         }
-        if let other = nodes.values.first(where: { $0.record.key == key })?.record {
+        if let other = nodes.values.first(where: { $0.record.accepts(key) })?.record {
             throw Refused(
                 .duplicate,
                 "this key is already the identity of node \(other.name) of site \(other.site)",
@@ -221,7 +221,7 @@ extension ControllerMachine {
         guard let connection, let id = connections[connection]?.node,
             let link = nodes[id]?.link, link.connection == connection
         else { return }
-        if let other = nodes.values.first(where: { $0.record.key == key && $0.record.id != id }) {
+        if let other = nodes.values.first(where: { $0.record.accepts(key) && $0.record.id != id }) {
             return send(
                 .refused(
                     verb: "RENEW",
@@ -252,8 +252,7 @@ extension ControllerMachine {
         case .renewing(let connection, let node, let usedKey):
             guard nodes[node]?.record.membership == .joined else { return }
             amend(node) {
-                $0.previousKey = usedKey
-                $0.key = pending.key
+                $0.replaceKey(by: pending.key, inUse: usedKey)
                 $0.serial = issued.serial
                 $0.certificateNotAfter = issued.notAfter
             }

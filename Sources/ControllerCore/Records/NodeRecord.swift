@@ -13,9 +13,10 @@ public struct NodeRecord: Hashable, Sendable {
     public var addedAt: WallTime
     public var removedAt: WallTime?
 
-    /// The credential that is accepted, and the one before it until the new one was used.
+    /// The newest credential, and those given before it that the node may still hold: until the
+    /// newest was used, nobody but the node knows which of them it has installed.
     public var key: KeyFingerprint?
-    public var previousKey: KeyFingerprint?
+    public var previousKeys: [KeyFingerprint]
     public var serial: String?
     public var certificateNotAfter: WallTime?
 
@@ -123,6 +124,7 @@ public struct NodeRecord: Hashable, Sendable {
         self.address = address
         self.addedBy = addedBy
         self.addedAt = addedAt
+        previousKeys = []
         session = 1
         incarnation = 0
         nonce = ""
@@ -138,6 +140,24 @@ public struct NodeRecord: Hashable, Sendable {
 }
 
 extension NodeRecord {
+    /// More unused renewals than this, and the oldest but one is forgotten.
+    static let previousKeysMax = 4
+
+    func accepts(_ shown: KeyFingerprint) -> Bool {
+        shown == key || previousKeys.contains(shown)
+    }
+
+    /// A certificate for another key was made. The key in use stays accepted, and so do those that
+    /// were given since and may be installed.
+    mutating func replaceKey(by new: KeyFingerprint, inUse: KeyFingerprint) {
+        var accepted = previousKeys
+        if let key { accepted.append(key) }
+        accepted.removeAll { $0 == new || $0 == inUse }
+        accepted = [inUse] + accepted.suffix(Self.previousKeysMax - 1)
+        previousKeys = accepted.filter { $0 != new }
+        key = new
+    }
+
     init(_ fields: FieldReader) throws(MessageError) {
         self.init(
             id: try fields.name("id"),
@@ -150,7 +170,8 @@ extension NodeRecord {
         )
         removedAt = try fields.optionalTime("removed")
         key = fields.optionalText("key").map { KeyFingerprint($0) }
-        previousKey = fields.optionalText("previous-key").map { KeyFingerprint($0) }
+        previousKeys = (fields.optionalText("previous-keys") ?? "").split(separator: ",")
+            .map { KeyFingerprint(String($0)) }
         serial = fields.optionalText("serial")
         certificateNotAfter = try fields.optionalTime("not-after")
         session = try fields.number("session")
@@ -215,7 +236,7 @@ extension NodeRecord {
         writer.put("added", addedAt)
         writer.put("removed", removedAt)
         writer.put("key", key?.text)
-        writer.put("previous-key", previousKey?.text)
+        writer.put("previous-keys", previousKeys.map(\.text).joined(separator: ","))
         writer.put("serial", serial)
         writer.put("not-after", certificateNotAfter)
         writer.put("session", session)

@@ -78,7 +78,7 @@ extension ControllerMachine {
                 "this node was removed from the cluster; to come back it must be added again"
             )
         }
-        guard key == record.key || key == record.previousKey else {
+        guard record.accepts(key) else {
             return dismiss(connection, .badCertificate, "this certificate is not the node's own")
         }
         if let conflict = record.conflict {
@@ -239,7 +239,7 @@ extension ControllerMachine {
         amend(id) {
             $0.isNonceConfirmed = true
             $0.previousNonce = ""
-            if member.link?.key == $0.key { $0.previousKey = nil }
+            if member.link?.key == $0.key { $0.previousKeys = [] }
         }
         touch(id) {
             $0.link?.phase = .telling

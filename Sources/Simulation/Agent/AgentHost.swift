@@ -179,8 +179,7 @@ final class AgentHost {
         guard !isUp else { return }
         isUp = true
         bootID = world.text("boot-")
-        clock.offset += world.between(-1_000, 1_000) * second
-        // A boot clock begins near zero and never runs into the past of a lease: leases are gone.
+        clock.offset = world.between(2_000, 9_000) * second
         resumeJoining()
         startAgent()
     }

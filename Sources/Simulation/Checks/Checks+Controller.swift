@@ -9,7 +9,13 @@ extension Checks {
         controllerStart = world.controller.moment.instant
         forgivenAt = controllerStart
         for node in nodes.keys {
+            var durable: NodeRecord?
+            if case .node(let record)? = world.controller.store.record(.node, node.text) {
+                durable = record
+            }
             nodes.update(node) { view in
+                view.session = durable?.session ?? 0
+                view.isHeld = durable?.conflict != nil
                 view.lastHeard = nil
                 view.losses = []
                 view.lastLoss = nil
@@ -38,8 +44,10 @@ extension Checks {
         case .beat, .ready, .synced:
             change(node) { view in
                 view.lastHeard = moment.instant
+                view.arrivalBefore = view.lastArrival
                 view.lastArrival = world.now
             }
+            if case .ready = message { noteReady(connection, node) }
         default: break
         }
     }
@@ -62,6 +70,12 @@ extension Checks {
         }
         if case .disconnected = event { checkReset(event, effects) }
         for case .event(let event) in effects.journal { follow(event, at: moment) }
+        for send in effects.sends {
+            guard case .welcome(let welcome) = send.message else { continue }
+            if nodes[welcome.node]?.isRemoved == true {
+                world.fail("the removed node \(welcome.name) is welcomed")
+            }
+        }
         checkConflicts(effects)
     }
 
@@ -76,7 +90,12 @@ extension Checks {
     }
 
     private func follow(_ event: ClusterEvent, at moment: Moment) {
-        if event.kind == .controllerTilted { forgivenAt = moment.instant }
+        if event.kind == .controllerTilted {
+            forgivenAt = moment.instant
+            if world.now - resumedAt > second {
+                world.fail("the controller takes itself for late: \(event.text)")
+            }
+        }
         guard let name = NodeName(event.subject),
             let id = world.controller.machine?.member(named: name)?.record.id
         else { return }
@@ -112,12 +131,14 @@ extension Checks {
 
     /// No false positive: nobody is lost by silence whose heartbeat has just arrived.
     private func checkSilence(_ id: NodeID, _ name: NodeName) {
-        guard let view = nodes[id], view.lastArrival > 0 else { return }
+        guard let view = nodes[id] else { return }
+        // What arrives in the very step that finds the silence comes too late.
+        let last = view.lastArrival == world.now ? view.arrivalBefore : view.lastArrival
         let shortest = world.terms.heartbeatInterval.nanoseconds * 5 / 2 * 990 / 1_000
-        if world.now - view.lastArrival < shortest {
+        if last > 0, world.now - last < shortest {
             world.fail(
                 "\(name) is Offline by silence, and was heard "
-                    + "\((world.now - view.lastArrival) / millisecond)ms ago"
+                    + "\((world.now - last) / millisecond)ms ago"
             )
         }
     }
@@ -142,22 +163,18 @@ extension Checks {
     private func checkConflicts(_ effects: ControllerEffects) {
         for case .put(.node(let record)) in effects.journal {
             let before = nodes[record.id]?.session ?? 0
-            let wasHeld = isHeld(record.id)
+            let wasHeld = nodes[record.id]?.isHeld ?? false
             if record.session < before {
                 world.fail("I2: session of \(record.name) goes from \(before) to \(record.session)")
             }
             if record.conflict != nil, !wasHeld, record.session <= before {
                 world.fail("\(record.name) is held under its old session \(record.session)")
             }
-            change(record.id) { $0.session = record.session }
+            change(record.id) { view in
+                view.session = record.session
+                view.isHeld = record.conflict != nil
+            }
         }
-    }
-
-    private func isHeld(_ id: NodeID) -> Bool {
-        guard case .node(let record)? = world.controller.store.record(.node, id.text) else {
-            return false
-        }
-        return record.conflict != nil
     }
 
     // MARK: Sending
@@ -175,10 +192,7 @@ extension Checks {
             return
         }
         switch message {
-        case .welcome(let welcome):
-            if nodes[node]?.isRemoved == true {
-                world.fail("the removed node \(welcome.name) is welcomed")
-            }
+        case .welcome:
             change(node) { $0.welcomed = connection.id }
         case .lease(let lease):
             checkSession(node, connection, "LEASE")

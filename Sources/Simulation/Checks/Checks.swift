@@ -19,11 +19,14 @@ final class Checks {
         var lastHeard: Instant?
         /// Real time at which the last heartbeat arrived at the controller's machine.
         var lastArrival: Int64 = 0
+        /// The one before.
+        var arrivalBefore: Int64 = 0
         var losses: [Instant] = []
         var lastLoss: Instant?
         var isReleased = false
         var session: UInt32 = 0
         var isRemoved = false
+        var isHeld = false
         /// It was copied, or set back to an old state.
         var isDoubtful = false
         /// A conflict was told, or an operator has said who is believed, after this session.
@@ -207,7 +210,6 @@ final class Checks {
             if durable?.nonce != nonce {
                 world.fail("\(host.name) says READY before its nonce is durable")
             }
-            noteReady(host)
         case .beat(let beat):
             if let floor = beat.floor { checkFloor(host, floor) }
         case .done(let order): checkDone(host, order)
@@ -246,10 +248,10 @@ final class Checks {
 
     /// I9: after a second machine of the same identity had its session, the first one must not get
     /// another without a verdict.
-    private func noteReady(_ host: AgentHost) {
-        guard let node = host.identity?.node else { return }
-        world.checks.change(node) { view in
-            if view.readyHosts.last != host.index { view.readyHosts.append(host.index) }
+    func noteReady(_ id: ConnectionID, _ node: NodeID) {
+        guard let host = world.connection(id)?.host else { return }
+        change(node) { view in
+            if view.readyHosts.last != host { view.readyHosts.append(host) }
         }
         if let hosts = nodes[node]?.readyHosts, hosts.count >= 3 {
             world.fail("I9: two machines take turns as \(node): \(hosts)")
