@@ -131,14 +131,16 @@ extension AgentMachine {
         let delay: Duration
         switch code {
         case .notActive: delay = reconnection.delayAfterPassive(&generator)
-        case .tooFast, .tooSlow, .storage, .notNow:
+        case .tooFast, .tooSlow, .storage, .notNow, .replaced:
+            // After `replaced` a quick return is what shows a copy of this node: its nonce is used
+            // by then, and both are held at once.
             delay = delayAfterEnd()
         case .removed, .conflicted:
             // No part in the cluster any more, until a WELCOME says otherwise.
             isAuthorised = false
             isDismissed = true
             delay = reconnection.delayAfterRefusal(&generator)
-        case .badLine, .badVerb, .version, .noCertificate, .badCertificate, .replaced, .badToken,
+        case .badLine, .badVerb, .version, .noCertificate, .badCertificate, .badToken,
             .duplicate, .nodeLimit, .staleToken, .unknownName, .forbidden, .clock, .confirmation,
             .invalid:
             delay = reconnection.delayAfterRefusal(&generator)

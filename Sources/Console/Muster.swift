@@ -49,9 +49,23 @@ struct Muster: AsyncParsableCommand {
             end(error, style: ColourOption.standard.errorStyle)
         } catch let error as QuietExit {
             exit(withError: ExitCode(error.status.rawValue))
+        } catch  where exitCode(for: error) == .validationFailure {
+            endUsage(error, style: ColourOption.standard.errorStyle)
         } catch {
             exit(withError: error)
         }
+    }
+
+    /// A mistake on the command line, in the manner of every other error.
+    private static func endUsage(_ error: any Error, style: Style) -> Never {
+        let words = Array(CommandLine.arguments.dropFirst())
+        if let unknown = Suggestion.forUnknownCommand(in: words, of: Muster.self) {
+            end(unknown, style: style)
+        }
+        let text = fullMessage(for: error)
+        let rest = text.hasPrefix("Error: ") ? String(text.dropFirst("Error: ".count)) : text
+        Terminal.writeErrorLine("\(style.paint("error:", .bad)) \(rest)")
+        exit(withError: ExitCode(CommandStatus.usage.rawValue))
     }
 
     private static func end(_ error: ConsoleError, style: Style) -> Never {

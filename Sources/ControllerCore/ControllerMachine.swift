@@ -56,7 +56,9 @@ public struct ControllerMachine: Hashable, Sendable {
         static let retryAfterRefusal: Duration = .seconds(10)
         static let preflightRetry: Duration = .seconds(30)
         static let preflightDeadline: Duration = .seconds(60)
-        static let settingsMax = 1_000
+        /// As many, and as much text, as an agent keeps.
+        static let settingsMax = 256
+        static let settingsBytesMax = 60_000
         static let sitesMax = 64
     }
 

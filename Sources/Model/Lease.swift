@@ -1,5 +1,5 @@
 /// The times of a lease, and the inequality between them without which a right could be given to
-/// two holders at once (`docs/ARCHITECTURE.md`, "Leases").
+/// two holders at once (`docs/architecture.md`, "Leases").
 public struct LeaseTerms: Hashable, Sendable {
     /// L: how long a grant lasts, counted from when its holder *sent* the heartbeat it answers.
     public var length: Duration

@@ -7,11 +7,12 @@ struct Arguments {
     var traces = false
     var isLoud = false
     var hashes = false
+    var stopsAtFirst = false
     var without: [Fault] = []
 
     static let usage = """
         usage: simulate [--seed N [--trace]] [--seeds A..<B] [--count N] [--minutes M]
-                        [--without FAULT]... [--hashes] [--verbose]
+                        [--without FAULT]... [--first] [--hashes] [--verbose]
 
           --seed N        one seed
           --trace         print everything that is said and done
@@ -20,6 +21,7 @@ struct Arguments {
           --minutes M     new seeds each time, for so long; a failing seed is made smaller by
                           leaving faults out
           --without FAULT leave a fault out of every seed (see --faults)
+          --first         stop at the first seed that fails
           --hashes        print the hash of each seed's trace, to compare two processes
           --verbose       name each seed before it runs, to find one that ends the process
           --faults        list the faults there are
@@ -60,6 +62,7 @@ struct Arguments {
                 }
                 without.append(fault)
             case "--hashes": hashes = true
+            case "--first": stopsAtFirst = true
             case "--verbose": isLoud = true
             case "--faults": throw .usage(Fault.allCases.map(\.rawValue).joined(separator: "\n"))
             default: throw .usage(Self.usage)

@@ -15,7 +15,9 @@ struct SeedRunner {
 
     mutating func run() {
         guard let minutes = arguments.minutes else {
-            for seed in arguments.seeds { run(seed) }
+            for seed in arguments.seeds where failed.isEmpty || !arguments.stopsAtFirst {
+                run(seed)
+            }
             return
         }
         var seeds = SystemRandomNumberGenerator()

@@ -48,7 +48,9 @@ extension SQLiteStore {
     /// Reads a backup through: integrity, every row, every event, the audit chain, and that all
     /// of it is what the manifest says. Changes nothing.
     public static func verifyBackup(at path: String) throws(StoreError) -> BackupManifest {
-        guard fileSize(path) != nil else { throw StoreError(.missing, path) }
+        guard fileSize(path) != nil else {
+            throw StoreError(.missing, "backup \(path)", mend: "give the name of a backup file")
+        }
         let mend = "take another backup"
         do {
             return try inspect(path, migrations: Schema.migrations) { database in

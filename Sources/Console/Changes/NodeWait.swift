@@ -51,11 +51,17 @@ enum NodeWait {
             throw ConsoleError(.failed, "the node was removed meanwhile")
         }
         if detail.node.marks.contains(.drained) || detail.drain?.finished == true { return nil }
-        guard let drain = detail.drain ?? detail.maintenance.map({ _ in .placeholder }) else {
+        guard detail.drain != nil || detail.maintenance != nil else {
             throw ConsoleError(.failed, "\(detail.node.name): the drain was ended by someone else")
         }
-        let running = detail.services.filter { $0.state != ServiceState.stopped.rawValue }
+        let ended = [ServiceState.stopped.rawValue, ServiceState.failed.rawValue]
+        let running = detail.services.filter { !ended.contains($0.state) }
         let names = running.map(\.name).joined(separator: ", ")
+        guard let drain = detail.drain else {
+            // A maintenance has no record of its own end: the node is empty when nothing runs.
+            return names.isEmpty || detail.maintenance?.keepServices == true
+                ? nil : "still to stop: \(names)"
+        }
         let what = names.isEmpty ? "draining" : "still to stop: \(names)"
         return drain.overdue ? "\(what); the deadline has passed" : what
     }
@@ -67,17 +73,4 @@ enum NodeWait {
         return running.isEmpty
             ? "being removed" : "still to stop: \(running.map(\.name).joined(separator: ", "))"
     }
-}
-
-extension DrainDetail {
-    /// For a maintenance, whose drain may not be on record yet.
-    fileprivate static let placeholder = DrainDetail(
-        by: "",
-        reason: "",
-        at: "",
-        deadline: "",
-        keepServices: false,
-        finished: false,
-        overdue: false
-    )
 }

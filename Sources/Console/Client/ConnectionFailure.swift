@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Glibc
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
@@ -32,6 +33,8 @@ struct ConnectionFailure: Error {
         case let error as IOError:
             let before = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, EADDRNOTAVAIL]
             self.init(Self.reason(error), mayHaveArrived: !before.contains(error.errnoCode))
+        case is HTTPParserError:
+            self.init("it does not speak HTTP: is this the console's port?", mayHaveArrived: true)
         default:
             let words = "\(error)"
             if words.contains("HandshakeFailed") || words.contains("SSL") {

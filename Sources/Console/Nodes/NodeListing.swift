@@ -18,7 +18,7 @@ enum NodeListing {
             },
             Column("SERVICES", right: true) { NodeWords.services($0) },
             Column("CPU", right: true, number: { Int64($0.load?.processorBusyPerMille ?? 0) }) {
-                NodeWords.share($0.load?.processorBusyPerMille)
+                NodeWords.busy($0.load?.processorBusyPerMille)
             },
             Column("MEM", right: true, number: { Int64($0.load?.memoryUsedPerMille ?? 0) }) {
                 NodeWords.share($0.load?.memoryUsedPerMille)

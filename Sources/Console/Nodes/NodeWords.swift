@@ -75,6 +75,12 @@ enum NodeWords {
         )
     }
 
+    /// A busy processor does its work: worth a look at most.
+    static func busy(_ perMille: UInt32?) -> Cell {
+        guard let perMille else { return Cell("-", .faint) }
+        return Cell(SizeText.percent(perMille: perMille), perMille >= 950 ? .warning : .plain)
+    }
+
     /// Whether `muster node list --problems` shows it.
     static func isProblem(_ node: NodeSummary) -> Bool {
         let tone = statusTone(node)

@@ -63,6 +63,7 @@ struct InitCommand: AsyncParsableCommand {
             clusterName: name,
             operatorName: operatorName,
             authority: authority,
+            lifetime: configuration.certificates.operatorAccount,
             servers: configuration.consoleURLs,
             at: now
         )
@@ -134,6 +135,7 @@ enum OperatorFolder {
         clusterName: String,
         operatorName: OperatorName,
         authority: CertificateAuthority,
+        lifetime: Duration,
         servers: [String],
         at now: WallTime
     ) throws -> Identity.IssuedCertificate {
@@ -141,7 +143,8 @@ enum OperatorFolder {
         let issued = try authority.issue(
             for: .operator(operatorName),
             publicKey: key.publicKey,
-            at: now
+            at: now,
+            lifetime: lifetime
         )
         let directory = CredentialDirectory(path: path)
         try directory.create()

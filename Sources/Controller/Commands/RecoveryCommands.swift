@@ -187,6 +187,7 @@ struct CredentialCommand: ParsableCommand {
             clusterName: clusterName,
             operatorName: name,
             authority: authority,
+            lifetime: configuration.certificates.operatorAccount,
             servers: configuration.consoleURLs,
             at: now
         )

@@ -25,5 +25,11 @@ struct ConsoleContext: RequestContext {
         return try? PeerIdentity(certificateDER: der)
     }
 
-    var source: String { channel.remoteAddress?.description ?? "unknown" }
+    var source: String {
+        guard let address = channel.remoteAddress, let host = address.ipAddress else {
+            return "unknown"
+        }
+        let port = address.port.map { ":\($0)" } ?? ""
+        return host.contains(":") ? "[\(host)]\(port)" : "\(host)\(port)"
+    }
 }

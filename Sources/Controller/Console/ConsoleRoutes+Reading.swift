@@ -430,21 +430,6 @@ struct EventQuery: Sendable {
     var subject: String?
     var severity: ControllerCore.Severity?
 
-    init(_ request: ConsoleRequest) throws(API.Failure) {
-        kind = request.query("kind")
-        subject = request.query("subject")
-        if let text = request.query("severity") {
-            guard let severity = ControllerCore.Severity(rawValue: text) else {
-                let allowed = ControllerCore.Severity.allCases.map(\.rawValue)
-                throw API.Failure(
-                    code: RefusalCode.invalid.rawValue,
-                    detail: "severity is not one of \(allowed.joined(separator: ", "))"
-                )
-            }
-            self.severity = severity
-        }
-    }
-
     private var isPrefix: Bool { kind?.hasSuffix(".") ?? false }
 
     /// The store's own filter says all there is to say.
@@ -461,5 +446,23 @@ struct EventQuery: Sendable {
         guard let severity else { return true }
         let order = ControllerCore.Severity.allCases
         return order.firstIndex(of: event.severity)! >= order.firstIndex(of: severity)!
+    }
+}
+
+extension EventQuery {
+    init(_ request: ConsoleRequest) throws(API.Failure) {
+        self.init()
+        kind = request.query("kind")
+        subject = request.query("subject")
+        if let text = request.query("severity") {
+            guard let severity = ControllerCore.Severity(rawValue: text) else {
+                let allowed = ControllerCore.Severity.allCases.map(\.rawValue)
+                throw API.Failure(
+                    code: RefusalCode.invalid.rawValue,
+                    detail: "severity is not one of \(allowed.joined(separator: ", "))"
+                )
+            }
+            self.severity = severity
+        }
     }
 }

@@ -81,7 +81,7 @@ struct StatusView {
                 "controller",
                 "a node has shown the higher epoch \(doubt): this controller does not act",
                 machine.startedAt.wall,
-                "muster-controller adopt"
+                "muster-controller adopt --confirm --generation \(UInt64(doubt.generation) + 1)"
             )
         }
         if authorityNotAfter - now.wall < Self.authorityExpirySoon {

@@ -239,6 +239,15 @@ extension ControllerMachine {
         guard settingRecords.count < Limits.settingsMax || before != nil else {
             throw Refused(.invalid, "a cluster has at most \(Limits.settingsMax) settings")
         }
+        let bytes = settingRecords.values.reduce(key.utf8.count + value.utf8.count) {
+            $0 + $1.key.utf8.count + $1.value.utf8.count
+        }
+        guard bytes <= Limits.settingsBytesMax else {
+            throw Refused(
+                .invalid,
+                "all settings together have at most \(Limits.settingsBytesMax) bytes"
+            )
+        }
         cluster.configurationVersion += 1
         put(.cluster(cluster))
         let record = SettingRecord(

@@ -55,7 +55,7 @@ extension ControllerMachine {
         case .offline:
             tell(
                 .nodeOffline,
-                isExpectedOffline(record) ? .info : .critical,
+                severityOfLoss(member),
                 record.name.text,
                 "Node \(record.name) is Offline.",
                 cause: assessment.reason,
@@ -65,8 +65,13 @@ extension ControllerMachine {
         settleMinimum(of: record.site, online: online, by: changed ? assessment.status : nil)
     }
 
-    private func isExpectedOffline(_ record: NodeRecord) -> Bool {
-        record.maintenance != nil || record.drain != nil || record.membership == .removing
+    private func severityOfLoss(_ member: Member) -> Severity {
+        let record = member.record
+        if record.maintenance != nil || record.drain != nil || record.membership == .removing {
+            return .info
+        }
+        // An agent that was told to stop says so; somebody knows of it.
+        return member.isFarewell ? .warning : .critical
     }
 
     /// The rule is `online < minimum`; it is told on crossing, not for every node.

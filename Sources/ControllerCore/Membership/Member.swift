@@ -11,6 +11,8 @@ public struct Member: Hashable, Sendable {
     public internal(set) var reachability: Reachability
     /// Why it is unreachable, without its age.
     public internal(set) var lossCause: String
+    /// It was lost because its agent said goodbye.
+    public internal(set) var isFarewell: Bool
     /// It has been heard since this controller started.
     public internal(set) var wasHeard: Bool
     /// When the last heartbeat was answered with a lease (t_r of `safety.md` 2).
@@ -48,6 +50,7 @@ public struct Member: Hashable, Sendable {
         detector = SilenceDetector(interval: interval, start: start)
         reachability = .suspect
         lossCause = "not heard since the controller started"
+        isFarewell = false
         wasHeard = false
         lastGrant = start
         isFenceTold = false

@@ -68,7 +68,14 @@ extension ControllerMachine {
         fresh: String
     ) {
         guard let member = nodes[id] else {
-            return dismiss(connection, .removed, "this node is not known to the cluster")
+            // Not "removed", upon which a node stops what it runs: it can as well be that our
+            // store is older than the node, after a restore.
+            return dismiss(
+                connection,
+                .badCertificate,
+                "this node is not known here; if the controller's store was restored, it joined "
+                    + "after the backup and must join again"
+            )
         }
         let record = member.record
         guard record.membership == .joined || record.membership == .removing else {
@@ -266,6 +273,7 @@ extension ControllerMachine {
             }
             $0.reachability = .reachable
             $0.wasHeard = true
+            $0.isFarewell = false
             $0.isFenceTold = false
         }
         if returns { considerHold(of: id) }
@@ -290,6 +298,7 @@ extension ControllerMachine {
         }
         unlink(id)
         lose(id, cause: cause, isLoss: isLoss)
+        touch(id) { $0.isFarewell = link.farewell != nil }
     }
 
     /// The session is over; orders under way wait for the next one.
