@@ -1,0 +1,159 @@
+import Model
+import Testing
+
+@testable import Controller
+
+/// `controller.yaml`, key by key.
+@Suite struct ConfigurationTests {
+    private func problems(_ text: String) -> [String] {
+        do throws(ConfigurationError) {
+            _ = try ControllerConfiguration.parse(text, path: "c.yaml")
+            return []
+        } catch {
+            return error.problems.map(\.description)
+        }
+    }
+
+    @Test func `an empty file is a good one, with the documented defaults`() throws {
+        for text in ["", "# nothing\n", "agents:\n", "lease: {}\n"] {
+            let read = try ControllerConfiguration.parse(text, path: "c.yaml")
+            #expect(read.stateDirectory == "/var/lib/muster")
+            #expect(read.agentsListen.map(\.description) == ["0.0.0.0:7400", "[::]:7400"])
+            #expect(read.consoleListen.map(\.description) == ["0.0.0.0:7443", "[::]:7443"])
+            #expect(read.machine.lease.heartbeatInterval == .seconds(1))
+            #expect(read.machine.nodeLimit == nil)
+            #expect(read.certificates.node == .seconds(7 * 86_400))
+        }
+    }
+
+    @Test func `every key is read`() throws {
+        let read = try ControllerConfiguration.parse(
+            """
+            state-directory: /srv/muster
+            allow-network-file-system: yes
+            agents:
+              listen: ["192.0.2.1:7401", "[2001:db8::1]:7402"]
+              advertise: ["controller.example.org"]
+            console:
+              listen: ["192.0.2.1"]
+              advertise: ["console.example.org:443"]
+            lease: {length: 20s, heartbeat: 2s, stop: 5s, pause: 4s, drift-ppm: 200, wait: 40s}
+            flap: {hold: 1m, hold-max: 20m, window: 2h}
+            limits:
+              nodes: 7
+              clock-offset: 250ms
+              removal: 90s
+              load-interval: 10s
+              connections: 100
+              strangers: 9
+              strangers-per-address: 3
+            certificates: {node: 2d, operator: 8d, controller: 30d}
+            events: {keep: 5000, age: 30d}
+            log: {level: debug, format: json}
+
+            """,
+            path: "c.yaml"
+        )
+        #expect(read.stateDirectory == "/srv/muster")
+        #expect(read.allowNetworkFileSystem)
+        #expect(read.agentsListen.map(\.description) == ["192.0.2.1:7401", "[2001:db8::1]:7402"])
+        #expect(read.agentsAdvertise.map(\.description) == ["controller.example.org:7400"])
+        #expect(read.consoleListen.map(\.description) == ["192.0.2.1:7443"])
+        #expect(read.consoleURLs == ["https://console.example.org:443"])
+        #expect(read.machine.lease.length == .seconds(20))
+        #expect(read.machine.lease.heartbeatInterval == .seconds(2))
+        #expect(read.machine.lease.stopTime == .seconds(5))
+        #expect(read.machine.lease.pauseTime == .seconds(4))
+        #expect(read.machine.lease.driftPartsPerMillion == 200)
+        #expect(read.machine.lease.wait == .seconds(40))
+        #expect(read.machine.holdDownBase == .seconds(60))
+        #expect(read.machine.holdDownMax == .seconds(1_200))
+        #expect(read.machine.flapWindow == .seconds(7_200))
+        #expect(read.machine.nodeLimit == 7)
+        #expect(read.machine.clockOffsetMax == .milliseconds(250))
+        #expect(read.machine.removalDeadline == .seconds(90))
+        #expect(read.machine.loadInterval == .seconds(10))
+        #expect(read.transport.membersMax == 100)
+        #expect(read.transport.strangersMax == 9)
+        #expect(read.transport.strangersPerAddressMax == 3)
+        #expect(read.certificates.node == .seconds(2 * 86_400))
+        #expect(read.certificates.operatorAccount == .seconds(8 * 86_400))
+        #expect(read.certificates.controller == .seconds(30 * 86_400))
+        #expect(read.eventsKept == 5_000)
+        #expect(read.eventsAge == .seconds(30 * 86_400))
+        #expect(read.logFormat == .json)
+    }
+
+    @Test(arguments: [
+        ("state-directory: here\n", "1:18", "state-directory: here is not an absolute path"),
+        ("allow-network-file-system: maybe\n", "1:28", "maybe is not yes or no"),
+        ("agents: {listen: 7400}\n", "1:18", "agents.listen is not a list"),
+        ("agents: {listen: [\"7400\"]}\n", "1:19", "7400 is not an address such as"),
+        ("agents: {advertise: [\"a b\"]}\n", "1:22", "a b is not an address such as"),
+        ("console: {listen: [\"x:y\"]}\n", "1:20", "x:y is not an address such as"),
+        ("console: {advertise: [\"x:70000\"]}\n", "1:23", "x:70000 is not an address"),
+        ("lease: {length: 12}\n", "1:17", "12 is not a duration such as 500ms, 12s or 1h30m"),
+        ("lease: {heartbeat: x}\n", "1:20", "lease.heartbeat: x is not a duration"),
+        ("lease: {stop: x}\n", "1:15", "lease.stop: x is not a duration"),
+        ("lease: {pause: x}\n", "1:16", "lease.pause: x is not a duration"),
+        ("lease: {wait: x}\n", "1:15", "lease.wait: x is not a duration"),
+        ("lease: {drift-ppm: -1}\n", "1:20", "-1 is not a number from 0 to 100000"),
+        ("flap: {hold: x}\n", "1:14", "flap.hold: x is not a duration"),
+        ("flap: {hold-max: x}\n", "1:18", "flap.hold-max: x is not a duration"),
+        ("flap: {window: x}\n", "1:16", "flap.window: x is not a duration"),
+        ("limits: {nodes: 0}\n", "1:17", "0 is not a number from 1 to 100000"),
+        ("limits: {nodes: many}\n", "1:17", "many is not a number from 1 to 100000"),
+        ("limits: {clock-offset: x}\n", "1:24", "limits.clock-offset: x is not a duration"),
+        ("limits: {removal: x}\n", "1:19", "limits.removal: x is not a duration"),
+        ("limits: {load-interval: x}\n", "1:25", "limits.load-interval: x is not a duration"),
+        ("limits: {connections: 0}\n", "1:23", "0 is not a number from 1 to 100000"),
+        ("limits: {strangers: 0}\n", "1:21", "0 is not a number from 1 to 10000"),
+        ("limits: {strangers-per-address: 0}\n", "1:33", "0 is not a number from 1 to"),
+        ("certificates: {node: 400d}\n", "1:22", "400d is not a duration from 20s to 397d"),
+        ("certificates: {operator: 1s}\n", "1:26", "1s is not a duration from"),
+        ("certificates: {controller: 0s}\n", "1:28", "0s is not a duration from"),
+        ("events: {keep: 10}\n", "1:16", "10 is not a number from 1000 to 10000000"),
+        ("events: {age: x}\n", "1:15", "events.age: x is not a duration"),
+        ("log: {level: loud}\n", "1:14", "loud is not one of trace, debug, info"),
+        ("log: {format: xml}\n", "1:15", "xml is not text or json"),
+        ("log: loud\n", "1:6", "log is not a mapping"),
+        ("- a\n- b\n", "1:1", "the file is not a mapping of keys to values"),
+        ("log:\n  levell: info\n", "2:3", "log.levell is not a setting; did you mean log.level"),
+        ("colour: red\n", "1:1", "colour is not a setting; known here: "),
+    ])
+    func `a wrong value is told with its place and what would be right`(
+        text: String,
+        place: String,
+        said: String
+    ) {
+        let found = problems(text)
+        #expect(found.count == 1, "\(found)")
+        #expect(found.first?.hasPrefix("c.yaml:\(place): ") == true, "\(found)")
+        #expect(found.first?.contains(said) == true, "\(found)")
+    }
+
+    @Test(arguments: [
+        "lease: {length: 1s, heartbeat: 1s}\n",
+        "lease: {wait: 5s}\n",
+        "limits: {load-interval: 500ms}\n",
+        "flap: {hold: 10m, hold-max: 1m}\n",
+    ])
+    func `values that do not go together are refused`(text: String) {
+        #expect(!problems(text).isEmpty)
+    }
+
+    @Test func `a certificate's names are those of the configuration, each once`() throws {
+        let read = try ControllerConfiguration.parse(
+            """
+            agents: {listen: ["0.0.0.0:1", "192.0.2.1:1"], advertise: ["a.example", "a.example:2"]}
+
+            """,
+            path: "c.yaml"
+        )
+        let names = read.certificateNames
+        #expect(names.prefix(2) == ["a.example", "192.0.2.1"])
+        #expect(names.contains("localhost") && names.contains("127.0.0.1"))
+        #expect(!names.contains("0.0.0.0"))
+        #expect(Set(names).count == names.count)
+    }
+}

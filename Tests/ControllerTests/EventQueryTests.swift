@@ -1,0 +1,45 @@
+import ControllerCore
+import Model
+import Testing
+
+@testable import Controller
+
+@Suite struct EventQueryTests {
+    private func event(_ kind: EventKind, _ severity: Severity, _ subject: String) -> ClusterEvent {
+        ClusterEvent(
+            sequence: 1,
+            at: WallTime(milliseconds: 0),
+            kind: kind,
+            severity: severity,
+            subject: subject,
+            text: "x"
+        )
+    }
+
+    @Test func `a kind, a family of kinds, a subject and a least severity select`() {
+        let online = event(.nodeOnline, .info, "node-1")
+        let offline = event(.nodeOffline, .critical, "node-2")
+        let site = event(.siteAdded, .warning, "south")
+        func chosen(_ query: EventQuery) -> [String] {
+            [online, offline, site].filter(query.matches).map(\.subject)
+        }
+        #expect(chosen(EventQuery()) == ["node-1", "node-2", "south"])
+        #expect(chosen(EventQuery(kind: "node.online")) == ["node-1"])
+        #expect(chosen(EventQuery(kind: "node.")) == ["node-1", "node-2"])
+        #expect(chosen(EventQuery(kind: "node")).isEmpty)
+        #expect(chosen(EventQuery(subject: "south")) == ["south"])
+        #expect(chosen(EventQuery(severity: .info)) == ["node-1", "node-2", "south"])
+        #expect(chosen(EventQuery(severity: .warning)) == ["node-2", "south"])
+        #expect(chosen(EventQuery(kind: "node.", severity: .critical)) == ["node-2"])
+        #expect(chosen(EventQuery(kind: "node.", subject: "south")).isEmpty)
+    }
+
+    @Test func `what the store can select by itself is left to it`() {
+        let exact = EventQuery(kind: "node.online", subject: "node-1")
+        #expect(exact.isExact)
+        #expect(exact.stored.kind == "node.online" && exact.stored.subject == "node-1")
+        let family = EventQuery(kind: "node.")
+        #expect(!family.isExact && family.stored.kind == nil)
+        #expect(!EventQuery(severity: .warning).isExact)
+    }
+}
