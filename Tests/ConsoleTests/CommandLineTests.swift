@@ -94,6 +94,28 @@ import Testing
         } throws: { Muster.exitCode(for: $0).rawValue == CommandStatus.usage.rawValue }
     }
 
+    @Test(arguments: [
+        (["nod", "list"], "muster has no command nod", "did you mean `muster node`?"),
+        (["node", "lst"], "muster node has no command lst", "did you mean `muster node list`?"),
+        (
+            ["nodes", "frobnicate"], "muster node has no command frobnicate",
+            "see `muster node --help`"
+        ),
+    ])
+    func `a command that is not there is named, with the nearest`(
+        _ sample: ([String], String, String)
+    ) throws {
+        let error = try #require(Suggestion.forUnknownCommand(in: sample.0, of: Muster.self))
+        #expect(error.message == sample.1)
+        #expect(error.hint == sample.2)
+        #expect(error.status == .usage)
+    }
+
+    @Test(arguments: all)
+    func `a command that is there is not taken for a mistake`(_ words: [String]) {
+        #expect(Suggestion.forUnknownCommand(in: words + ["--x"], of: Muster.self) == nil)
+    }
+
     @Test(arguments: ["bash", "zsh", "fish"])
     func `a script completes commands and asks for names`(_ shell: String) {
         let script = Muster.completionScript(for: CompletionShell(rawValue: shell)!)
