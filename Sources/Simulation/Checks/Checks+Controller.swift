@@ -68,7 +68,11 @@ extension Checks {
                 world.fail("\(command.verb.name) was not answered once")
             }
         }
-        if case .disconnected = event { checkReset(event, effects) }
+        switch event {
+        case .disconnected: checkReset(event, effects)
+        case .deadlineReached: checkFences()
+        default: break
+        }
         for case .event(let event) in effects.journal { follow(event, at: moment) }
         for send in effects.sends {
             guard case .welcome(let welcome) = send.message else { continue }
@@ -101,7 +105,12 @@ extension Checks {
         else { return }
         switch event.kind {
         case .nodeOffline:
-            if event.cause.hasPrefix("unreachable: no heartbeat") { checkSilence(id, name) }
+            if event.cause.hasPrefix("unreachable: no heartbeat") {
+                checkSilence(id, name)
+                if forgivenAt != controllerStart, moment.instant - forgivenAt < .milliseconds(2_400) {
+                    world.fail("\(name) is lost for the controller's own absence")
+                }
+            }
             if event.cause.hasPrefix("unreachable: no heartbeat")
                 || event.cause.hasPrefix("unreachable: its session was reset")
             {

@@ -100,7 +100,7 @@ final class Checks {
     }
 
     /// I1: what the controller says has ended has ended.
-    private func checkFences() {
+    func checkFences() {
         guard let machine = world.controller.machine else { return }
         for member in machine.nodes.values
         where member.isFenceTold && member.reachability == .unreachable {

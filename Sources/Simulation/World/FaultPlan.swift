@@ -61,8 +61,13 @@ struct FaultPlan {
         delayMax = Int64(1 + chance.below(60)) * millisecond
         let share = 100 + chance.below(600)
         for fault in Fault.allCases {
-            if chance.chance(perMille: share), !without.contains(fault) { faults.append(fault) }
+            // Without these there is no latest moment to be biased to.
+            let isNeeded =
+                isBoundary && [.partition, .slowKill, .slowTimers, .drift].contains(fault)
+            let isDrawn = chance.chance(perMille: share)
+            if isDrawn || isNeeded, !without.contains(fault) { faults.append(fault) }
         }
+        if isBoundary { faults.removeAll { $0 == .leashPause } }
     }
 
     func has(_ fault: Fault) -> Bool { faults.contains(fault) }
