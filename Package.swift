@@ -225,7 +225,9 @@ let shellTargets: [Target] = [
     ),
     .testTarget(
         name: "ControllerTests",
-        dependencies: ["Controller", "ControllerCore", "Store", "API", "Model", "Protocol"],
+        dependencies: [
+            "Controller", "ControllerCore", "Store", "Transport", "API", "Model", "Protocol",
+        ],
         swiftSettings: common
     ),
     .testTarget(

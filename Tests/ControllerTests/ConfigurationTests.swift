@@ -1,5 +1,7 @@
+import ControllerCore
 import Model
 import Testing
+import Transport
 
 @testable import Controller
 

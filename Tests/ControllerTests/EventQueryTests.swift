@@ -1,5 +1,6 @@
 import ControllerCore
 import Model
+import Store
 import Testing
 
 @testable import Controller

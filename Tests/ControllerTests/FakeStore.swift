@@ -64,7 +64,7 @@ final class FakeStore: Store {
     }
     func latestEvents(limit: Int, matching filter: EventFilter) -> [EventRecord] { unused() }
     func pruneEvents(keeping: Int, olderThan cutoff: WallTime?, batch: Int) -> Int { unused() }
-    func audit(from: UInt64, limit: Int) -> [Store.AuditRecord] { unused() }
+    func audit(from: UInt64, limit: Int) -> [AuditRecord] { unused() }
     func verifyAudit(against checkpoint: AuditCheckpoint?) -> AuditVerdict { unused() }
     func checkpoint() -> AuditCheckpoint { unused() }
     func backup(to path: String, at wall: WallTime) -> BackupManifest { unused() }

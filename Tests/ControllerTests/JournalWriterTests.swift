@@ -13,9 +13,9 @@ import Testing
     private var records: [Record] {
         get throws {
             var node = NodeRecord(
-                id: NodeID("0af2c1d4-6c1b-4e0a-9f5e-1b7d1a6c2e33")!,
-                name: NodeName("node-1")!,
-                site: SiteName("north")!,
+                id: NodeID("0af2c1d4-6c1b-4e0a-9f5e-1b7d1a6c2e33"),
+                name: NodeName("node-1"),
+                site: SiteName("north"),
                 membership: .joined,
                 address: "[2001:db8::1]:7",
                 addedBy: "a \"quoted\" operator\nwith a line",
@@ -26,7 +26,7 @@ import Testing
             node.isNonceOpen = true
             node.incarnation = .max
             let token = TokenRecord(
-                id: JoinTokenID("t-1")!,
+                id: JoinTokenID("t-1"),
                 secretHash: String(repeating: "0f", count: 32),
                 purpose: .node,
                 site: SiteName("north"),
@@ -55,7 +55,7 @@ import Testing
         let machine = StoreMachine("a test")
         try SQLiteStore.create(
             directory: folder,
-            cluster: ClusterID("6f1d1c1e-6d0b-4f0a-9d8e-2b7a5c3e1f90")!,
+            cluster: ClusterID("6f1d1c1e-6d0b-4f0a-9d8e-2b7a5c3e1f90"),
             machine: machine,
             options: options
         )
@@ -97,7 +97,7 @@ import Testing
         #expect(audited.entry.actor.contains("admin") && audited.entry.outcome == "done")
         #expect(audited.entry.wall == Self.at)
 
-        let key = Record.site(SiteRecord(name: SiteName("north")!)).key
+        let key = Record.site(SiteRecord(name: SiteName("north"))).key
         try store.commit([[JournalWriter.write(.delete(table: .site, key: key))]])
         #expect(try JournalWriter.records(of: store.load()).count == wanted.count - 1)
     }

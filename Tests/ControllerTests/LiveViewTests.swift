@@ -54,9 +54,9 @@ import Testing
         var view = LiveView()
         var machine = try machine()
         _ = try changes(&view, machine, at: Self.moment(1))
-        let name = NodeName("node-1")!
+        let name = NodeName("node-1")
         let seed = TokenSeed(
-            id: JoinTokenID("0af2c1d4-6c1b-4e0a-9f5e-1b7d1a6c2e33")!,
+            id: JoinTokenID("0af2c1d4-6c1b-4e0a-9f5e-1b7d1a6c2e33"),
             secretHash: "00"
         )
         let add = Command(.addNode(name, site: nil, address: nil, token: seed))

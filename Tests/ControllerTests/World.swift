@@ -2,6 +2,7 @@ import ControllerCore
 import Dispatch
 import Glibc
 import Model
+import Protocol
 import Store
 import Synchronization
 
@@ -10,7 +11,7 @@ import Synchronization
 /// A driver on a fake store, and a record of what it lets out.
 final class World: Sendable {
     static let admin = Caller(
-        name: OperatorName("admin")!,
+        name: OperatorName("admin"),
         key: KeyFingerprint("admin's key"),
         source: "a test"
     )
@@ -56,13 +57,13 @@ final class World: Sendable {
     static func founding() throws -> [Record] {
         let entries = ControllerMachine.founding(
             cluster: ClusterRecord(
-                id: ClusterID("6f1d1c1e-6d0b-4f0a-9d8e-2b7a5c3e1f90")!,
+                id: ClusterID("6f1d1c1e-6d0b-4f0a-9d8e-2b7a5c3e1f90"),
                 name: "test",
                 createdAt: WallTime(milliseconds: 0),
                 epoch: Epoch(generation: 1, counter: 1),
-                activeSite: SiteName("north")!
+                activeSite: SiteName("north")
             ),
-            operatorNamed: OperatorName("admin")!,
+            operatorNamed: OperatorName("admin"),
             key: admin.key,
             serial: "1",
             notAfter: WallTime(milliseconds: 4_000_000_000_000)

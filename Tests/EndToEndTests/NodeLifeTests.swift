@@ -168,7 +168,7 @@ import Testing
                 try agent.start()
                 #expect(
                     await eventually {
-                        agent.log.components(separatedBy: "Z error ").count > 2 + round
+                        agent.log.components(separatedBy: "Z error ").count > 1 + round
                     }
                 )
             }

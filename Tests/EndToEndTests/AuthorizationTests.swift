@@ -1,0 +1,65 @@
+import API
+import Foundation
+import Host
+import Model
+import Testing
+
+/// Every path of the interface, asked by who may not.
+@Suite struct AuthorizationTests {
+    /// Has every member that any request takes, so that none is refused for its form.
+    private struct Body: Encodable {
+        var name = "someone"
+        var names = ["someone"]
+        var nodes = ["someone"]
+        var role = "admin"
+        var scope = "cluster"
+        var key = "key"
+        var value = "value"
+        var minimum = 1
+        var forMilliseconds = 60_000
+        var action = "stop"
+        var service = "web"
+        var owner = "me"
+        var reason = "a test"
+    }
+
+    private func values(_ route: Route) -> [String] {
+        guard route.path.contains("{") else { return [] }
+        return ["{id}", "{run}"].contains { route.path.contains($0) } ? ["1"] : ["someone"]
+    }
+
+    @Test func `every path that is not for anyone wants a certificate, and its role`() async throws
+    {
+        try await TestCluster.with { cluster in
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let person = try await cluster.addOperator("otto", role: "operator")
+            for route in Route.allCases where route.access != .anyone {
+                let body: Body? = route.method == .get ? nil : Body()
+                let stranger = try await cluster.stranger.ask(route, values(route), body: body)
+                #expect(stranger.status == 401, "\(route) answers a stranger: \(stranger.text)")
+                if route.access == .operator || route.access == .admin {
+                    let answer = try await viewer.ask(route, values(route), body: body)
+                    #expect(answer.status == 403, "\(route) answers a viewer: \(answer.text)")
+                }
+                if route.access == .admin {
+                    let answer = try await person.ask(route, values(route), body: body)
+                    #expect(answer.status == 403, "\(route) answers an operator: \(answer.text)")
+                }
+            }
+            let forbidden = try await cluster.audit().filter { $0.outcome == "forbidden" }
+            for (name, closed) in [
+                ("vera", [Route.Access.operator, .admin]), ("otto", [Route.Access.admin]),
+            ] {
+                let tried = Route.allCases.filter { closed.contains($0.access) }
+                let audited = forbidden.filter { $0.actor == name }
+                #expect(audited.count == tried.count)
+                #expect(audited.allSatisfy { !$0.key.isEmpty && !$0.source.isEmpty })
+            }
+            // Nothing of all this has left a trace in what holds.
+            let sites: SiteList = try await cluster.admin.get(.listSites)
+            #expect(sites.sites.map(\.name) == ["north"])
+            let settings: SettingList = try await cluster.admin.get(.listSettings)
+            #expect(settings.settings.isEmpty)
+        }
+    }
+}
