@@ -76,6 +76,30 @@ import Testing
         #expect(lines[0].contains("NO CONNECTION  was HEALTHY"))
     }
 
+    @Test func `planned work is shown and is nothing wrong`() {
+        let problem = Problem(
+            severity: .info,
+            subject: "node b-1",
+            text: "in maintenance by bob: new disk",
+            since: Samples.ago(60),
+            mend: "muster node show b-1"
+        )
+        let status = Samples.status(Samples.healthy.sites, [problem])
+        #expect(status.verdict == .healthy)
+        let lines = screen(status)
+        #expect(lines.contains("NOTHING WRONG, BUT"))
+        #expect(lines.contains("  ○ info  1m  node b-1: in maintenance by bob: new disk"))
+        #expect(!lines.contains { $0.contains("WRONG NOW") || $0.contains("TYPE NEXT") })
+    }
+
+    @Test func `a note says a mark once`() {
+        let node = Samples.node("a", reason: "maintenance by bob: disk", marks: [.maintenance])
+        #expect(NodeWords.note(node).text == "maintenance by bob: disk")
+        let other = Samples.node("a", reason: "unreachable 4s", marks: [.mayAct, .cordoned])
+        #expect(NodeWords.note(other).text == "may-act, cordoned: unreachable 4s")
+        #expect(NodeWords.note(Samples.node("a")).text == "-")
+    }
+
     @Test func `a new cluster is told how to begin`() {
         let empty = Samples.status(
             [SiteStatus(name: "a", role: "active", online: 0, total: 0)],

@@ -38,7 +38,9 @@ enum NodeWords {
     /// The marks, and the reason of the status.
     static func note(_ node: NodeSummary) -> Cell {
         let marks = node.marks.map(\.rawValue).joined(separator: ", ")
-        let words = [marks, node.reason].filter { !$0.isEmpty }.joined(separator: ": ")
+        let isSaid = node.marks.allSatisfy { node.reason.contains($0.rawValue) }
+        let words = (isSaid ? [node.reason] : [marks, node.reason]).filter { !$0.isEmpty }
+            .joined(separator: ": ")
         return words.isEmpty
             ? Cell("-", .faint) : Cell(words, marks.isEmpty ? .plain : self.marks(node).tone)
     }

@@ -122,7 +122,10 @@ struct StatusScreen {
                 Cell(Self.sentence(problem)),
             ])
         }
-        var lines = [style.paint("WRONG NOW", .faint)] + rows(table, fit)
+        // Planned work is worth a line, and is nothing wrong.
+        let isPlanned = problems.allSatisfy { $0.severity == .info }
+        let title = isPlanned ? "NOTHING WRONG, BUT" : "WRONG NOW"
+        var lines = [style.paint(title, .faint)] + rows(table, fit)
         if isCapped {
             let more = problems.count - shown.count
             let command = style.paint("muster node list --problems", .accent)
@@ -154,7 +157,7 @@ struct StatusScreen {
 
     private func nextLines() -> [String] {
         var commands: [String] = []
-        for problem in status.problems where !problem.mend.isEmpty {
+        for problem in status.problems where !problem.mend.isEmpty && problem.severity != .info {
             if !commands.contains(problem.mend) { commands.append(problem.mend) }
         }
         if commands.isEmpty {
