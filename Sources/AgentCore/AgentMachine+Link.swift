@@ -135,7 +135,12 @@ extension AgentMachine {
             // After `replaced` a quick return is what shows a copy of this node: its nonce is used
             // by then, and both are held at once.
             delay = delayAfterEnd()
-        case .removed, .conflicted:
+        case .conflicted:
+            // Nothing is started until an operator has decided. What runs goes on: that the
+            // controller believes in a copy may as well come of its own store being an old one.
+            isAuthorised = false
+            delay = reconnection.delayAfterRefusal(&generator)
+        case .removed:
             // No part in the cluster any more, until a WELCOME says otherwise.
             isAuthorised = false
             isDismissed = true

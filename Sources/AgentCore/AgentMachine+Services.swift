@@ -258,18 +258,10 @@ extension LeashNews {
 }
 
 extension Setting {
-    /// Variables that change what a program *is*, not what it does, are never set from afar.
-    private static let forbiddenPrefixes = [
-        "LD_", "DYLD_", "GLIBC_", "MALLOC_", "MUSTER_", "BASH_", "PYTHON", "PERL", "RUBY", "NODE_",
-        "JAVA_TOOL_", "JDK_", "GIT_",
-    ]
-    private static let forbiddenNames = [
-        "PATH", "IFS", "ENV", "SHELLOPTS", "BASHOPTS", "HOME", "SHELL", "PS4", "CDPATH",
-        "GCONV_PATH",
-        "LOCPATH", "NLSPATH", "HOSTALIASES", "RES_OPTIONS", "TMPDIR", "CLASSPATH",
-    ]
-
-    /// `NAME` of a setting `env.NAME` that may stand in a service's environment.
+    /// Under which name a setting `env.NAME` stands in a service's environment:
+    /// `MUSTER_SET_NAME`. The prefix is ours, because there are too many names by which a variable
+    /// changes what a program *is* to forbid them one by one; what it means is the program's to
+    /// say.
     var environmentName: String? {
         guard key.hasPrefix("env.") else { return nil }
         let name = String(key.dropFirst(4))
@@ -278,10 +270,8 @@ extension Setting {
             bytes.allSatisfy({
                 (65...90).contains($0) || (97...122).contains($0) || (48...57).contains($0)
                     || $0 == 95
-            }),
-            !Self.forbiddenNames.contains(name),
-            !Self.forbiddenPrefixes.contains(where: { name.hasPrefix($0) })
+            })
         else { return nil }
-        return name
+        return "MUSTER_SET_" + name
     }
 }

@@ -35,8 +35,7 @@ public struct AgentMachine: Hashable, Sendable {
     var lease = LeaseState.unknown
     /// A session of this incarnation has said which part the site has.
     var isAuthorised = false
-    /// A controller has said that this node was removed, or that its identity is held: whatever
-    /// runs here may run somewhere else as well, so it stops. A WELCOME ends it.
+    /// A controller has said that this node was removed: what runs here stops. A WELCOME ends it.
     var isDismissed = false
 
     // Connection: AgentMachine+Link.swift

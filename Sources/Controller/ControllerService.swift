@@ -48,6 +48,8 @@ struct ControllerService {
             )
         }
         let options = configuration.storeOptions
+        let onlyOne = try takeMachineWide(contents.cluster)
+        defer { withExtendedLifetime(onlyOne) {} }
         let driver = Driver(
             store: store,
             reserve: Driver.Reserve(
@@ -67,6 +69,20 @@ struct ControllerService {
         )
         driver.start(machine: machine, first: first, outlets: outlets(door, office, log))
         try await serve(driver, door, office, store, log)
+    }
+
+    /// The store's lock keeps a second controller from the same folder; this keeps one from a copy
+    /// of it on the same machine. An abstract socket ends with its process.
+    private func takeMachineWide(_ cluster: ClusterID) throws -> Descriptor {
+        do throws(HostError) {
+            return try UnixSocket.listen("@muster-controller-\(cluster)")
+        } catch {
+            throw Failure(
+                "another controller of this cluster runs on this machine, on a copy of the store",
+                hint: "stop one of them: pgrep -af muster-controller",
+                code: 3
+            )
+        }
     }
 
     private func outlets(

@@ -126,10 +126,7 @@ extension ControllerMachine {
             )
         }
         if let deadline = member.removalDeadline, now.instant >= deadline {
-            finishRemoval(
-                of: id,
-                cause: "its services were given \(settings.removalDeadline.forPeople) to stop"
-            )
+            removalOverdue(of: id, member)
         }
     }
 

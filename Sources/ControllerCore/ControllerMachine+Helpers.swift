@@ -49,9 +49,9 @@ extension ControllerMachine {
                     kind: kind,
                     severity: severity,
                     subject: subject,
-                    text: text,
-                    cause: cause,
-                    consequence: consequence
+                    text: kept(text, bytesMax: 2 * Limits.textBytesMax),
+                    cause: kept(cause, bytesMax: 2 * Limits.textBytesMax),
+                    consequence: kept(consequence, bytesMax: 2 * Limits.textBytesMax)
                 )
             )
         )
@@ -66,7 +66,7 @@ extension ControllerMachine {
                     actor: "controller",
                     verb: verb,
                     object: object,
-                    reason: reason,
+                    reason: kept(reason, bytesMax: 2 * Limits.textBytesMax),
                     outcome: "done"
                 )
             )

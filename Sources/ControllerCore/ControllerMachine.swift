@@ -48,6 +48,12 @@ public struct ControllerMachine: Hashable, Sendable {
     enum Limits {
         static let ordersKept = 2_000
         static let preflightsKept = 20
+        /// Bytes of a reason, an owner, an address.
+        static let textBytesMax = 1_000
+        static let namesMax = 100
+        /// A session, the one that takes its place, and one that is being given up.
+        static let connectionsPerNodeMax = 4
+        static let findingsPerNodeMax = 128
         static let wrongSecretsMax: UInt16 = 5
         /// Orders are numbered in durable blocks of this size.
         static let orderBlock: UInt64 = 1_000
@@ -97,6 +103,12 @@ public struct ControllerMachine: Hashable, Sendable {
         )
         if generation > machine.cluster.epoch.generation {
             machine.cluster.epoch.generation = generation
+            // Orders of the time that a restored backup does not know of have used higher numbers.
+            machine.cluster.orderCeiling = max(
+                machine.cluster.orderCeiling,
+                UInt64(generation) << 40
+            )
+            machine.nextOrder = machine.cluster.orderCeiling
             machine.put(.cluster(machine.cluster))
             machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
             machine.openNonces()
@@ -166,12 +178,13 @@ public struct ControllerMachine: Hashable, Sendable {
         settleClock()
         switch event {
         case .connected(let connection, let peer, let address):
-            connections[connection] = Connection(peer: peer, address: address)
+            connect(connection, peer, address: address)
         case .received(let connection, let message, let fresh):
             receive(message, from: connection, fresh: fresh)
         case .disconnected(let connection, let reason): disconnect(connection, reason)
         case .signingRequested(let connection, let request): sign(request, for: connection)
         case .certificateIssued(let id, let issued): certificateIssued(id, issued)
+        case .certificateFailed(let id): certificateFailed(id)
         case .command(let request, let caller, let command):
             execute(command, by: caller, request: request)
         case .deadlineReached: break

@@ -240,10 +240,10 @@ extension Finding {
     init(_ fields: FieldReader) throws(MessageError) {
         self.init(
             order: try fields.number("order"),
-            check: try fields.text("check"),
+            check: kept(try fields.text("check"), bytesMax: WireLimits.outputBytesMax),
             outcome: try fields.word("outcome"),
-            text: fields.optionalText("text") ?? "",
-            mend: fields.optionalText("mend") ?? ""
+            text: kept(fields.optionalText("text") ?? "", bytesMax: WireLimits.outputBytesMax),
+            mend: kept(fields.optionalText("mend") ?? "", bytesMax: WireLimits.outputBytesMax)
         )
     }
 

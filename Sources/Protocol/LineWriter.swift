@@ -100,7 +100,7 @@ public struct LineWriter: Sendable {
 
 /// What is sent of a text for people: forbidden characters are replaced first, because the
 /// replacement is longer than they are; then it is cut at a character's edge, never inside one.
-func kept(_ text: String, bytesMax limit: Int) -> String {
+public func kept(_ text: String, bytesMax limit: Int) -> String {
     var clean = ""
     // A scalar has at least one byte: what stands behind this many is cut in any case.
     for scalar in text.unicodeScalars.prefix(limit + 1) {

@@ -11,7 +11,6 @@ struct StormTests {
         var storm = Storm(seed: seed)
         for _ in 0..<1_500 { storm.advance() }
         #expect(storm.problems.isEmpty, "seed \(seed): \(storm.problems)")
-        #expect(storm.launchCount + storm.sessions > 0, "nothing happened")
     }
 
     @Test func `storms reach what they are to test`() {
@@ -204,9 +203,15 @@ private struct Storm {
 
     private mutating func step(_ event: AgentEvent) {
         let before = scene.now
-        if case .connected(scene.link) = event, scene.link > 0 { isConnected = true }
+        if case .received(scene.link, .error(let code, _)) = event, isConnected,
+            code == .removed || code == .conflicted
+        {
+            isAuthorised = false
+        }
         if case .disconnected(scene.link, _) = event { isConnected = false }
         let effects = scene.step(event)
+        // A connection that the machine had given up meanwhile is none: it says no HELLO on it.
+        if case .connected(scene.link) = event, effects.verbs == ["HELLO"] { isConnected = true }
         if let request = effects.persist { asked.append(request) }
         for message in effects.sends { check(message) }
         for command in effects.leashes { check(command) }
@@ -214,11 +219,6 @@ private struct Storm {
         if !effects.sends.isEmpty, !isConnected { complain("sent without a connection") }
         for case .close in effects.connection { isConnected = false }
         for case .dial in effects.connection { isConnected = false }
-        if case .received(_, .error(let code, _)) = event, !scene.machine.isInSession,
-            code == .removed || code == .conflicted
-        {
-            isAuthorised = false
-        }
         if scene.machine.highestToken < highest { complain("the token went down") }
         highest = scene.machine.highestToken
         if scene.machine.durableToken > scene.disk.highest {

@@ -22,7 +22,7 @@ struct ServiceGrant: Hashable, Sendable {
 enum StopCause: Hashable, Sendable {
     case notWanted
     case standby
-    /// The node was removed, or its identity is held because two machines present it.
+    /// The node was removed.
     case dismissed
     case undefined
     case leaseEnded

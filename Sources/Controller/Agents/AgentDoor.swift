@@ -16,6 +16,8 @@ final class AgentDoor: Sendable {
     private let log: Logger
     /// Set once, before the first connection.
     private let server = Mutex<LineServer?>(nil)
+    /// Each attempt is written to the audit log: strangers must not fill the disk with it.
+    private let enrolments = RateGate(perSecond: 10, burst: 200)
     /// Connections that have said HELLO as strangers.
     private let strangers = Mutex<Set<UInt64>>([])
 
@@ -141,6 +143,9 @@ final class AgentDoor: Sendable {
     }
 
     private func enrol(_ enrolment: Enrolment, _ id: Transport.ConnectionID) {
+        guard enrolments.take() else {
+            return refuse(id, .tooFast, "too many enrolments are attempted; try again later")
+        }
         do throws(IdentityError) {
             let token = try JoinToken(enrolment.token)
             guard token.kind == .node else {

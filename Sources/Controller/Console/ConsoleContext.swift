@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Hummingbird
 import Identity
 import NIOCore
@@ -14,15 +15,19 @@ struct ConsoleContext: RequestContext {
         channel = source.channel
     }
 
-    /// A request's body, in bytes, at most; nothing the console asks for is near it.
-    var maxUploadSize: Int { 65_536 }
+    /// Nothing the console asks for is near it.
+    var maxUploadSize: Int { RequestBodyReader.bytesMax }
 
     /// The operator's certificate, as TLS has verified it; nil when none was shown.
     func peer() async -> PeerIdentity? {
         guard let certificate = try? await channel.nioSSL_peerCertificate().get(),
             let der = try? certificate.toDERBytes()
         else { return nil }
-        return try? PeerIdentity(certificateDER: der)
+        // A connection may outlive the certificate it was opened with, and a resumed one was never
+        // looked at.
+        guard let identity = try? PeerIdentity(certificateDER: der) else { return nil }
+        let now = WallClock.now()
+        return identity.notBefore <= now && now < identity.notAfter ? identity : nil
     }
 
     var source: String {

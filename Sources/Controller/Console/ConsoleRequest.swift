@@ -15,6 +15,8 @@ struct ConsoleRequest: Sendable {
     /// Nil when no certificate was shown, or it is not an operator's.
     let caller: Caller?
     let peer: PeerIdentity?
+    /// The body, for requests that change something.
+    var bytes: [UInt8] = []
 
     func parameter(_ name: String) throws(API.Failure) -> String {
         guard let value = context.parameters.get(name) else {
@@ -70,18 +72,7 @@ struct ConsoleRequest: Sendable {
     }
 
     /// The body as JSON. An empty body stands for an object without members.
-    func body<Value: Decodable>(as type: Value.Type) async throws -> Value {
-        var request = request
-        let buffer: ByteBuffer
-        do {
-            buffer = try await request.collectBody(upTo: context.maxUploadSize)
-        } catch {
-            throw API.Failure(
-                code: RefusalCode.badLine.rawValue,
-                detail: "the body is larger than \(context.maxUploadSize) bytes"
-            )
-        }
-        let bytes = Array(buffer.readableBytesView)
+    func body<Value: Decodable>(as type: Value.Type) throws -> Value {
         do {
             let data = bytes.isEmpty ? Data("{}".utf8) : Data(bytes)
             return try JSONDecoder().decode(type, from: data)
@@ -149,5 +140,37 @@ enum ConsoleAnswer {
 extension API.Failure {
     init(_ refused: Refused) {
         self.init(code: refused.code.rawValue, detail: refused.text, mend: refused.mend)
+    }
+}
+
+/// Reads a body within a size and a time.
+enum RequestBodyReader {
+    static let bytesMax = 65_536
+    static let timeout: Duration = .seconds(10)
+
+    static func read(_ request: Request) async throws -> [UInt8] {
+        let body = request.body
+        return try await withThrowingTaskGroup(of: [UInt8].self) { tasks in
+            tasks.addTask {
+                do {
+                    return Array(try await body.collect(upTo: bytesMax).readableBytesView)
+                } catch is NIOTooManyBytesError {
+                    throw API.Failure(
+                        code: RefusalCode.badLine.rawValue,
+                        detail: "the body is larger than \(bytesMax) bytes"
+                    )
+                }
+            }
+            tasks.addTask {
+                try await Task.sleep(for: timeout)
+                throw API.Failure(
+                    code: RefusalCode.tooSlow.rawValue,
+                    detail: "the body did not come within \(timeout.forPeople)"
+                )
+            }
+            defer { tasks.cancelAll() }
+            guard let bytes = try await tasks.next() else { return [] }
+            return bytes
+        }
     }
 }

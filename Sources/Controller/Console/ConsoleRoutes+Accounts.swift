@@ -49,7 +49,7 @@ extension ConsoleRoutes {
     }
 
     func createToken(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: CreateTokenRequest.self)
+        let body = try request.body(as: CreateTokenRequest.self)
         let site = try body.site.map { text throws(API.Failure) in
             try ConsoleRequest.name(text, as: SiteKind.self)
         }
@@ -62,13 +62,13 @@ extension ConsoleRoutes {
     }
 
     func revokeToken(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: PlainChange.self)
+        let body = try request.body(as: PlainChange.self)
         let id = try request.name("id", as: JoinTokenKind.self)
         return try await change(.revokeToken(id), body, request)
     }
 
     func addOperator(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: AddOperatorRequest.self)
+        let body = try request.body(as: AddOperatorRequest.self)
         let name = try ConsoleRequest.name(body.name, as: OperatorKind.self)
         guard let role = OperatorRole(rawValue: body.role) else {
             throw API.Failure(
@@ -94,7 +94,7 @@ extension ConsoleRoutes {
     }
 
     func removeOperator(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: PlainChange.self)
+        let body = try request.body(as: PlainChange.self)
         let name = try request.name("name", as: OperatorKind.self)
         return try await change(.removeOperator(name), body, request)
     }
@@ -111,7 +111,7 @@ extension ConsoleRoutes {
     }
 
     func enrolOperator(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: EnrolRequest.self)
+        let body = try request.body(as: EnrolRequest.self)
         guard let id = JoinTokenID(body.tokenID),
             let hash = JoinToken.secretHash(ofSecretText: body.secret)
         else {
@@ -135,7 +135,7 @@ extension ConsoleRoutes {
     }
 
     func renewOperator(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: RenewRequest.self)
+        let body = try request.body(as: RenewRequest.self)
         let caller = caller(request)
         _ = try await account(of: caller)
         let key = try accept(body.signingRequest)
@@ -143,7 +143,7 @@ extension ConsoleRoutes {
             .signingRequested(
                 nil,
                 ControllerCore.SigningRequest(
-                    purpose: .renewOperator(number, caller.name),
+                    purpose: .renewOperator(number, caller),
                     key: key
                 )
             )
@@ -195,7 +195,7 @@ extension ConsoleRoutes {
 
     /// The backup is made beside the store, checked there, and sent; nothing of it is left behind.
     func makeBackup(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: PlainChange.self)
+        let body = try request.body(as: PlainChange.self)
         _ = try await perform(.backup(path: "to \(caller(request).source)"), body, request)
         let path = server.configuration.stateDirectory + "/backup-\(UniqueID.make())"
         let store = server.store

@@ -38,7 +38,7 @@ extension ConsoleRoutes {
     // MARK: Nodes
 
     func addNode(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: AddNodeRequest.self)
+        let body = try request.body(as: AddNodeRequest.self)
         let name = try ConsoleRequest.name(body.name, as: NodeNameKind.self)
         let site = try body.site.map { text throws(API.Failure) in
             try ConsoleRequest.name(text, as: SiteKind.self)
@@ -60,7 +60,7 @@ extension ConsoleRoutes {
     }
 
     func removeNodes(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: RemoveNodesRequest.self)
+        let body = try request.body(as: RemoveNodesRequest.self)
         var names: [NodeName] = []
         for text in body.names {
             names.append(try ConsoleRequest.name(text, as: NodeNameKind.self))
@@ -72,13 +72,13 @@ extension ConsoleRoutes {
         _ request: ConsoleRequest,
         _ verb: (NodeName) -> Command.Verb
     ) async throws -> Response {
-        let body = try await request.body(as: PlainChange.self)
+        let body = try request.body(as: PlainChange.self)
         let name = try request.name("name", as: NodeNameKind.self)
         return try await change(verb(name), body, request)
     }
 
     func drainNode(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: DrainRequest.self)
+        let body = try request.body(as: DrainRequest.self)
         let name = try request.name("name", as: NodeNameKind.self)
         let within = try duration(
             body.withinMilliseconds ?? DrainRequest.withinMillisecondsDefault,
@@ -92,7 +92,7 @@ extension ConsoleRoutes {
     }
 
     func beginMaintenance(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: MaintenanceRequest.self)
+        let body = try request.body(as: MaintenanceRequest.self)
         let name = try request.name("name", as: NodeNameKind.self)
         let length = try duration(body.forMilliseconds, "forMilliseconds")
         return try await change(
@@ -122,7 +122,7 @@ extension ConsoleRoutes {
     // MARK: Services
 
     func actOnServices(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: ServiceActionRequest.self)
+        let body = try request.body(as: ServiceActionRequest.self)
         guard let action = ServiceAction(rawValue: body.action) else {
             throw API.Failure(
                 code: RefusalCode.invalid.rawValue,
@@ -167,13 +167,13 @@ extension ConsoleRoutes {
     // MARK: Sites, settings, preflight
 
     func addSite(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: AddSiteRequest.self)
+        let body = try request.body(as: AddSiteRequest.self)
         let name = try ConsoleRequest.name(body.name, as: SiteKind.self)
         return try await change(.addSite(name), body, request)
     }
 
     func removeSite(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: PlainChange.self)
+        let body = try request.body(as: PlainChange.self)
         return try await change(
             .removeSite(try request.name("name", as: SiteKind.self)),
             body,
@@ -182,13 +182,13 @@ extension ConsoleRoutes {
     }
 
     func setSiteMinimum(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: SetMinimumRequest.self)
+        let body = try request.body(as: SetMinimumRequest.self)
         let name = try request.name("name", as: SiteKind.self)
         return try await change(.setSiteMinimum(name, body.minimum), body, request)
     }
 
     func setSetting(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: SetSettingRequest.self)
+        let body = try request.body(as: SetSettingRequest.self)
         return try await change(
             .set(try scope(body.scope), key: body.key, value: body.value),
             body,
@@ -197,7 +197,7 @@ extension ConsoleRoutes {
     }
 
     func unsetSetting(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: UnsetSettingRequest.self)
+        let body = try request.body(as: UnsetSettingRequest.self)
         return try await change(.unset(try scope(body.scope), key: body.key), body, request)
     }
 
@@ -212,7 +212,7 @@ extension ConsoleRoutes {
     }
 
     func startPreflight(_ request: ConsoleRequest) async throws -> Response {
-        let body = try await request.body(as: PreflightRequest.self)
+        let body = try request.body(as: PreflightRequest.self)
         var names: [NodeName] = []
         for text in body.nodes ?? [] {
             names.append(try ConsoleRequest.name(text, as: NodeNameKind.self))

@@ -39,26 +39,27 @@ struct ConsoleRoutes: Sendable {
         _ request: Request,
         _ context: ConsoleContext
     ) async -> Response {
-        guard server.requests.enter() else {
-            return ConsoleAnswer.failure(
-                API.Failure(
-                    code: RefusalCode.tooFast.rawValue,
-                    detail: "the controller is answering \(RequestGate.requestsMax) requests",
-                    mend: "try again in a second"
-                )
-            )
-        }
-        defer { server.requests.leave() }
         do {
             let peer = await context.peer()
-            let request = ConsoleRequest(
+            var asked = ConsoleRequest(
                 request: request,
                 context: context,
                 caller: Self.caller(peer, source: context.source),
                 peer: peer
             )
-            try await admit(request, to: route)
-            return try await respond(route, request)
+            try await admit(asked, to: route)
+            // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
+            if route.method != .get { asked.bytes = try await RequestBodyReader.read(request) }
+            guard route.access != .anyone || route == .enrolOperator else {
+                return try await respond(route, asked)
+            }
+            guard server.requests.enter() else {
+                throw Self.tooMany(
+                    "the controller is answering \(RequestGate.requestsMax) requests"
+                )
+            }
+            defer { server.requests.leave() }
+            return try await respond(route, asked)
         } catch let failure as API.Failure {
             return ConsoleAnswer.failure(failure)
         } catch {
@@ -77,9 +78,21 @@ struct ConsoleRoutes: Sendable {
         return Caller(name: name, key: KeyFingerprint(peer.fingerprint), source: source)
     }
 
+    private static func tooMany(_ detail: String) -> API.Failure {
+        API.Failure(
+            code: RefusalCode.tooFast.rawValue,
+            detail: detail,
+            mend: "try again in a second"
+        )
+    }
+
     /// What is read is judged here, by the route's least role; commands are judged, and audited,
     /// by the machine.
     private func admit(_ request: ConsoleRequest, to route: Route) async throws {
+        if route == .enrolOperator, !server.enrolments.take() {
+            // Each attempt is written to the audit log: a stranger must not fill the disk with it.
+            throw Self.tooMany("too many enrolments are attempted")
+        }
         guard route.access != .anyone else { return }
         guard let caller = request.caller else {
             throw API.Failure(

@@ -28,6 +28,7 @@ final class ConsoleServer: Sendable {
     let agentEndpoints: [Endpoint]
     let log: Logger
     let requests: RequestGate
+    let enrolments = RateGate(perSecond: 1, burst: 20)
     /// Open connections at each address; more wait to be accepted.
     private static let connectionsMax = 512
     /// A connection on which no request is under way is closed after this.
@@ -161,6 +162,41 @@ private final class Bound: Sendable {
             return endpoints
         }
         if all.count == expected { onReady(all) }
+    }
+}
+
+/// A token bucket over all who ask.
+final class RateGate: Sendable {
+    private struct State {
+        var tokens: Int64
+        var filledAt: Instant
+    }
+
+    private let interval: Int64
+    private let burst: Int64
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - perSecond: 1 or more.
+    ///   - burst: how many may come at once.
+    init(perSecond: Int64, burst: Int64) {
+        interval = 1_000_000_000 / perSecond
+        self.burst = burst
+        state = Mutex(State(tokens: burst, filledAt: BootClock.now()))
+    }
+
+    func take() -> Bool {
+        let now = BootClock.now()
+        return state.withLock { state in
+            let grown = (now - state.filledAt).nanoseconds / interval
+            if grown > 0 {
+                state.tokens = min(burst, state.tokens + grown)
+                state.filledAt += .nanoseconds(grown * interval)
+            }
+            guard state.tokens > 0 else { return false }
+            state.tokens -= 1
+            return true
+        }
     }
 }
 

@@ -195,7 +195,7 @@ final class DriverLoop: @unchecked Sendable {
         if lastTicket == durableTicket { release() }
         for order in orders {
             guard let issued = outlets.certify(order) else {
-                log.error("A certificate could not be signed")
+                step(.certificateFailed(order.id))
                 continue
             }
             step(.certificateIssued(order.id, issued))

@@ -7,6 +7,9 @@ import Store
 
 /// How the machine's decisions stand in the store, both ways.
 enum JournalWriter {
+    /// Below the store's own limit, which must never be what turns a decision away.
+    private static let auditTextBytesMax = 4_096
+
     static func write(_ entry: JournalEntry) -> StoreWrite {
         switch entry {
         case .put(let record):
@@ -29,10 +32,10 @@ enum JournalWriter {
                     wall: record.at,
                     bootMilliseconds: BootClock.now().nanoseconds / 1_000_000,
                     actor: record.key.isEmpty ? record.actor : "\(record.actor)#\(record.key)",
-                    source: record.source,
+                    source: kept(record.source, bytesMax: 256),
                     verb: record.verb,
-                    object: record.object,
-                    reason: record.reason,
+                    object: kept(record.object, bytesMax: auditTextBytesMax),
+                    reason: kept(record.reason, bytesMax: auditTextBytesMax),
                     parameters: record.parameters.isEmpty
                         ? "" : Identity.Digest.sha256(record.parameters.utf8),
                     outcome: record.outcome

@@ -185,6 +185,12 @@ extension ControllerMachine {
             )
         }
         sites[name] = nil
+        for token in tokens.values where token.site == name && token.state == .open {
+            var changed = token
+            changed.state = .revoked
+            tokens[token.id] = changed
+            put(.token(changed))
+        }
         effects.journal.append(.delete(table: .site, key: name.text))
         tell(.siteRemoved, .info, name.text, "Site \(name) was removed by \(by).")
         return .done("site \(name) is removed", orders: [])
@@ -224,7 +230,7 @@ extension ControllerMachine {
                 .invalid,
                 "\(key) is not a setting's key",
                 mend: "a key is 1 to 64 of a-z A-Z 0-9 . _ - and begins with a letter, such as "
-                    + "env.JAVA_HOME"
+                    + "env.REGION"
             )
         }
         guard value.utf8.count <= SettingKey.valueBytesMax else {

@@ -16,6 +16,7 @@ extension ControllerMachine {
         var outcome: Result<Reply.Outcome, Refused>
         do {
             try authorize(command.verb, caller)
+            try checkTexts(of: command)
             retirePreviousKey(of: caller)
             outcome = .success(try carryOut(command, caller))
         } catch {
@@ -38,8 +39,8 @@ extension ControllerMachine {
                     key: caller.key.text,
                     source: caller.source,
                     verb: command.verb.name,
-                    object: command.verb.object,
-                    reason: command.reason,
+                    object: kept(command.verb.object, bytesMax: 4 * Limits.textBytesMax),
+                    reason: kept(command.reason, bytesMax: Limits.textBytesMax),
                     parameters: command.verb.parameters + (command.force ? " force" : ""),
                     outcome: word
                 )
@@ -69,6 +70,23 @@ extension ControllerMachine {
                 "this controller does not act: a node has shown the higher epoch \(doubt!)",
                 mend: "muster status; then on the controller's host: muster-controller adopt"
             )
+        }
+    }
+
+    /// What people write is kept in records and in the audit log, so it has a limit.
+    private func checkTexts(of command: Command) throws(Refused) {
+        var texts = [("the reason", command.reason)]
+        switch command.verb {
+        case .addNode(_, _, let address, _): texts.append(("the address", address ?? ""))
+        case .beginMaintenance(_, let owner, _, _): texts.append(("the owner", owner))
+        case .removeNodes(let names), .preflight(let names):
+            guard names.count <= Limits.namesMax else {
+                throw Refused(.invalid, "at most \(Limits.namesMax) nodes can be named at once")
+            }
+        default: break
+        }
+        for (what, text) in texts where text.utf8.count > Limits.textBytesMax {
+            throw Refused(.invalid, "\(what) has more than \(Limits.textBytesMax) bytes")
         }
     }
 

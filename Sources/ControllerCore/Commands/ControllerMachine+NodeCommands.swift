@@ -64,8 +64,9 @@ extension ControllerMachine {
         ids = sortedUnique(ids)
         if !force {
             for id in ids {
-                guard let member = nodes[id], member.record.membership == .joined,
-                    !member.isSynced
+                guard let member = nodes[id], !member.isSynced,
+                    member.record.membership == .joined
+                        || member.record.membership == .removing
                 else { continue }
                 throw Refused(
                     .notNow,
@@ -89,6 +90,7 @@ extension ControllerMachine {
         let record = member.record
         let cause = reason.isEmpty ? "ordered by \(by)" : "ordered by \(by): \(reason)"
         revokeTokens(of: id)
+        if record.membership == .removing, member.isSynced, !force { return }
         guard record.membership == .joined, member.isSynced else {
             return finishRemoval(of: id, cause: cause)
         }

@@ -9,7 +9,7 @@ struct PendingCertificate: Hashable, Sendable {
         case joining(ConnectionID, JoinTokenID, NodeID, NodeName, SiteName, address: String)
         case renewing(ConnectionID, NodeID, usedKey: KeyFingerprint)
         case operatorJoining(RequestID, JoinTokenID, OperatorName)
-        case operatorRenewing(RequestID, OperatorName)
+        case operatorRenewing(RequestID, Caller)
     }
 
     var purpose: For
@@ -53,11 +53,20 @@ extension ControllerMachine {
                 auditEnrolment("operator.enrol", token.text, key: request.key, "", error)
                 reply(id, .refused(error))
             }
-        case .renewOperator(let id, let name):
-            guard operators[name] != nil else {
-                return reply(id, .refused(Refused(.forbidden, "no such operator")))
+        case .renewOperator(let id, let caller):
+            guard account(of: caller) != nil else {
+                return reply(
+                    id,
+                    .refused(
+                        Refused(.forbidden, "no operator \(caller.name) with this certificate")
+                    )
+                )
             }
-            order(.operatorNamed(name), key: request.key, .operatorRenewing(id, name))
+            order(
+                .operatorNamed(caller.name),
+                key: request.key,
+                .operatorRenewing(id, caller)
+            )
         }
     }
 
@@ -220,7 +229,10 @@ extension ControllerMachine {
     private mutating func renewNode(_ connection: ConnectionID?, key: KeyFingerprint) {
         guard let connection, let id = connections[connection]?.node,
             let link = nodes[id]?.link, link.connection == connection
-        else { return }
+        else {
+            if let connection { dismiss(connection, .badVerb, "RENEW needs a session") }
+            return
+        }
         if let other = nodes.values.first(where: { $0.record.accepts(key) && $0.record.id != id }) {
             return send(
                 .refused(
@@ -275,9 +287,35 @@ extension ControllerMachine {
             use(token, key: pending.key, issued)
             install(issued, key: pending.key, for: name, previous: nil)
             reply(request, .certificate(issued))
-        case .operatorRenewing(let request, let name):
-            install(issued, key: pending.key, for: name, previous: operators[name]?.key)
+        case .operatorRenewing(let request, let caller):
+            // The key that was shown stays accepted until the new one is used: a reply can be lost.
+            guard account(of: caller) != nil else {
+                return reply(
+                    request,
+                    .refused(Refused(.forbidden, "the operator was removed meanwhile"))
+                )
+            }
+            install(issued, key: pending.key, for: caller.name, previous: caller.key)
             reply(request, .certificate(issued))
+        }
+    }
+
+    /// The authority could not sign: who waits is told, and nothing was changed.
+    mutating func certificateFailed(_ id: CertificateOrderID) {
+        guard let pending = pendingCertificates[id] else { return }
+        pendingCertificates[id] = nil
+        let refused = Refused(
+            .notNow,
+            "the authority cannot sign now; see the controller's log",
+            mend: "on the controller's host: muster-controller renew-authority"
+        )
+        switch pending.purpose {
+        case .joining(let connection, _, _, _, _, _):
+            dismiss(connection, refused.code, refused.text)
+        case .renewing(let connection, _, _):
+            send(.refused(verb: "RENEW", code: refused.code, text: refused.text), to: connection)
+        case .operatorJoining(let request, _, _), .operatorRenewing(let request, _):
+            reply(request, .refused(refused))
         }
     }
 

@@ -80,7 +80,7 @@ public struct SigningRequest: Hashable, Sendable {
         /// A node, by its session, asks for its next certificate.
         case renewNode
         /// An operator, by a valid certificate, asks for the next one.
-        case renewOperator(RequestID, OperatorName)
+        case renewOperator(RequestID, Caller)
     }
 
     public var purpose: Purpose
@@ -122,6 +122,8 @@ public enum ControllerEvent: Hashable, Sendable {
     case signingRequested(ConnectionID?, SigningRequest)
     /// The answer to ``CertificateOrder``, in the order of the orders.
     case certificateIssued(CertificateOrderID, IssuedCertificate)
+    /// The order could not be carried out.
+    case certificateFailed(CertificateOrderID)
     case command(RequestID, Caller, Command)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.

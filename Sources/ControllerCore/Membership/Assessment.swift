@@ -1,4 +1,5 @@
 public import Model
+import Protocol
 
 /// Finer states that stand beside Online and Offline.
 public enum Mark: String, Hashable, Sendable, CaseIterable {
@@ -32,7 +33,7 @@ extension ControllerMachine {
         let reason = offlineReason(member)
         return Assessment(
             status: reason == nil ? .online : .offline,
-            reason: reason ?? "",
+            reason: kept(reason ?? "", bytesMax: Limits.textBytesMax),
             marks: marks(of: member)
         )
     }

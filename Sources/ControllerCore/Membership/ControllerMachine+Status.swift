@@ -171,6 +171,30 @@ extension ControllerMachine {
         }
     }
 
+    /// The services were not seen to stop in time. That is no proof that they have: unless all of
+    /// them fence themselves and had to by now, an operator has to say that the node is off.
+    mutating func removalOverdue(of id: NodeID, _ member: Member) {
+        let isFenced =
+            member.reachability == .unreachable && member.isFenceTold
+            && member.services.values.allSatisfy { $0.report.isSelfFenced }
+        if isFenced {
+            return finishRemoval(of: id, cause: "its services have stopped by themselves")
+        }
+        let next = now.instant + settings.removalDeadline
+        nodes.update(id) { $0.removalDeadline = next }
+        expect(by: next)
+        guard !member.isRemovalOverdueTold else { return }
+        touch(id) { $0.isRemovalOverdueTold = true }
+        tell(
+            .nodeDrainOverdue,
+            .warning,
+            member.record.name.text,
+            "Node \(member.record.name) is not removed yet: its services were not seen to stop.",
+            cause: "services that may still run: \(runningServices(of: member))",
+            consequence: "when it is off: muster node remove \(member.record.name) --force"
+        )
+    }
+
     /// The tombstone: the credential is revoked, the name is free, the local configuration stays.
     mutating func finishRemoval(of id: NodeID, cause: String) {
         guard let member = nodes[id], member.record.membership != .removed else { return }
@@ -182,6 +206,12 @@ extension ControllerMachine {
                 "this node was removed from the cluster; to come back it must be added again"
             )
             unlink(id)
+        }
+        for (connection, known) in connections {
+            guard case .node(id, _) = known.peer, connection != member.link?.connection else {
+                continue
+            }
+            dismiss(connection, .removed, "this node was removed from the cluster")
         }
         for service in member.pendingOrders.keys { supersedeOrder(for: service, of: id) }
         amend(id) { [now] in

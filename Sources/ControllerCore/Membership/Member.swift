@@ -42,6 +42,7 @@ public struct Member: Hashable, Sendable {
     /// Failed findings of the last preflight, for the reason; empty when there are none.
     public internal(set) var preflightFailures: [String]
     var removalDeadline: Instant?
+    var isRemovalOverdueTold = false
     /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.
     var staleShown: UInt32
 

@@ -126,7 +126,7 @@ extension ControllerMachine {
             guard run.nodes[id]?.order == finding.order || isOfMarker else { continue }
             preflights.update(number) { run in
                 run.nodes.update(id) {
-                    if $0.findings.count < 256 { $0.findings.append(finding) }
+                    if $0.findings.count < Limits.findingsPerNodeMax { $0.findings.append(finding) }
                 }
             }
             return

@@ -4,6 +4,27 @@ import Protocol
 // Connections and sessions: who may speak, under which identity, and what ends it.
 
 extension ControllerMachine {
+    /// A node whose credential is not accepted, or that has connections enough, is turned away
+    /// before its first line.
+    mutating func connect(_ connection: ConnectionID, _ peer: Peer, address: String) {
+        connections[connection] = Connection(peer: peer, address: address)
+        guard case .node(let id, let key) = peer else { return }
+        let open = connections.values.filter { other in
+            if case .node(id, _) = other.peer { true } else { false }
+        }
+        if open.count > Limits.connectionsPerNodeMax {
+            dismiss(connection, .tooFast, "this node has connections enough")
+        } else if let record = nodes[id]?.record, record.membership == .removed {
+            dismiss(
+                connection,
+                .removed,
+                "this node was removed from the cluster; to come back it must be added again"
+            )
+        } else if let record = nodes[id]?.record, !record.accepts(key) {
+            dismiss(connection, .badCertificate, "this certificate is not the node's own")
+        }
+    }
+
     mutating func receive(
         _ message: AgentMessage,
         from connection: ConnectionID,
@@ -91,10 +112,11 @@ extension ControllerMachine {
         if let conflict = record.conflict {
             return dismiss(connection, .conflicted, "held: \(conflict)")
         }
+        // The nonce first: who cannot show it is not believed about epochs either.
+        guard judgeNonce(hello, connection, member, address: address) else { return }
         if hello.highest.epoch > cluster.epoch {
             doubtAuthority(shown: hello.highest.epoch, by: record.name)
         }
-        guard judgeNonce(hello, connection, member, address: address) else { return }
 
         if let old = member.link {
             connections[old.connection]?.node = nil
@@ -191,9 +213,10 @@ extension ControllerMachine {
     ) {
         let record = member.record
         let other = member.link.map { "the one at \($0.address)" } ?? "an earlier one"
-        let conflict =
+        let told =
             "a machine at \(address) (machine \(short(hello.machineID)), boot "
             + "\(short(hello.bootID))) showed a used credential state; \(other) holds the current"
+        let conflict = kept(told, bytesMax: Limits.textBytesMax)
         amend(record.id) {
             $0.conflict = conflict
             // Work of either machine carries an older session from now on.
@@ -220,7 +243,8 @@ extension ControllerMachine {
     }
 
     private func short(_ text: String) -> String {
-        text.isEmpty ? "unknown" : String(text.prefix(8))
+        // By scalars: one character may be as long as a line.
+        text.isEmpty ? "unknown" : String(text.unicodeScalars.prefix(8))
     }
 
     /// Invariant I2: whoever meets a higher epoch than its own stops issuing anything.
