@@ -46,7 +46,8 @@ public struct AddedNode: Codable, Hashable, Sendable {
 public struct RemoveNodesRequest: ChangeRequest {
     public var names: [String]
     public var reason: String?
-    /// Without draining first.
+    /// Though a node cannot be reached, so that its services may still run, or its site falls below
+    /// the minimum.
     public var force: Bool?
 
     public init(names: [String], reason: String? = nil, force: Bool? = nil) {

@@ -8,8 +8,9 @@ struct NodeRemove: AsyncParsableCommand {
         abstract: "Take nodes out of the cluster: drained, stopped, their credentials revoked.",
         discussion: """
             One node is confirmed with y or --yes. Several at once are confirmed by typing their \
-            number, and --force (without draining first) by typing the node's name; scripts say \
-            --confirm with the same text. The local configuration is kept: a node that is added \
+            number, and --force by typing the node's name; scripts say --confirm with the same \
+            text. --force removes a node that cannot be reached (make sure that it is off: its \
+            services may still run) and goes below the site's minimum. The local configuration is kept: a node that is added \
             again has it again.
             """,
         aliases: ["rm"]
@@ -68,18 +69,19 @@ struct NodeRemove: AsyncParsableCommand {
         let state =
             online.isEmpty
             ? "" : " \(online.joined(separator: ", ")) \(online.count == 1 ? "is" : "are") Online."
-        let how =
-            change.force
-            ? "without draining: services are stopped at once" : "services are stopped in order"
         let what =
             names.count == 1
             ? "Node \(names[0]) will be removed" : "\(names.count) nodes will be removed"
+        let credentials = names.count == 1 ? "its credential" : "their credentials"
+        let how =
+            change.force
+            ? "even if its services cannot be stopped, and \(credentials) revoked"
+            : "services stopped in order, \(credentials) revoked"
         let demand: Confirmation.Demand =
             names.count > 1
             ? .typed("\(names.count)") : change.force ? .typed(names[0]) : .yes
         try Confirmation.ask(
-            "\(what), \(how), and \(names.count == 1 ? "its credential" : "their credentials") revoked."
-                + state,
+            "\(what), \(how).\(state)",
             demand,
             isGiven: confirmation.yes,
             confirmed: confirm,
