@@ -1,0 +1,218 @@
+import ControllerCore
+import Model
+import Protocol
+import Testing
+
+struct CommandTests {
+    static let verbs: [Command.Verb] = {
+        let seed = TokenSeed(id: "t-900", secretHash: "hash")
+        return [
+            .addNode("n9", site: nil, address: nil, token: seed), .removeNodes(["n1"]),
+            .cordon("n1"), .uncordon("n1"),
+            .drain("n1", within: .seconds(10), keepServices: false),
+            .beginMaintenance(
+                "n1",
+                owner: "o",
+                until: WallTime(milliseconds: 1_800_000_000_000),
+                keepServices: true
+            ),
+            .endMaintenance("n1"), .release("n1"), .service(.start, nil, "n1"),
+            .service(.stop, nil, "n1"), .service(.restart, nil, "n1"),
+            .createToken(seed, site: nil, node: nil), .revokeToken("t-1"),
+            .addOperator("new", .viewer, token: seed), .removeOperator("new"),
+            .addSite("c"), .removeSite("c"), .setSiteMinimum("a", 1),
+            .set(.cluster, key: "k", value: "v"), .unset(.cluster, key: "k"), .preflight([]),
+            .backup(path: "/b"),
+        ]
+    }()
+
+    private func stage(as role: OperatorRole) -> (Stage, Caller) {
+        var stage = Stage()
+        let token = stage.seed()
+        stage.ask(.addOperator("person", role, token: token))
+        let key = KeyFingerprint("key-person")
+        let purpose = SigningRequest.Purpose.enrolOperator(
+            RequestID(7_000),
+            token: token.id,
+            secretHash: token.secretHash
+        )
+        stage.step(.signingRequested(nil, SigningRequest(purpose: purpose, key: key)))
+        return (stage, Caller(name: "person", key: key, source: "test"))
+    }
+
+    @Test(arguments: OperatorRole.allCases)
+    func `every verb is given to its least role and to nobody below`(role: OperatorRole) {
+        #expect(Set(CommandTests.verbs.map(\.name)).count == Authorization.table.count)
+        for verb in CommandTests.verbs {
+            var (stage, caller) = stage(as: role)
+            let audits = stage.audits.count
+            let store = stage.store
+            stage.ask(verb, by: caller)
+            let least = Authorization.least(for: verb.name) ?? .admin
+            #expect((stage.lastRefusal == .forbidden) == (role < least), "\(role) \(verb.name)")
+            let new = stage.audits.dropFirst(audits).filter { $0.source == "test" }
+            #expect(new.count == 1, "\(verb.name) is audited once")
+            #expect(new.first?.verb == verb.name)
+            if role < least {
+                #expect(new.first?.outcome == "forbidden")
+                #expect(stage.store == store, "\(verb.name) was refused and changed something")
+            }
+        }
+    }
+
+    @Test func `an unknown operator and a wrong key are refused and audited`() {
+        var stage = Stage()
+        for caller in [
+            Caller(name: "nobody", key: Stage.admin.key, source: "x"),
+            Caller(name: "root", key: KeyFingerprint("other"), source: "x"),
+        ] {
+            stage.ask(.addSite("b"), by: caller)
+            #expect(stage.lastRefusal == .forbidden)
+        }
+        #expect(stage.audits.filter { $0.source == "x" }.count == 2)
+        #expect(stage.machine.sites.count == 1)
+    }
+
+    @Test func `a drain stops the services in reverse order and says when it is done`() {
+        var stage = Stage()
+        let services: [ServiceReport] = [
+            .plain("db", .running, order: 0, isWanted: true),
+            .plain("app", .running, order: 1, isWanted: true),
+        ]
+        let connection = stage.online("n1", services)
+        stage.ask(.drain("n1", within: .seconds(30), keepServices: false))
+        #expect(stage.openOrders(of: "n1").map(\.action) == [.stop("app")])
+        stage.say(.service(.plain("app", .stopped, order: 1)), on: connection)
+        stage.say(.done(order: stage.openOrders(of: "n1")[0].id), on: connection)
+        #expect(stage.openOrders(of: "n1").map(\.action) == [.stop("db")])
+        #expect(stage.told(.nodeDrained) == 0)
+        stage.say(.service(.plain("db")), on: connection)
+        #expect(stage.told(.nodeDrained) == 1)
+        #expect(stage.reason("n1") == "drained")
+        stage.ask(.uncordon("n1"))
+        #expect(stage.openOrders(of: "n1").contains { $0.action == .start("db") })
+    }
+
+    @Test func `services start in order, one level at a time`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db"), .plain("app", order: 1)])
+        #expect(stage.openOrders(of: "n1").map(\.action) == [.start("db")])
+        stage.say(.service(.plain("db", .running, isWanted: true)), on: connection)
+        #expect(stage.openOrders(of: "n1").contains { $0.action == .start("app") })
+    }
+
+    @Test func `an order under way is repeated in the next session`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db")])
+        let order = stage.openOrders(of: "n1")[0]
+        stage.step(.disconnected(connection, .closedByPeer))
+        #expect(stage.machine.orders[order.id]?.state == .waiting)
+        let next = stage.attach("n1", [.plain("db")], incarnation: 2)
+        #expect(stage.verbs(next).contains("START"))
+        #expect(stage.machine.orders[order.id]?.state == .sent)
+    }
+
+    @Test func `a refused order is tried again after ten seconds`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db")])
+        let order = stage.openOrders(of: "n1")[0]
+        stage.say(.refused(order: order.id, code: .notNow, text: "busy"), on: connection)
+        #expect(stage.openOrders(of: "n1").isEmpty)
+        stage.live([connection], for: 9)
+        #expect(stage.openOrders(of: "n1").isEmpty)
+        stage.live([connection], for: 2)
+        #expect(stage.openOrders(of: "n1").map(\.action) == [.start("db")])
+    }
+
+    @Test func `what an operator stopped stays stopped until an operator starts it`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        stage.ask(.service(.stop, "db", "n1"))
+        stage.say(.service(.plain("db")), on: connection)
+        stage.say(.done(order: stage.openOrders(of: "n1")[0].id), on: connection)
+        stage.restart()
+        stage.attach("n1", [.plain("db")], incarnation: 2)
+        #expect(stage.openOrders(of: "n1").isEmpty)
+        stage.ask(.service(.start, "db", "n1"))
+        #expect(stage.openOrders(of: "n1").map(\.action) == [.start("db")])
+    }
+
+    @Test func `a site's minimum stands in the way unless it is forced`() {
+        var stage = Stage()
+        stage.online("n1")
+        stage.ask(.setSiteMinimum("a", 1))
+        for verb: Command.Verb in [
+            .cordon("n1"), .drain("n1", within: .seconds(9), keepServices: false),
+            .removeNodes(["n1"]),
+        ] {
+            stage.ask(verb)
+            #expect(stage.lastRefusal == .notNow, "\(verb.name)")
+        }
+        stage.ask(.cordon("n1"), force: true)
+        #expect(stage.machine.member(named: "n1")?.record.cordon != nil)
+    }
+
+    @Test func `a maintenance needs owner and reason, and ends by itself`() {
+        var stage = Stage()
+        let connection = stage.online("n1")
+        let until = stage.now.wall + .seconds(20)
+        let verb = Command.Verb.beginMaintenance(
+            "n1",
+            owner: "ann",
+            until: until,
+            keepServices: false
+        )
+        stage.ask(verb, reason: "")
+        #expect(stage.lastRefusal == .confirmation)
+        stage.ask(verb)
+        #expect(stage.reason("n1").contains("maintenance by ann"))
+        stage.live([connection], for: 22)
+        #expect(stage.status("n1") == .online)
+        #expect(stage.told(.maintenanceEnded) == 1)
+    }
+
+    @Test func `a removal stops the services, revokes and frees the name`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        let id = stage.machine.member(named: "n1")!.record.id
+        stage.ask(.set(.node("n1"), key: "env.A", value: "1"))
+        stage.ask(.removeNodes(["n1"]))
+        #expect(stage.machine.nodes[id]?.record.membership == .removing)
+        stage.say(.service(.plain("db")), on: connection)
+        #expect(stage.machine.nodes[id]?.record.membership == .removed)
+        #expect(stage.closed.last == .removed)
+        let again = stage.connect(.node(id, key: KeyFingerprint("key-n1")))
+        stage.say(.hello(Hello(speaker: .agent, incarnation: 9)), on: again)
+        #expect(stage.verbs(again) == ["ERR"])
+        // Its local configuration waits for the next node of this name.
+        let token = stage.seed()
+        stage.ask(.addNode("n1", site: nil, address: nil, token: token))
+        stage.enrol(token, key: "key-new")
+        let record = stage.machine.member(named: "n1")!.record
+        #expect(record.id != id)
+        #expect(stage.machine.effectiveSettings(for: record).map(\.value) == ["1"])
+    }
+
+    @Test func `a node that cannot be reached is removed by force alone`() {
+        var stage = Stage()
+        let connection = stage.online("n1")
+        stage.step(.disconnected(connection, .closedByPeer))
+        stage.ask(.removeNodes(["n1"]))
+        #expect(stage.lastRefusal == .notNow)
+        stage.ask(.removeNodes(["n1"]), force: true)
+        #expect(stage.machine.member(named: "n1") == nil)
+    }
+
+    @Test func `the nearer setting wins`() {
+        var stage = Stage()
+        stage.online("n1")
+        stage.ask(.set(.cluster, key: "env.A", value: "cluster"))
+        stage.ask(.set(.node("n1"), key: "env.A", value: "node"))
+        stage.ask(.set(.site("a"), key: "env.A", value: "site"))
+        stage.ask(.set(.site("a"), key: "env.B", value: "site"))
+        let record = stage.machine.member(named: "n1")!.record
+        #expect(stage.machine.effectiveSettings(for: record).map(\.value) == ["node", "site"])
+        stage.ask(.unset(.node("n1"), key: "env.A"))
+        #expect(stage.machine.effectiveSettings(for: record).map(\.value) == ["site", "site"])
+    }
+}

@@ -1,0 +1,316 @@
+import ControllerCore
+import Model
+import Protocol
+
+/// One controller's machine on a stage: a clock, a store that keeps what it is given, and nodes that
+/// say what a test lets them say.
+struct Stage {
+    static let admin = Caller(name: "root", key: KeyFingerprint("key-root"), source: "console")
+
+    var machine: ControllerMachine
+    var now = Moment(
+        instant: Instant(nanoseconds: 1_000_000_000_000),
+        wall: WallTime(milliseconds: 1_700_000_000_000)
+    )
+    var store = OrderedTable<String, Record>()
+    var events: [ClusterEvent] = []
+    var audits: [AuditRecord] = []
+    var replies: [Reply.Outcome] = []
+    var sent: [(connection: ConnectionID, message: ControllerMessage)] = []
+    var closed: [RefusalCode] = []
+    var lastConnection: UInt64 = 0
+    var lastRequest: UInt64 = 0
+    var lastToken = 0
+    var lastFresh = 0
+    var beats = OrderedTable<UInt64, UInt64>()
+
+    init(settings: ControllerSettings = ControllerSettings()) {
+        let cluster = ClusterRecord(
+            id: "c-1",
+            name: "test",
+            createdAt: now.wall,
+            epoch: Epoch(generation: 1, counter: 1),
+            activeSite: "a"
+        )
+        let founding = ControllerMachine.founding(
+            cluster: cluster,
+            operatorNamed: "root",
+            key: Stage.admin.key,
+            serial: "1",
+            notAfter: now.wall + .seconds(1_000_000)
+        )
+        var effects = ControllerEffects()
+        effects.journal = founding
+        var records: [Record] = []
+        for case .put(let record) in founding { records.append(record) }
+        let (machine, first) = ControllerMachine.started(
+            settings: settings,
+            records: records,
+            generation: 1,
+            lastEventSequence: 0,
+            seed: 1,
+            at: now
+        )
+        self.machine = machine
+        keep(effects)
+        keep(first)
+    }
+
+    // MARK: Steps
+
+    @discardableResult
+    mutating func step(_ event: ControllerEvent) -> ControllerEffects {
+        let effects = machine.step(event, at: now)
+        keep(effects)
+        for order in effects.certificates {
+            let issued = IssuedCertificate(
+                serial: "\(order.id.number)",
+                notAfter: now.wall + .seconds(1_000_000),
+                certificate: "certificate-\(order.key)",
+                issuer: "issuer"
+            )
+            step(.certificateIssued(order.id, issued))
+        }
+        return effects
+    }
+
+    private mutating func keep(_ effects: ControllerEffects) {
+        for entry in effects.journal {
+            switch entry {
+            case .put(let record): store["\(record.table.rawValue)/\(record.key)"] = record
+            case .delete(let table, let key): store["\(table.rawValue)/\(key)"] = nil
+            case .event(let event): events.append(event)
+            case .audit(let audit): audits.append(audit)
+            }
+        }
+        for send in effects.sends { sent.append((send.connection, send.message)) }
+        closed += effects.closes.map(\.code)
+        replies += effects.replies.map(\.outcome)
+    }
+
+    mutating func pass(_ duration: Duration) {
+        let end = now.instant + duration
+        while let deadline = machine.nextDeadline, deadline <= end {
+            let elapsed = max(deadline, now.instant) - now.instant
+            // A deadline of now comes a moment later, as timers do.
+            advance(max(elapsed, .microseconds(100)))
+            step(.deadlineReached)
+        }
+        if end > now.instant { advance(end - now.instant) }
+    }
+
+    /// Time passes and nobody wakes the machine.
+    mutating func advance(_ duration: Duration) {
+        now.instant = now.instant + duration
+        now.wall = WallTime(
+            milliseconds: 1_700_000_000_000
+                + (now.instant.nanoseconds - 1_000_000_000_000) / 1_000_000
+        )
+    }
+
+    /// The same store, another process.
+    mutating func restart() {
+        advance(.milliseconds(500))
+        let (machine, effects) = ControllerMachine.started(
+            settings: machine.settings,
+            records: store.values,
+            generation: 1,
+            lastEventSequence: events.last?.sequence ?? 0,
+            seed: 2,
+            at: now
+        )
+        self.machine = machine
+        keep(effects)
+    }
+
+    // MARK: People
+
+    @discardableResult
+    mutating func ask(
+        _ verb: Command.Verb,
+        by caller: Caller = Stage.admin,
+        reason: String = "because",
+        force: Bool = false
+    ) -> Reply.Outcome {
+        lastRequest += 1
+        let count = replies.count
+        let command = Command(verb, reason: reason, force: force)
+        step(.command(RequestID(lastRequest), caller, command))
+        precondition(replies.count == count + 1, "a command has one answer")
+        return replies[count]
+    }
+
+    mutating func seed() -> TokenSeed {
+        lastToken += 1
+        return TokenSeed(id: JoinTokenID("t-\(lastToken)")!, secretHash: "hash-\(lastToken)")
+    }
+
+    // MARK: Nodes
+
+    mutating func connect(_ peer: Peer) -> ConnectionID {
+        lastConnection += 1
+        let connection = ConnectionID(lastConnection)
+        step(.connected(connection, peer, address: "192.0.2.\(lastConnection % 250)"))
+        return connection
+    }
+
+    mutating func say(_ message: AgentMessage, on connection: ConnectionID) {
+        lastFresh += 1
+        step(.received(connection, message, fresh: "fresh-\(lastFresh)"))
+    }
+
+    /// Enrols by a token with a key of its own.
+    mutating func enrol(
+        _ token: TokenSeed,
+        name: NodeName? = nil,
+        key: String,
+        secretHash: String? = nil
+    ) {
+        let connection = connect(.stranger)
+        say(.hello(Hello(speaker: .stranger)), on: connection)
+        lastFresh += 1
+        let purpose = SigningRequest.Purpose.enrolNode(
+            token: token.id,
+            secretHash: secretHash ?? token.secretHash,
+            name: name,
+            fresh: NodeID("id-\(lastFresh)")!
+        )
+        let request = SigningRequest(purpose: purpose, key: KeyFingerprint(key))
+        step(.signingRequested(connection, request))
+    }
+
+    /// A node that has joined and not connected yet.
+    @discardableResult
+    mutating func join(_ name: NodeName, site: SiteName? = nil) -> NodeID {
+        let token = seed()
+        ask(.createToken(token, site: site, node: nil))
+        enrol(token, name: name, key: "key-\(name)")
+        return machine.member(named: name)!.record.id
+    }
+
+    mutating func hello(
+        _ name: NodeName,
+        nonce: String? = nil,
+        incarnation: UInt64 = 1,
+        boot: String = "boot",
+        highest: FencingToken = .zero
+    ) -> ConnectionID {
+        let record = machine.member(named: name)!.record
+        let connection = connect(.node(record.id, key: KeyFingerprint("key-\(name)")))
+        let hello = Hello(
+            speaker: .agent,
+            incarnation: incarnation,
+            nonce: nonce ?? record.nonce,
+            bootID: boot,
+            machineID: "machine-\(name)",
+            highest: highest
+        )
+        say(.hello(hello), on: connection)
+        return connection
+    }
+
+    /// HELLO, READY, the services, SYNCED.
+    @discardableResult
+    mutating func attach(
+        _ name: NodeName,
+        _ services: [ServiceReport] = [],
+        incarnation: UInt64 = 1
+    ) -> ConnectionID {
+        let connection = hello(name, incarnation: incarnation)
+        say(.ready(nonce: machine.member(named: name)!.record.nonce), on: connection)
+        for service in services { say(.service(service), on: connection) }
+        say(.synced(services: UInt32(services.count)), on: connection)
+        beat(connection)
+        return connection
+    }
+
+    /// Joined, synced, its preflight passed.
+    @discardableResult
+    mutating func online(
+        _ name: NodeName,
+        _ services: [ServiceReport] = [],
+        site: SiteName? = nil
+    ) -> ConnectionID {
+        join(name, site: site)
+        let connection = attach(name, services)
+        for order in openOrders(of: name) where order.action == .preflight {
+            say(.done(order: order.id), on: connection)
+        }
+        return connection
+    }
+
+    mutating func beat(_ connection: ConnectionID) {
+        let sequence = (beats[connection.number] ?? 0) + 1
+        beats[connection.number] = sequence
+        say(
+            .beat(
+                Beat(
+                    sequence: sequence,
+                    sent: Int64(sequence),
+                    wall: now.wall,
+                    health: .healthy,
+                    roundTripMicroseconds: 1_000
+                )
+            ),
+            on: connection
+        )
+    }
+
+    mutating func live(_ connections: [ConnectionID], for seconds: Int) {
+        for _ in 0..<seconds {
+            pass(.seconds(1))
+            for connection in connections { beat(connection) }
+        }
+    }
+
+    // MARK: Looking
+
+    func status(_ name: NodeName) -> NodeStatus? { machine.member(named: name)?.record.status }
+    func reason(_ name: NodeName) -> String {
+        machine.member(named: name)?.record.statusReason ?? "unknown"
+    }
+
+    func openOrders(of name: NodeName) -> [Order] {
+        let id = machine.member(named: name)?.record.id
+        return machine.orders.values.filter { $0.node == id && !$0.isEnded }
+    }
+
+    func verbs(_ connection: ConnectionID) -> [String] {
+        sent.filter { $0.connection == connection }.map { $0.message.line.verb }
+    }
+
+    func told(_ kind: EventKind) -> Int { events.filter { $0.kind == kind }.count }
+
+    var lastRefusal: RefusalCode? {
+        if case .refused(let refused)? = replies.last { refused.code } else { nil }
+    }
+
+    /// What every store must hold of this machine.
+    var records: [Record] {
+        var records: [Record] = [.cluster(machine.cluster)]
+        records += machine.sites.values.map { .site($0) }
+        records += machine.nodes.values.map { .node($0.record) }
+        records += machine.tokens.values.map { .token($0) }
+        records += machine.operators.values.map { .operatorAccount($0) }
+        records += machine.settingRecords.values.map { .setting($0) }
+        return records
+    }
+}
+
+extension ServiceReport {
+    static func plain(
+        _ name: ServiceName,
+        _ state: ServiceState = .stopped,
+        order: UInt16 = 0,
+        isWanted: Bool = false,
+        isSelfFenced: Bool = false
+    ) -> ServiceReport {
+        ServiceReport(
+            name: name,
+            order: order,
+            isSelfFenced: isSelfFenced,
+            state: state,
+            isWanted: isWanted
+        )
+    }
+}
