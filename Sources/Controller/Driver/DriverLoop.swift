@@ -28,6 +28,8 @@ final class DriverLoop: @unchecked Sendable {
     /// changes are refused before they are decided.
     private var isShort = false
     private var isLate = false
+    /// Nothing is decided any more.
+    private var hasStopped = false
 
     private struct Outbound {
         var ticket: UInt64
@@ -64,6 +66,7 @@ final class DriverLoop: @unchecked Sendable {
         handle(first)
         while let items = inbox.take(timeout: untilNextWake(), takeOrdinary: !isStalled) {
             for item in items { handle(item) }
+            if hasStopped { return }
             if let stalledSince {
                 retryJournal()
                 if BootClock.now() - stalledSince > Self.patience { giveUpWaiting() }
@@ -92,6 +95,7 @@ final class DriverLoop: @unchecked Sendable {
     }
 
     private func handle(_ item: Driver.Item) {
+        guard !hasStopped else { return handleAfterStop(item) }
         switch item {
         case .event(let event): step(event)
         case .line(let connection, let event):
@@ -142,21 +146,26 @@ final class DriverLoop: @unchecked Sendable {
     private func stop() {
         step(.stopping)
         committer.stop()
+        hasStopped = true
         inbox.close()
         while let items = inbox.take(timeout: .zero, takeOrdinary: true) {
             for item in items {
-                switch item {
-                case .durable(let ticket): durableTicket = max(durableTicket, ticket)
-                case .command(_, let reply): reply(.refused(Self.stopping))
-                case .read(let body): body(machine, Self.moment())
-                case .stop(let done): done()
-                case .event, .line, .journalFailed: break
-                }
+                handleAfterStop(item)
             }
         }
         release()
         for reply in waiting.values { reply(.refused(Self.stopping)) }
         feed.finish()
+    }
+
+    private func handleAfterStop(_ item: Driver.Item) {
+        switch item {
+        case .durable(let ticket): durableTicket = max(durableTicket, ticket)
+        case .command(_, let reply): reply(.refused(Self.stopping))
+        case .read(let body): body(machine, Self.moment())
+        case .stop(let done): done()
+        case .event, .line, .journalFailed: break
+        }
     }
 
     private static let stopping = Refused(

@@ -112,6 +112,7 @@ extension ControllerMachine {
         if let conflict = record.conflict {
             return dismiss(connection, .conflicted, "held: \(conflict)")
         }
+        guard !isBehind(hello, record.name, connection) else { return }
         // The nonce first: who cannot show it is not believed about epochs either.
         guard judgeNonce(hello, connection, member, address: address) else { return }
         if hello.highest.epoch > cluster.epoch {
@@ -149,6 +150,22 @@ extension ControllerMachine {
         }
         if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
+    }
+
+    /// A store that is an old copy is behind in its nodes' nonces as well, and would take each of
+    /// them for two. So while no node has confirmed what we know since we started, a higher epoch
+    /// is believed without the nonce; later, a stolen credential cannot stop a controller by it.
+    private mutating func isBehind(
+        _ hello: Hello,
+        _ name: NodeName,
+        _ connection: ConnectionID
+    ) -> Bool {
+        guard hello.highest.epoch > cluster.epoch, !nodes.values.contains(where: \.wasHeard) else {
+            return false
+        }
+        doubtAuthority(shown: hello.highest.epoch, by: name)
+        dismiss(connection, .notActive, "this controller's store is older than what you have seen")
+        return true
     }
 
     private func welcomeMessage(
