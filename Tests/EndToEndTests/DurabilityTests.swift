@@ -33,7 +33,7 @@ import Testing
             for round in 1...5 {
                 let submitters = [
                     try Submissions(
-                        (1...200).map { setting("k\(round)-\($0)") },
+                        (1...40).map { setting("k\(round)-\($0)") },
                         by: cluster.admin,
                         log: "settings-\(round)"
                     ),
