@@ -1,4 +1,3 @@
-
 /// One seed, from its first event to its verdict.
 public struct SimulationRun {
     /// A calm world must be at rest after so long, and stay so.
@@ -53,7 +52,9 @@ public struct SimulationRun {
                 restSince = nil
             }
         }
-        if let unrest { world.fail("no rest \(calmTimeMax / second)s after the last fault: \(unrest)") }
+        if let unrest {
+            world.fail("no rest \(calmTimeMax / second)s after the last fault: \(unrest)")
+        }
         world.checks.final()
     }
 }

@@ -209,7 +209,9 @@ struct OrderTests {
             Issue.record("nothing was launched")
             return
         }
-        #expect(launch.environment.contains(EnvironmentVariable(name: "MUSTER_SET_REGION", value: "eu")))
+        #expect(
+            launch.environment.contains(EnvironmentVariable(name: "MUSTER_SET_REGION", value: "eu"))
+        )
         #expect(launch.environment.contains { $0.name == "MUSTER_TOKEN" })
     }
 

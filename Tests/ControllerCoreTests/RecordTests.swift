@@ -32,9 +32,11 @@ struct RecordTests {
         var generator = SeededGenerator(seed: 3)
         let letters = Array("ab =\"\\\n\u{7f}ü,/%'\u{202e}")
         func text() -> String {
-            String((0..<generator.below(9)).map { _ in
-                letters[Int(generator.below(UInt64(letters.count)))]
-            })
+            String(
+                (0..<generator.below(9)).map { _ in
+                    letters[Int(generator.below(UInt64(letters.count)))]
+                }
+            )
         }
         func time() -> WallTime {
             WallTime(milliseconds: Int64(generator.below(2_000_000_000_000)))
@@ -52,7 +54,8 @@ struct RecordTests {
             node.incarnation = generator.next()
             node.statusReason = "r" + text()
             node.conflict = generator.chance(perMille: 500) ? "c" + text() : nil
-            node.previousKeys = generator.chance(perMille: 500)
+            node.previousKeys =
+                generator.chance(perMille: 500)
                 ? [KeyFingerprint("k1"), KeyFingerprint("k2")] : []
             node.drain = NodeRecord.Drain(
                 by: "by",

@@ -107,7 +107,8 @@ extension Checks {
         case .nodeOffline:
             if event.cause.hasPrefix("unreachable: no heartbeat") {
                 checkSilence(id, name)
-                if forgivenAt != controllerStart, moment.instant - forgivenAt < .milliseconds(2_400) {
+                if forgivenAt != controllerStart, moment.instant - forgivenAt < .milliseconds(2_400)
+                {
                     world.fail("\(name) is lost for the controller's own absence")
                 }
             }

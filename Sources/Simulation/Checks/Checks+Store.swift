@@ -10,7 +10,9 @@ extension Checks {
         for entry in entries {
             switch entry {
             case .put(.cluster(let cluster)):
-                if cluster.epoch < epoch { world.fail("I2: the epoch goes back to \(cluster.epoch)") }
+                if cluster.epoch < epoch {
+                    world.fail("I2: the epoch goes back to \(cluster.epoch)")
+                }
                 epoch = cluster.epoch
             case .put(.node(let record)):
                 if record.membership == .removed { change(record.id) { $0.isRemoved = true } }

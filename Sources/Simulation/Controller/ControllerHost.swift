@@ -180,7 +180,8 @@ final class ControllerHost {
             if case .end = packet { return }
             return world.send(.end(isReset: true), connection, toServer: false)
         }
-        if case .open = packet {} else {
+        if case .open = packet {
+        } else {
             guard connection.isOpenAtServer, connection.serverLife == process.life else {
                 if case .end = packet { return }
                 return world.send(.end(isReset: true), connection, toServer: false)

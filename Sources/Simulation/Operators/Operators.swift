@@ -33,8 +33,18 @@ final class Operators {
         self.world = world
         accounts = [
             Account(name: "root", key: KeyFingerprint("key-root"), role: .admin, isEnrolled: true),
-            Account(name: "olga", key: KeyFingerprint("key-olga"), role: .operator, isEnrolled: false),
-            Account(name: "vera", key: KeyFingerprint("key-vera"), role: .viewer, isEnrolled: false),
+            Account(
+                name: "olga",
+                key: KeyFingerprint("key-olga"),
+                role: .operator,
+                isEnrolled: false
+            ),
+            Account(
+                name: "vera",
+                key: KeyFingerprint("key-vera"),
+                role: .viewer,
+                isEnrolled: false
+            ),
             Account(name: "root", key: KeyFingerprint("key-mallory"), role: nil, isEnrolled: true),
         ]
     }
@@ -45,7 +55,9 @@ final class Operators {
 
     func seed(lifetime: Duration = .seconds(900)) -> TokenSeed {
         lastSeed += 1
-        guard let id = JoinTokenID("t-\(lastSeed)") else { preconditionFailure("token \(lastSeed)") }
+        guard let id = JoinTokenID("t-\(lastSeed)") else {
+            preconditionFailure("token \(lastSeed)")
+        }
         tokens.append(id)
         return TokenSeed(id: id, secretHash: Self.secretHash(id), lifetime: lifetime)
     }

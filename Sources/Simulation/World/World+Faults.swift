@@ -72,7 +72,8 @@ extension World {
 
     private var someDuration: Int64 {
         [500 * millisecond, 2 * second, 5 * second, 20 * second, 35 * second][
-            Int(chance.below(5))] + between(0, second)
+            Int(chance.below(5))
+        ] + between(0, second)
     }
 
     // MARK: The network
