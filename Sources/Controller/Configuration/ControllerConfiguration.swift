@@ -20,9 +20,8 @@ struct ControllerConfiguration: Sendable {
     /// Addresses that are written into join tokens; the host's name where none is given.
     var agentsAdvertise: [Endpoint] = []
     static let consolePort: UInt16 = 7443
-    var consoleListen = [
-        Endpoint(host: "0.0.0.0", port: consolePort), Endpoint(host: "::", port: consolePort),
-    ]
+    /// `[::]` takes IPv4 as well; it is not the default because a machine may have no IPv6.
+    var consoleListen = [Endpoint(host: "0.0.0.0", port: consolePort)]
     var consoleAdvertise: [Endpoint] = []
     var certificates = CertificateOffice.Lifetimes()
     var machine = ControllerSettings()

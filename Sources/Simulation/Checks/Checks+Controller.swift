@@ -274,14 +274,14 @@ extension Checks {
         guard let asked else { return }
         switch reply.outcome {
         case .done, .preflightStarted:
-            if !asked.mayAct {
+            if asked.mayAct == false {
                 world.fail("\(asked.caller.name) may not do \(asked.command.verb.name)")
             }
             if !audited.contains(asked.caller.source) {
                 world.fail("\(asked.command.verb.name) was acknowledged before it was durable")
             }
         case .refused(let refused):
-            if !asked.mayAct, refused.code != .forbidden {
+            if asked.mayAct == false, refused.code != .forbidden {
                 world.fail("\(asked.caller.name) was refused with \(refused.code)")
             }
         case .certificate: break

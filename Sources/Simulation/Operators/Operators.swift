@@ -17,7 +17,8 @@ final class Operators {
     struct Asked {
         var caller: Caller
         var command: Command
-        var mayAct: Bool
+        /// Nil while it is not known whether the enrolment has gone through.
+        var mayAct: Bool?
         var then: ((Reply.Outcome?) -> Void)?
     }
 
@@ -79,7 +80,7 @@ final class Operators {
             source: "console:\(request.number)"
         )
         let command = Command(verb, reason: reason, force: force)
-        let mayAct = account.isEnrolled && Self.may(account.role, verb)
+        let mayAct = Self.may(account.role, verb) ? (account.isEnrolled ? true : nil) : false
         asked[request] = Asked(caller: caller, command: command, mayAct: mayAct, then: then)
         world.say(account.name.text, "asks \(verb.name) \(verb.object)")
         world.after(world.between(millisecond, 20 * millisecond)) { world in
