@@ -183,7 +183,7 @@ struct CommandTests {
         #expect(stage.closed.last == .removed)
         let again = stage.connect(.node(id, key: KeyFingerprint("key-n1")))
         stage.say(.hello(Hello(speaker: .agent, incarnation: 9)), on: again)
-        #expect(stage.verbs(again) == ["ERR"])
+        #expect(Set(stage.verbs(again)) == ["ERR"])
         // Its local configuration waits for the next node of this name.
         let token = stage.seed()
         stage.ask(.addNode("n1", site: nil, address: nil, token: token))

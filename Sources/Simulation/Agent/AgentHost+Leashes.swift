@@ -23,6 +23,7 @@ extension AgentHost {
         case .extend(let id, let deadline): leash(id)?.order(.extend(deadline: deadline))
         case .authorise(let id, let token): leash(id)?.order(.authorise(token: "\(token)"))
         case .stop(let id, let timeout): leash(id)?.order(.stop(grace: timeout))
+        case .destroy(let id): if let leash = leash(id) { killLeash(leash) }
         }
     }
 
