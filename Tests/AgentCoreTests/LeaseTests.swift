@@ -103,6 +103,27 @@ struct LeaseTests {
         #expect(scene.grantLease().launched == ["db"])
     }
 
+    @Test func `a leash that does not end what it holds is killed within a second of the lease`() {
+        var scene = Scene([Self.fenced])
+        scene.join()
+        scene.live(.seconds(2))
+        scene.start("db", order: 1)
+        scene.live(.seconds(2))
+        scene.run(.disconnected(link: scene.link, reason: "cable"))
+        guard let end = scene.machine.leaseEnd else {
+            Issue.record("there is no lease")
+            return
+        }
+        // A leash that is stopped itself (SIGSTOP) answers nothing.
+        let atEnd = scene.pass(end - scene.now)
+        #expect(atEnd.stopped == ["db"])
+        let after = scene.pass(.seconds(1))
+        let killed = after.leashes.contains { command in
+            if case .destroy(let id) = command { id.service == "db" } else { false }
+        }
+        #expect(killed)
+    }
+
     @Test func `a lease that outlives its connection stops nothing`() {
         var scene = Scene([Self.fenced])
         scene.join()

@@ -284,7 +284,7 @@ private struct Storm {
         case .extend(_, let deadline):
             if deadline <= scene.now { complain("a lease of the past was given on") }
         case .authorise(let id, let token): held[id] = token
-        case .stop: break
+        case .stop, .destroy: break
         }
     }
 

@@ -172,6 +172,19 @@ final class LeashHandle {
         return lose(at: now)
     }
 
+    /// Kills a leash that does not answer, and what it held. SIGKILL reaches a stopped process too,
+    /// and the program dies with its leash.
+    func destroy(at now: Instant) -> [LeashNews] {
+        let leash: Int32?
+        switch phase {
+        case .spawning: leash = process?.processID
+        case .talking(let socket, _): leash = (try? UnixSocket.peer(of: socket))?.processID
+        case .leaving, .remnants, .over: return []
+        }
+        if let leash, leash > 1 { _ = Glibc.kill(leash, SIGKILL) }
+        return lose(at: now)
+    }
+
     func lose(at now: Instant) -> [LeashNews] {
         phase = .remnants(since: now, isTold: false)
         processID = nil

@@ -65,6 +65,11 @@ final class LeashKeeper {
         case .authorise(let launch, let token):
             handles[launch]?.send(.authorise(token: token.description))
         case .stop(let launch, let timeout): handles[launch]?.send(.stop(grace: timeout))
+        case .destroy(let launch):
+            guard let handle = handles[launch] else { return [] }
+            let news = handle.destroy(at: now)
+            settle(handle, at: now)
+            return news.map { (launch, $0) }
         }
         return []
     }

@@ -70,10 +70,14 @@ public enum LeashCommand: Hashable, Sendable {
     case authorise(LaunchID, token: FencingToken)
     /// Stop command or SIGTERM, then SIGKILL to the whole group after `timeout`.
     case stop(LaunchID, timeout: Duration)
+    /// The leash does not do what it was told: kill it, and what it held, without asking it.
+    case destroy(LaunchID)
 
     public var launchID: LaunchID {
         switch self {
-        case .launch(let id, _), .extend(let id, _), .authorise(let id, _), .stop(let id, _): id
+        case .launch(let id, _), .extend(let id, _), .authorise(let id, _), .stop(let id, _),
+            .destroy(let id):
+            id
         }
     }
 }

@@ -91,6 +91,8 @@ struct ServiceMachine: Hashable, Sendable {
     private(set) var restarts: UInt32 = 0
     private(set) var checks: [CheckMachine]
     let stopGrace: Duration
+    /// How long a leash may take to end what it holds when the lease is over: half of S.
+    static let fencePatience: Duration = .seconds(1)
     let startingCheckInterval: Duration
     private var startDeadline: Instant?
     private var backoffUntil: Instant?
@@ -235,9 +237,11 @@ struct ServiceMachine: Hashable, Sendable {
             let text = failingCheck.map { "\(waited): \($0)" } ?? waited
             stop(.startTimedOut, text, at: now, &effects)
         }
-        if let deadline = held?.stopDeadline, deadline <= now {
-            held?.stopDeadline = nil
-            held?.isStuck = true
+        if let held, let deadline = held.stopDeadline, deadline <= now {
+            self.held?.stopDeadline = nil
+            self.held?.isStuck = true
+            // A leash can be stopped itself, and acts only when it goes on.
+            effects.leashes.append(.destroy(held.launch))
             if !detail.isEmpty { detail += "; " }
             detail += "not gone after \((now - since).forPeople)"
         }
@@ -396,6 +400,7 @@ extension ServiceMachine {
         // of two ways to the same end, and leaves it no time either.
         let timeout: Duration? = cause == .leaseEnded ? .zero : nil
         stop(.ordered(cause), cause.sentence, timeout: timeout, at: now, &effects)
+        if cause == .leaseEnded { held?.stopDeadline = now + Self.fencePatience }
     }
 
     private mutating func beginEnd(_ ending: Ending, _ text: String, at now: Instant) {
