@@ -21,7 +21,7 @@ import Transport
             let read = try ControllerConfiguration.parse(text, path: "c.yaml")
             #expect(read.stateDirectory == "/var/lib/muster")
             #expect(read.agentsListen.map(\.description) == ["0.0.0.0:7400", "[::]:7400"])
-            #expect(read.consoleListen.map(\.description) == ["0.0.0.0:7443", "[::]:7443"])
+            #expect(read.consoleListen.map(\.description) == ["0.0.0.0:7443"])
             #expect(read.machine.lease.heartbeatInterval == .seconds(1))
             #expect(read.machine.nodeLimit == nil)
             #expect(read.certificates.node == .seconds(7 * 86_400))
