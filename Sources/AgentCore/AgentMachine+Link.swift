@@ -131,7 +131,7 @@ extension AgentMachine {
         let delay: Duration
         switch code {
         case .notActive: delay = reconnection.delayAfterPassive(&generator)
-        case .tooFast, .tooSlow, .storage, .notNow, .replaced:
+        case .tooFast, .tooSlow, .storage, .notNow, .busy, .replaced:
             // After `replaced` a quick return is what shows a copy of this node: its nonce is used
             // by then, and both are held at once.
             delay = delayAfterEnd()
@@ -184,7 +184,7 @@ extension RefusalCode {
         case .clock: "the clocks are too far apart: check time synchronisation on this node"
         case .nodeLimit: "the cluster's limit of nodes is reached"
         case .badLine, .badVerb, .tooFast, .tooSlow, .badToken, .duplicate, .staleToken,
-            .unknownName, .forbidden, .notNow, .storage, .confirmation, .invalid:
+            .unknownName, .forbidden, .notNow, .storage, .confirmation, .busy, .invalid:
             "the controller refuses this agent"
         }
     }

@@ -36,6 +36,7 @@ extension AgentMachine {
         case .refused(let verb, let code, let text):
             refusedRequest(verb, code, text, at: now, &effects)
         case .authority, .enrolled: giveUp("an answer that nobody asked for", at: now, &effects)
+        case .work: break
         }
     }
 

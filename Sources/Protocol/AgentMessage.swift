@@ -14,8 +14,8 @@ public enum AgentMessage: Hashable, Sendable {
     /// A service is no longer defined on the node.
     case gone(ServiceName)
     case check(CheckReport)
-    /// Everything the node has was told; `services` of them.
-    case synced(services: UInt32)
+    /// Everything the node has was told: so many services, handlers and attempts at tasks.
+    case synced(services: UInt32, handlers: UInt32 = 0, attempts: UInt32 = 0)
     case load(Load, disks: UInt32)
     case disk(Disk)
     case beat(Beat)
@@ -28,6 +28,7 @@ public enum AgentMessage: Hashable, Sendable {
     /// A certificate signing request, DER in base64, for the node's own key or a new one.
     case renew(request: String)
     case bye(reason: ByeReason)
+    case work(AgentWorkMessage)
 }
 
 /// The first line of every connection: protocol versions and who speaks.
@@ -226,7 +227,12 @@ extension AgentMessage {
         case "SERVICE": self = .service(try ServiceReport(fields))
         case "GONE": self = .gone(try fields.name("service"))
         case "CHECK": self = .check(try CheckReport(fields))
-        case "SYNCED": self = .synced(services: try fields.number("services"))
+        case "SYNCED":
+            self = .synced(
+                services: try fields.number("services"),
+                handlers: try fields.optionalNumber("handlers") ?? 0,
+                attempts: try fields.optionalNumber("attempts") ?? 0
+            )
         case "LOAD": self = .load(try Load(fields), disks: try fields.number("disks"))
         case "DISK": self = .disk(try Disk(fields))
         case "BEAT": self = .beat(try Beat(fields))
@@ -248,7 +254,7 @@ extension AgentMessage {
             self = .note(try fields.word("code"), text: fields.optionalText("text") ?? "")
         case "RENEW": self = .renew(request: try fields.text("csr"))
         case "BYE": self = .bye(reason: try fields.word("reason"))
-        default: throw .unknownVerb
+        default: self = .work(try AgentWorkMessage(line))
         }
     }
 
@@ -270,9 +276,11 @@ extension AgentMessage {
             writer = LineWriter("GONE")
             writer.put("service", service)
         case .check(let report): return report.line
-        case .synced(let services):
+        case .synced(let services, let handlers, let attempts):
             writer = LineWriter("SYNCED")
             writer.put("services", services)
+            if handlers > 0 { writer.put("handlers", handlers) }
+            if attempts > 0 { writer.put("attempts", attempts) }
         case .load(let load, let disks): return load.line(disks: disks)
         case .disk(let disk): return disk.line
         case .beat(let beat): return beat.line
@@ -302,6 +310,7 @@ extension AgentMessage {
         case .bye(let reason):
             writer = LineWriter("BYE")
             writer.put("reason", reason)
+        case .work(let message): return message.line
         }
         return writer.line
     }

@@ -29,6 +29,7 @@ public enum ControllerMessage: Hashable, Sendable {
     case error(code: RefusalCode, text: String)
     /// The controller stops; another may be tried at once, this one after `retry`.
     case bye(reason: ByeReason, retry: Duration)
+    case work(ControllerWorkMessage)
 }
 
 public struct Enrolled: Hashable, Sendable {
@@ -242,7 +243,7 @@ extension ControllerMessage {
                 reason: try fields.word("reason"),
                 retry: try fields.optionalMilliseconds("retry") ?? .zero
             )
-        default: throw .unknownVerb
+        default: self = .work(try ControllerWorkMessage(line))
         }
     }
 
@@ -299,6 +300,7 @@ extension ControllerMessage {
             writer = LineWriter("BYE")
             writer.put("reason", reason)
             writer.put("retry", milliseconds: retry)
+        case .work(let message): return message.line
         }
         return writer.line
     }

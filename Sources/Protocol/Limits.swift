@@ -1,7 +1,9 @@
 /// The protocol's own numbers; docs/PROTOCOL.md "Limits" is generated from nothing else.
 public enum WireLimits {
     /// Versions this build speaks. A peer of a neighbouring version is spoken to in the lower.
-    public static let versions: ClosedRange<UInt16> = 1...1
+    public static let versions: ClosedRange<UInt16> = 1...2
+    /// The first version with messages about tasks.
+    public static let workVersion: UInt16 = 2
     /// ALPN of the line protocol.
     public static let applicationProtocol = "muster/1"
     public static let portDefault: UInt16 = 7400

@@ -45,6 +45,8 @@ public enum RefusalCode: String, Hashable, Sendable, CaseIterable {
     case clock
     /// Confirmation, or a reason, is missing.
     case confirmation
+    /// There is no room now: a queue is full or every slot is taken. Try again later.
+    case busy
     /// The value is outside what is allowed.
     case invalid
 }

@@ -16,7 +16,7 @@ extension ControllerMachine {
         case .service(let report): note(report, of: id, connection)
         case .gone(let service): forget(service, of: id)
         case .check(let report): note(report, of: id, connection)
-        case .synced(let services): becomeSynced(id, connection, services: services)
+        case .synced(let services, _, _): becomeSynced(id, connection, services: services)
         case .load(let load, let disks):
             guard disks <= WireLimits.disksPerNodeMax else {
                 return dismiss(connection, .badLine, "more disks than a node may report")
@@ -40,6 +40,7 @@ extension ControllerMachine {
         case .finding(let finding): note(finding, of: id)
         case .note(let note, let text): tell(note, text, of: id)
         case .bye(let reason): touch(id) { $0.link?.farewell = reason }
+        case .work: break
         }
     }
 
