@@ -36,14 +36,16 @@ extension ControllerMachine {
     private mutating func settleDeadlines(of id: NodeID) {
         guard let member = nodes[id] else { return }
         switch member.record.membership {
-        case .invited, .removed: return
+        case .invited: return
+        case .removed: return fenceWork(of: id)
         case .joined, .removing: break
         }
         settleSilence(of: id, member)
         settleCertificate(of: id)
         if let until = member.heldUntil, now.instant >= until { endHold(of: id, by: "its end") }
         settleFence(of: id)
-        settleWork(of: id)
+        fenceWork(of: id)
+        settleEnds(of: id)
         if member.link?.phase == .synced, !member.record.isAdmitted,
             now.instant >= member.preflightNotBefore
         {
@@ -99,7 +101,7 @@ extension ControllerMachine {
     }
 
     /// Ends that were given in wall time (a drain's deadline, a maintenance's end).
-    private mutating func settleWork(of id: NodeID) {
+    private mutating func settleEnds(of id: NodeID) {
         guard let member = nodes[id] else { return }
         let record = member.record
         if let maintenance = record.maintenance, now.wall >= maintenance.until {
@@ -143,11 +145,15 @@ extension ControllerMachine {
             if let deadline = deadline(of: member) { expect(by: deadline) }
         }
         for run in preflights.values where !run.isFinished { expect(by: run.deadline) }
+        if let deadline = work.nextDeadline { expect(by: deadline) }
     }
 
     private func deadline(of member: Member) -> Instant? {
         switch member.record.membership {
-        case .invited, .removed: return nil
+        case .invited: return nil
+        case .removed:
+            return work.hasTasks(member.record.id)
+                ? member.lastGrant + settings.lease.wait : nil
         case .joined, .removing: break
         }
         var earliest: Instant?
@@ -158,7 +164,9 @@ extension ControllerMachine {
         case .reachable: consider(member.detector.suspectAt)
         case .suspect: consider(member.detector.lostAt)
         case .unreachable:
-            if !member.isFenceTold { consider(member.lastGrant + settings.lease.wait) }
+            if !member.isFenceTold || work.hasTasks(member.record.id) {
+                consider(member.lastGrant + settings.lease.wait)
+            }
         }
         if let until = member.heldUntil { consider(until) }
         if let deadline = member.removalDeadline { consider(deadline) }

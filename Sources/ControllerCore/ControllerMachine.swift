@@ -18,6 +18,8 @@ public struct ControllerMachine: Hashable, Sendable {
     /// The last orders, ended ones too, up to ``Limits/ordersKept``.
     public internal(set) var orders: OrderedTable<UInt64, Order>
     public internal(set) var preflights: OrderedTable<UInt64, PreflightRun>
+    /// Every task that has not ended, and who has it.
+    public internal(set) var work: WorkMachine
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
@@ -33,6 +35,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var pendingCertificates: OrderedTable<CertificateOrderID, PendingCertificate>
     var nextCertificateOrder: UInt64 = 1
     var nextOrder: UInt64
+    /// As the work was told last.
+    var wasGranting = true
     var generator: SeededGenerator
 
     // Of the step under way; empty between two steps.
@@ -57,6 +61,12 @@ public struct ControllerMachine: Hashable, Sendable {
         static let wrongSecretsMax: UInt16 = 5
         /// Orders are numbered in durable blocks of this size.
         static let orderBlock: UInt64 = 1_000
+        /// So are tasks.
+        static let taskBlock: UInt64 = 10_000
+        /// Tasks of one request.
+        static let offersMax = 1_000
+        /// Payload bytes of submissions of one node that are under way.
+        static let incomingBytesMax = 8 << 20
         /// Later than this after a deadline, the process was frozen or its clock jumped.
         static let tiltAfter: Duration = .seconds(1)
         static let retryAfterRefusal: Duration = .seconds(10)
@@ -109,11 +119,18 @@ public struct ControllerMachine: Hashable, Sendable {
                 UInt64(generation) << 40
             )
             machine.nextOrder = machine.cluster.orderCeiling
+            machine.cluster.taskCeiling = max(
+                machine.cluster.taskCeiling,
+                UInt64(generation) << 40
+            )
+            machine.work.nextTask = machine.cluster.taskCeiling
+            machine.work.epoch = machine.cluster.epoch
             machine.put(.cluster(machine.cluster))
             machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
             machine.openNonces()
         }
         machine.tell(.controllerStarted, .info, "controller", "The controller started.")
+        machine.settleWork()
         machine.rescheduleDeadlines()
         let effects = machine.takeEffects()
         return (machine, effects)
@@ -142,6 +159,9 @@ public struct ControllerMachine: Hashable, Sendable {
         nodeIDs = OrderedTable()
         pendingCertificates = OrderedTable()
         var found: ClusterRecord?
+        var tasks: [TaskRecord] = []
+        var states: OrderedTable<TaskID, TaskStateRecord> = OrderedTable()
+        var views: [DispatchView] = []
         for record in records {
             switch record {
             case .cluster(let cluster): found = cluster
@@ -156,11 +176,20 @@ public struct ControllerMachine: Hashable, Sendable {
             case .token(let token): tokens[token.id] = token
             case .operatorAccount(let account): operators[account.name] = account
             case .setting(let setting): settingRecords[setting.storeKey] = setting
+            case .task(let task): tasks.append(task)
+            case .taskState(let state): states[state.id] = state
+            case .taskEnd: break
+            case .dispatchView(let view): views.append(view)
             }
         }
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
         cluster = found
         nextOrder = found.orderCeiling
+        work = WorkMachine(epoch: found.epoch, nextTask: found.taskCeiling, at: now)
+        readWorkSettings()
+        for id in nodes.keys { showWork(id) }
+        for view in views { work.restore(view) }
+        for task in tasks.sorted(by: { $0.id < $1.id }) { work.restore(task, states[task.id]) }
     }
 
     /// A store that was restored is older than its nodes' nonces: whoever shows a node's
@@ -175,6 +204,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public mutating func step(_ event: ControllerEvent, at now: Moment) -> ControllerEffects {
         precondition(now.instant >= self.now.instant, "time went back: \(now) after \(self.now)")
         self.now = now
+        work.now = now
         settleClock()
         switch event {
         case .connected(let connection, let peer, let address):
@@ -187,11 +217,15 @@ public struct ControllerMachine: Hashable, Sendable {
         case .certificateFailed(let id): certificateFailed(id)
         case .command(let request, let caller, let command):
             execute(command, by: caller, request: request)
+        case .submitted(let request, let caller, let offers):
+            submit(offers, by: caller, request: request)
+        case .offered(let connection, let submission, let known):
+            offered(submission, known: known, on: connection)
         case .deadlineReached: break
         case .journalLate(let isLate): isJournalLate = isLate
         case .stopping: sayGoodbye()
         }
-        settleNodes()
+        settleWork()
         return takeEffects()
     }
 

@@ -70,7 +70,8 @@ public struct OrderedTable<Key: Comparable & Hashable & Sendable, Value> {
         return body(&values[index])
     }
 
-    private func lowerBound(_ key: Key) -> Int {
+    /// Index of the first key that is not less than `key`; `count` when there is none.
+    public func lowerBound(_ key: Key) -> Int {
         var low = 0
         var high = keys.count
         while low < high {

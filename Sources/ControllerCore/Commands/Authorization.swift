@@ -26,6 +26,10 @@ public enum Authorization {
         ("config.unset", .admin),
         ("preflight", .operator),
         ("backup", .admin),
+        ("task.submit", .operator),
+        ("task.cancel", .operator),
+        ("task.retry", .operator),
+        ("task.resolve", .operator),
     ]
 
     public static func least(for verb: String) -> OperatorRole? {
@@ -57,6 +61,9 @@ extension Command.Verb {
         case .unset: "config.unset"
         case .preflight: "preflight"
         case .backup: "backup"
+        case .cancelTasks: "task.cancel"
+        case .retryTasks: "task.retry"
+        case .resolveTasks: "task.resolve"
         }
     }
 
@@ -78,6 +85,9 @@ extension Command.Verb {
         case .setSiteMinimum(let name, let minimum): "\(name) to \(minimum)"
         case .set(let scope, let key, _), .unset(let scope, let key): "\(scope.text)/\(key)"
         case .backup(let path): path
+        case .cancelTasks(let ids), .retryTasks(let ids), .resolveTasks(let ids, _):
+            ids.prefix(100).map { "\($0)" }.joined(separator: ",")
+                + (ids.count > 100 ? " and \(ids.count - 100) more" : "")
         }
     }
 
@@ -96,8 +106,11 @@ extension Command.Verb {
         case .setSiteMinimum(_, let minimum): "minimum=\(minimum)"
         case .set(_, _, let value): "value=\(value)"
         case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
-            .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup:
+            .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup, .cancelTasks,
+            .retryTasks:
             ""
+        case .resolveTasks(let ids, let isDone):
+            "tasks=\(ids.count) as=\(isDone ? "done" : "failed")"
         }
     }
 }

@@ -237,6 +237,7 @@ extension ControllerMachine {
             throw Refused(.invalid, "a value has at most \(SettingKey.valueBytesMax) bytes")
         }
         try checkScope(scope)
+        try checkWorkSetting(scope, key, value)
         let storeKey = "\(scope.text)/\(key)"
         let before = settingRecords[storeKey]?.value
         guard before != value else {
@@ -283,6 +284,7 @@ extension ControllerMachine {
         guard let before = settingRecords[storeKey]?.value else {
             throw Refused(.unknownName, "\(storeKey) is not set", mend: "muster config list")
         }
+        try checkUnsetting(key)
         cluster.configurationVersion += 1
         put(.cluster(cluster))
         settingRecords[storeKey] = nil
@@ -314,6 +316,7 @@ extension ControllerMachine {
             cause: reason,
             consequence: "configuration version \(cluster.configurationVersion)"
         )
+        readWorkSettings()
         for (id, member) in nodes {
             guard let link = member.link, link.phase != .welcomed else { continue }
             sendConfiguration(to: id, link.connection)

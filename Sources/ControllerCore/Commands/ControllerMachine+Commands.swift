@@ -15,7 +15,7 @@ extension ControllerMachine {
     mutating func execute(_ command: Command, by caller: Caller, request: RequestID) {
         var outcome: Result<Reply.Outcome, Refused>
         do {
-            try authorize(command.verb, caller)
+            try authorize(command.verb.name, caller)
             try checkTexts(of: command)
             retirePreviousKey(of: caller)
             outcome = .success(try carryOut(command, caller))
@@ -48,7 +48,7 @@ extension ControllerMachine {
         )
     }
 
-    private func authorize(_ verb: Command.Verb, _ caller: Caller) throws(Refused) {
+    func authorize(_ verb: String, _ caller: Caller) throws(Refused) {
         guard let account = account(of: caller) else {
             throw Refused(
                 .forbidden,
@@ -56,11 +56,11 @@ extension ControllerMachine {
                 mend: "ask an admin: muster operator add \(caller.name)"
             )
         }
-        guard let least = Authorization.least(for: verb.name), account.role >= least else {
-            let needed = Authorization.least(for: verb.name)?.rawValue ?? "no role"
+        guard let least = Authorization.least(for: verb), account.role >= least else {
+            let needed = Authorization.least(for: verb)?.rawValue ?? "no role"
             throw Refused(
                 .forbidden,
-                "\(verb.name) needs the role \(needed); \(caller.name) is \(account.role.rawValue)",
+                "\(verb) needs the role \(needed); \(caller.name) is \(account.role.rawValue)",
                 mend: "ask an admin"
             )
         }
@@ -137,6 +137,11 @@ extension ControllerMachine {
         case .backup(let path):
             tell(.backupMade, .info, "controller", "A backup was ordered by \(by).", cause: path)
             return .done("backup to \(path)", orders: [])
+        case .cancelTasks(let ids):
+            return try handleTasks(ids, "cancelled") { $0.cancel($1) }
+        case .retryTasks(let ids): return try handleTasks(ids, "given again") { $0.retry($1) }
+        case .resolveTasks(let ids, let isDone):
+            return try handleTasks(ids, "resolved") { $0.resolve($1, as: isDone ? .done : .failed) }
         }
     }
 

@@ -85,6 +85,11 @@ public struct Command: Hashable, Sendable {
         case preflight([NodeName])
         /// The shell makes the backup; the machine admits and audits it.
         case backup(path: String)
+        case cancelTasks([TaskID])
+        /// Dead letters and tasks whose end is not known are given again, delayed ones at once.
+        case retryTasks([TaskID])
+        /// An operator says how tasks ended that have failed or are not known.
+        case resolveTasks([TaskID], isDone: Bool)
     }
 }
 
@@ -104,6 +109,8 @@ public struct Reply: Hashable, Sendable {
         /// A preflight run was started and can be followed by its number.
         case preflightStarted(UInt64)
         case certificate(IssuedCertificate)
+        /// One answer for each task that was submitted, in order.
+        case tasks([TaskAnswer])
         case refused(Refused)
     }
 }

@@ -70,6 +70,13 @@ public enum JournalEntry: Hashable, Sendable {
     case delete(table: RecordTable, key: String)
     case event(ClusterEvent)
     case audit(AuditRecord)
+    /// A payload that is too long for its task's record.
+    case payload(TaskID, [UInt8])
+    case payloadGone(TaskID)
+    /// The kept output of the last attempt that has ended; replaces the one before.
+    case output(TaskID, [UInt8])
+    /// An idempotency key has its task.
+    case taskKey(String, TaskKeyRecord)
 }
 
 public enum Severity: String, Hashable, Sendable, CaseIterable {
@@ -153,6 +160,14 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case settingChanged = "setting.changed"
     case preflightFinished = "preflight.finished"
     case backupMade = "backup.made"
+    case nodeOverloaded = "node.overloaded"
+    case nodeRelieved = "node.relieved"
+    case tasksMoved = "tasks.moved"
+    case taskFailed = "task.failed"
+    case taskUnknown = "task.unknown"
+    case taskLate = "task.late"
+    case queueFull = "queue.full"
+    case queueRelieved = "queue.relieved"
 }
 
 /// Who ordered what, and what came of it. One for every command, refused ones too, and for every

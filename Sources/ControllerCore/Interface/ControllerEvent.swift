@@ -125,6 +125,10 @@ public enum ControllerEvent: Hashable, Sendable {
     /// The order could not be carried out.
     case certificateFailed(CertificateOrderID)
     case command(RequestID, Caller, Command)
+    /// Tasks of an operator, each with what the store says of its idempotency key.
+    case submitted(RequestID, Caller, [TaskOffer])
+    /// SUBMIT of a node, with what the store says of its idempotency key.
+    case offered(ConnectionID, LocalSubmission, known: TaskKeyRecord?)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)

@@ -9,6 +9,13 @@ public enum RecordTable: String, Hashable, Comparable, Sendable, CaseIterable {
     case token
     case operators
     case setting
+    case task
+    case taskState = "task-state"
+    case taskEnd = "task-end"
+    case dispatchView = "dispatch-view"
+
+    /// Rows that a machine is started with; of the others there may be millions.
+    public var isLoaded: Bool { self != .taskEnd }
 
     public static func < (left: RecordTable, right: RecordTable) -> Bool {
         left.rawValue < right.rawValue
@@ -23,6 +30,10 @@ public enum Record: Hashable, Sendable {
     case token(TokenRecord)
     case operatorAccount(OperatorRecord)
     case setting(SettingRecord)
+    case task(TaskRecord)
+    case taskState(TaskStateRecord)
+    case taskEnd(TaskEndRecord)
+    case dispatchView(DispatchView)
 
     public var table: RecordTable {
         switch self {
@@ -32,6 +43,10 @@ public enum Record: Hashable, Sendable {
         case .token: .token
         case .operatorAccount: .operators
         case .setting: .setting
+        case .task: .task
+        case .taskState: .taskState
+        case .taskEnd: .taskEnd
+        case .dispatchView: .dispatchView
         }
     }
 
@@ -43,6 +58,10 @@ public enum Record: Hashable, Sendable {
         case .token(let token): token.id.text
         case .operatorAccount(let account): account.name.text
         case .setting(let setting): setting.storeKey
+        case .task(let task): task.id.storeKey
+        case .taskState(let state): state.id.storeKey
+        case .taskEnd(let end): end.id.storeKey
+        case .dispatchView(let view): TaskID(view.number).storeKey
         }
     }
 
@@ -54,6 +73,10 @@ public enum Record: Hashable, Sendable {
         case .token(let token): token.line
         case .operatorAccount(let account): account.line
         case .setting(let setting): setting.line
+        case .task(let task): task.line
+        case .taskState(let state): state.line
+        case .taskEnd(let end): end.line
+        case .dispatchView(let view): view.line
         }
     }
 
@@ -66,6 +89,10 @@ public enum Record: Hashable, Sendable {
         case .token: self = .token(try TokenRecord(fields))
         case .operators: self = .operatorAccount(try OperatorRecord(fields))
         case .setting: self = .setting(try SettingRecord(fields))
+        case .task: self = .task(try TaskRecord(fields))
+        case .taskState: self = .taskState(try TaskStateRecord(fields))
+        case .taskEnd: self = .taskEnd(try TaskEndRecord(fields))
+        case .dispatchView: self = .dispatchView(try DispatchView(fields))
         }
     }
 }

@@ -20,6 +20,7 @@ extension ControllerMachine {
                 settleRemoval(of: id)
                 reconcile(id)
                 settleStatus(of: id)
+                showWork(id)
             }
         }
     }
@@ -147,7 +148,8 @@ extension ControllerMachine {
         guard let member = nodes[id], let drain = member.record.drain, !drain.isFinished else {
             return
         }
-        let isClear = drain.keepServices || (member.isSynced && member.isQuiet)
+        let areServicesClear = drain.keepServices || (member.isSynced && member.isQuiet)
+        let isClear = areServicesClear && !work.hasTasks(id)
         guard isClear else { return }
         amend(id) { $0.drain?.isFinished = true }
         tell(
@@ -162,7 +164,7 @@ extension ControllerMachine {
 
     private mutating func settleRemoval(of id: NodeID) {
         guard let member = nodes[id], member.record.membership == .removing else { return }
-        if member.isSynced, member.isQuiet {
+        if member.isSynced, member.isQuiet, !work.hasTasks(id) {
             finishRemoval(of: id, cause: "its services have stopped")
         } else if member.removalDeadline == nil {
             let deadline = now.instant + settings.removalDeadline
@@ -175,7 +177,7 @@ extension ControllerMachine {
     /// them fence themselves and had to by now, an operator has to say that the node is off.
     mutating func removalOverdue(of id: NodeID, _ member: Member) {
         let isFenced =
-            member.reachability == .unreachable && member.isFenceTold
+            member.reachability == .unreachable && member.isFenceTold && !work.hasTasks(id)
             && member.services.values.allSatisfy { $0.report.isSelfFenced }
         if isFenced {
             return finishRemoval(of: id, cause: "its services have stopped by themselves")
@@ -232,6 +234,7 @@ extension ControllerMachine {
             $0.reachability = .unreachable
             $0.lossCause = "removed"
         }
+        if work.hasTasks(id) { expect(by: member.lastGrant + settings.lease.wait) }
         if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }
         let (online, total) = count(of: record.site)
         tell(

@@ -41,6 +41,10 @@ public struct Member: Hashable, Sendable {
     var preflightNotBefore: Instant
     /// Failed findings of the last preflight, for the reason; empty when there are none.
     public internal(set) var preflightFailures: [String]
+    public internal(set) var handlers: OrderedTable<HandlerName, HandlerReport>
+    /// What the settings say of it, as of the configuration's version.
+    public internal(set) var preferences: NodePreferences
+    var preferencesVersion: UInt64
     var removalDeadline: Instant?
     var isRemovalOverdueTold = false
     /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.
@@ -65,6 +69,9 @@ public struct Member: Hashable, Sendable {
         reconcileNotBefore = start
         preflightNotBefore = start
         preflightFailures = []
+        handlers = OrderedTable()
+        preferences = NodePreferences()
+        preferencesVersion = 0
         staleShown = 0
     }
 
@@ -94,11 +101,31 @@ public struct Member: Hashable, Sendable {
         public var farewell: ByeReason?
         /// When the node's certificate ends; nil before the first beat.
         var expiry: Expiry?
+        /// Attempts it has told of, until SYNCED.
+        var holdings: OrderedTable<TaskAttempt, HoldingPhase> = OrderedTable()
+        /// Its submissions whose payload is not whole yet, by their reference.
+        var incoming: OrderedTable<UInt64, Incoming> = OrderedTable()
 
         struct Expiry: Hashable, Sendable {
             var of: WallTime
             var at: Instant
         }
+    }
+
+    /// A submission of a program of the node, as it comes in.
+    struct Incoming: Hashable, Sendable {
+        var submission: LocalSubmission
+        var known: TaskKeyRecord?
+        var payload: [UInt8]
+
+        init(submission: LocalSubmission, known: TaskKeyRecord?) {
+            self.submission = submission
+            self.known = known
+            payload = submission.payload
+            self.submission.payload = []
+        }
+
+        var isComplete: Bool { payload.count == Int(submission.payloadBytes) }
     }
 
     public struct KnownService: Hashable, Sendable {

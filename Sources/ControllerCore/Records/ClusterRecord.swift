@@ -10,6 +10,8 @@ public struct ClusterRecord: Hashable, Sendable {
     public var activeSite: SiteName
     /// No order with this number or above was given yet. Raised durably in blocks.
     public var orderCeiling: UInt64
+    /// The same for tasks.
+    public var taskCeiling: UInt64
     /// Version of the configuration; raised with each change of a setting.
     public var configurationVersion: UInt64
 
@@ -20,6 +22,7 @@ public struct ClusterRecord: Hashable, Sendable {
         epoch: Epoch,
         activeSite: SiteName,
         orderCeiling: UInt64 = 1,
+        taskCeiling: UInt64 = 1,
         configurationVersion: UInt64 = 1
     ) {
         self.id = id
@@ -28,6 +31,7 @@ public struct ClusterRecord: Hashable, Sendable {
         self.epoch = epoch
         self.activeSite = activeSite
         self.orderCeiling = orderCeiling
+        self.taskCeiling = taskCeiling
         self.configurationVersion = configurationVersion
     }
 
@@ -39,6 +43,7 @@ public struct ClusterRecord: Hashable, Sendable {
             epoch: try fields.epoch("epoch"),
             activeSite: try fields.name("active"),
             orderCeiling: try fields.number("orders"),
+            taskCeiling: try fields.optionalNumber("tasks") ?? 1,
             configurationVersion: try fields.number("config")
         )
     }
@@ -51,6 +56,7 @@ public struct ClusterRecord: Hashable, Sendable {
         writer.put("epoch", epoch)
         writer.put("active", activeSite)
         writer.put("orders", orderCeiling)
+        writer.put("tasks", taskCeiling)
         writer.put("config", configurationVersion)
         return writer.line
     }

@@ -16,11 +16,13 @@ extension ControllerMachine {
         case .service(let report): note(report, of: id, connection)
         case .gone(let service): forget(service, of: id)
         case .check(let report): note(report, of: id, connection)
-        case .synced(let services, _, _): becomeSynced(id, connection, services: services)
+        case .synced(let services, let handlers, let attempts):
+            becomeSynced(id, connection, services, handlers, attempts)
         case .load(let load, let disks):
             guard disks <= WireLimits.disksPerNodeMax else {
                 return dismiss(connection, .badLine, "more disks than a node may report")
             }
+            work.sampled(load, of: id)
             touch(id) { [now] in
                 $0.load = load
                 $0.loadAt = now.instant
@@ -40,7 +42,7 @@ extension ControllerMachine {
         case .finding(let finding): note(finding, of: id)
         case .note(let note, let text): tell(note, text, of: id)
         case .bye(let reason): touch(id) { $0.link?.farewell = reason }
-        case .work: break
+        case .work(let message): hear(message, from: id, connection)
         }
     }
 
@@ -89,7 +91,9 @@ extension ControllerMachine {
     private mutating func becomeSynced(
         _ id: NodeID,
         _ connection: ConnectionID,
-        services: UInt32
+        _ services: UInt32,
+        _ handlers: UInt32,
+        _ attempts: UInt32
     ) {
         guard let member = nodes[id] else { return }
         guard member.services.count == Int(services) else {
@@ -99,8 +103,22 @@ extension ControllerMachine {
                 "SYNCED tells of \(services) services, \(member.services.count) were reported"
             )
         }
-        touch(id) { $0.link?.phase = .synced }
+        let holdings = member.link?.holdings ?? OrderedTable()
+        guard member.handlers.count == Int(handlers), holdings.count == Int(attempts) else {
+            return dismiss(
+                connection,
+                .badLine,
+                "SYNCED tells of \(handlers) handlers and \(attempts) attempts, "
+                    + "\(member.handlers.count) and \(holdings.count) were reported"
+            )
+        }
+        touch(id) {
+            $0.link?.phase = .synced
+            $0.link?.holdings = OrderedTable()
+        }
         hear(id)
+        showWork(id)
+        work.synced(id, holdings)
         repeatOrders(of: id)
         if !member.record.isAdmitted { startPreflight(of: [id], isAutomatic: true) }
     }

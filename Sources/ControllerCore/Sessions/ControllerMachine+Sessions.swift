@@ -248,6 +248,7 @@ extension ControllerMachine {
             $0.reachability = .unreachable
             $0.lossCause = "held, its identity was seen twice"
         }
+        expect(by: member.lastGrant + settings.lease.wait)
         tell(
             .nodeConflicted,
             .critical,
@@ -293,6 +294,7 @@ extension ControllerMachine {
             $0.link?.phase = .telling
             // Whatever was known of the node is told anew.
             $0.services = OrderedTable()
+            $0.handlers = OrderedTable()
             $0.checks = OrderedTable()
             $0.disks = []
             $0.clock = nil

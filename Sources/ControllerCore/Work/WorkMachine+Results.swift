@@ -1,0 +1,321 @@
+public import Model
+import Protocol
+
+// What nodes say of attempts, and what follows for their tasks.
+
+extension WorkMachine {
+    /// The assignment of an attempt, if it is the current one and this node's.
+    private func current(_ attempt: TaskAttempt, of place: Int) -> Assignment? {
+        guard let assignment = assignments[attempt.task.number], assignment.worker == place,
+            assignment.attempt == attempt.attempt
+        else { return nil }
+        return assignment
+    }
+
+    mutating func started(_ attempt: TaskAttempt, on node: NodeID) {
+        guard let place = places[node], let assignment = current(attempt, of: place),
+            !assignment.isStarted
+        else { return }
+        assignments.update(attempt.task.number) { $0.isStarted = true }
+        arrived(attempt.task, at: place)
+    }
+
+    /// The payload has reached the node: there is room for others on the way.
+    mutating func arrived(_ id: TaskID, at place: Int) {
+        let bytes = UInt64(tasks[id.number]?.payloadBytes ?? 0)
+        workers[place].unstartedBytes -= min(bytes, workers[place].unstartedBytes)
+        updateRooms(of: place)
+    }
+
+    mutating func heard(_ data: [UInt8], at place: UInt64, of attempt: TaskAttempt, on node: NodeID)
+    {
+        guard let worker = places[node], current(attempt, of: worker) != nil else { return }
+        assignments.update(attempt.task.number) { $0.output.append(data, at: place) }
+    }
+
+    /// The attempt has ended, and nothing of it runs any more. Taken when that is durable here; a
+    /// result that comes too late is taken off the node's hands too, and counts for nothing.
+    mutating func ended(_ attempt: TaskAttempt, _ result: AttemptResult, on node: NodeID) {
+        guard let place = places[node] else { return }
+        defer { out.sends.append(WorkSend(node: node, message: .taken(attempt))) }
+        guard let assignment = current(attempt, of: place) else {
+            return refuseLate(attempt, result, from: place)
+        }
+        let id = attempt.task
+        release(id, assignment)
+        tasks.update(id.number) { $0.result = result }
+        if !assignment.output.bytes.isEmpty {
+            out.journal.append(.output(id, assignment.output.bytes))
+        }
+        switch result.outcome {
+        case .done: finish(id, .done, assignment)
+        case .failed, .timedOut, .notExecuted:
+            if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
+            failed(id, result, assignment)
+        case .cancelled:
+            if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
+            // What may run once only was under way when it was ended.
+            if assignment.delivery == .atMostOnce {
+                return interrupted(id, assignment, "cancelled")
+            }
+            again(id, assignment, "cancelled", isInterruption: assignment.cancel == nil)
+        case .interrupted:
+            if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
+            interrupted(id, assignment, "interrupted")
+        }
+    }
+
+    private mutating func refuseLate(
+        _ attempt: TaskAttempt,
+        _ result: AttemptResult,
+        from place: Int
+    ) {
+        tell(
+            .taskLate,
+            .warning,
+            workers[place].view.name.text,
+            "A late result of task \(attempt.task) was refused: attempt \(attempt.attempt) of it is "
+                + "not the current one.",
+            cause: "the node said: \(result.outcome.rawValue)",
+            consequence: tasks[attempt.task.number].map {
+                "the task is \($0.state.rawValue), attempt \($0.attempt)"
+            } ?? "the task has ended"
+        )
+    }
+
+    /// The attempt was not started, and never will be.
+    mutating func returned(
+        _ attempt: TaskAttempt,
+        _ code: RefusalCode,
+        _ text: String,
+        by node: NodeID
+    ) {
+        guard let place = places[node], let assignment = current(attempt, of: place) else { return }
+        let id = attempt.task
+        release(id, assignment)
+        if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
+        if assignment.cancel == nil {
+            workers[place].refusedUntil = now.instant + Limits.refusedPause
+            updateRooms(of: place)
+        }
+        if code == .invalid {
+            let result = AttemptResult(outcome: .notExecuted, detail: text)
+            tasks.update(id.number) { $0.result = result }
+            return failed(id, result, assignment)
+        }
+        again(id, assignment, "returned", isInterruption: false)
+    }
+
+    // MARK: What follows
+
+    /// The node does not have the task any more.
+    mutating func release(_ id: TaskID, _ assignment: Assignment) {
+        let place = assignment.worker
+        assignments[id.number] = nil
+        workers[place].tasks.removeSorted(id)
+        let count = workers[place].assigned[assignment.handler] ?? 1
+        workers[place].assigned[assignment.handler] = count > 1 ? count - 1 : nil
+        if !assignment.isStarted { arrived(id, at: place) }
+        updateRooms(of: place)
+        if workers[place].view.preferences.runningMax != nil { judgeLoad(of: place) }
+        out.released.append(workers[place].id)
+        guard let lane = tasks[id.number]?.lane else { return }
+        lanes.update(lane) { lane in
+            lane.outstanding -= 1
+            if lane.outstanding == 0 { lane.boundTo = nil }
+        }
+        dirtyLanes.append(lane)
+    }
+
+    private mutating func failed(_ id: TaskID, _ result: AttemptResult, _ assignment: Assignment) {
+        tasks.update(id.number) { $0.failures += 1 }
+        trace(id, assignment, result.outcome.rawValue)
+        guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {
+            return
+        }
+        let attemptsMax = task.attemptsMax ?? rules.attemptsMax
+        // What ran once and may not run twice is for an operator to look at.
+        let isSpent = assignment.delivery == .atMostOnce && result.outcome != .notExecuted
+        guard !result.isPermanent, !isSpent, entry.failures < attemptsMax else {
+            return surrender(id, lane: entry.lane)
+        }
+        // Doubled with each failure, up to its limit.
+        let base = task.retryDelay ?? rules.retryDelay
+        let limit = max(base, rules.retryDelayMax)
+        let doublings = Int64(1) << min(Int64(entry.failures) - 1, 30)
+        let (product, overflow) = base.nanoseconds.multipliedReportingOverflow(by: doublings)
+        let wait = overflow ? limit : min(.nanoseconds(product), limit)
+        let notBefore = now.wall + wait
+        tasks.update(id.number) { $0.notBefore = notBefore }
+        move(id, to: .delayed)
+        if isOrdered(entry) { lanes.update(entry.lane) { $0.queue.insert(id) } }
+        delay(id, until: notBefore)
+        save(id)
+        dirtyLanes.append(entry.lane)
+    }
+
+    /// The attempt did not end by itself.
+    mutating func interrupted(_ id: TaskID, _ assignment: Assignment, _ how: String) {
+        guard assignment.delivery == .atMostOnce else {
+            return again(id, assignment, how, isInterruption: true)
+        }
+        trace(id, assignment, how)
+        guard let entry = tasks[id.number] else { return }
+        leaveLane(id, entry.lane)
+        move(id, to: .unknown)
+        save(id)
+        tell(
+            .taskUnknown,
+            .critical,
+            "task \(id)",
+            "Whether task \(id) was done is not known, and it must not be done twice.",
+            cause: "attempt \(assignment.attempt) on "
+                + "\(workers[assignment.worker].view.name) was \(how)",
+            consequence: "look at what it did, then: muster task resolve \(id) --done, or "
+                + "muster task retry \(id)"
+        )
+    }
+
+    /// The task waits for a node again.
+    mutating func again(
+        _ id: TaskID,
+        _ assignment: Assignment,
+        _ how: String,
+        isInterruption: Bool
+    ) {
+        trace(id, assignment, how)
+        if isInterruption { tasks.update(id.number) { $0.interruptions += 1 } }
+        guard let entry = tasks[id.number] else { return }
+        guard entry.interruptions < Limits.interruptionsMax else {
+            return surrender(id, lane: entry.lane)
+        }
+        move(id, to: .waiting)
+        tasks.update(id.number) { [now] in $0.queuedAt = now.instant }
+        lanes.update(entry.lane) { $0.queue.insert(id) }
+        save(id)
+        dirtyLanes.append(entry.lane)
+    }
+
+    private mutating func trace(_ id: TaskID, _ assignment: Assignment, _ outcome: String) {
+        let trace = AttemptTrace(
+            attempt: assignment.attempt,
+            node: workers[assignment.worker].view.name,
+            endedAt: now.wall,
+            outcome: outcome
+        )
+        tasks.update(id.number) { entry in
+            entry.traces.append(trace)
+            if entry.traces.count > AttemptTrace.keptMax { entry.traces.removeFirst() }
+        }
+    }
+
+    /// No retry will mend it: it becomes a dead letter.
+    mutating func surrender(_ id: TaskID, lane: UInt64) {
+        // Where it was taken from its queue and not given out.
+        if assignments[id.number] == nil, tasks[id.number]?.state == .waiting {
+            lanes.update(lane) { lane in
+                lane.outstanding -= 1
+                if lane.outstanding == 0 { lane.boundTo = nil }
+            }
+        }
+        leaveLane(id, lane)
+        move(id, to: .failed)
+        save(id)
+        guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {
+            return
+        }
+        let last = entry.traces.last
+        tell(
+            .taskFailed,
+            .warning,
+            "task \(id)",
+            "Task \(id) (\(task.type)) has failed after \(entry.attempt) "
+                + "\(entry.attempt == 1 ? "attempt" : "attempts").",
+            cause: [entry.result?.forPeople, last.map { "on \($0.node)" }]
+                .compactMap { $0 }.joined(separator: " "),
+            consequence: "to give it again: muster task retry \(id)"
+        )
+    }
+
+    mutating func leaveLane(_ id: TaskID, _ lane: UInt64) {
+        lanes.update(lane) { lane in
+            lane.queue.remove(id)
+            lane.references -= 1
+        }
+        tasks.update(id.number) { $0.lane = 0 }
+        dirtyLanes.append(lane)
+    }
+
+    /// The task has ended for good: only its history is left.
+    mutating func finish(_ id: TaskID, _ state: TaskState, _ assignment: Assignment?) {
+        guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {
+            return
+        }
+        if entry.lane != 0 { leaveLane(id, entry.lane) }
+        put(
+            .taskEnd(
+                TaskEndRecord(
+                    id: id,
+                    submission: submission(of: entry, task),
+                    submittedBy: task.submittedBy,
+                    acceptedAt: entry.acceptedAt,
+                    payloadBytes: entry.payloadBytes,
+                    state: state,
+                    endedAt: now.wall,
+                    node: assignment.map { workers[$0.worker].view.name }
+                        ?? entry.traces.last?.node,
+                    attempt: entry.attempt,
+                    decision: assignment?.decision,
+                    result: entry.result,
+                    traces: entry.traces
+                )
+            )
+        )
+        delete(.task, id)
+        if entry.attempt > 0 || entry.state != .waiting { delete(.taskState, id) }
+        if entry.payloadBytes > WorkLimits.inlineBytesMax {
+            out.journal.append(.payloadGone(id))
+        }
+        counts.add(-1, to: entry.state)
+        counts.bytes -= UInt64(entry.payloadBytes)
+        switch state {
+        case .done: counts.done += 1
+        case .cancelled: counts.cancelled += 1
+        case .waiting, .delayed, .assigned, .failed, .unknown: break
+        }
+        tasks[id.number] = nil
+        let left = classes.update(entry.taskClass) { entry -> UInt32 in
+            entry.tasks -= 1
+            return entry.tasks
+        }
+        if left == 0 {
+            classes[entry.taskClass] = nil
+            classNumbers[task] = nil
+        }
+    }
+
+    func submission(of entry: TaskEntry, _ task: TaskClass) -> TaskSubmission {
+        TaskSubmission(
+            type: task.type,
+            account: task.account,
+            attributes: task.attributes,
+            priority: task.priority,
+            exclusiveKey: task.exclusiveKey,
+            idempotencyKey: entry.idempotencyKey,
+            attemptsMax: task.attemptsMax,
+            retryDelay: task.retryDelay,
+            notBefore: nil
+        )
+    }
+}
+
+extension AttemptResult {
+    /// `failed: exit status 3`, `interrupted: the lease ended`.
+    public var forPeople: String {
+        var text = outcome.rawValue
+        if let status { text += ": exit status \(status)" }
+        if let signal { text += ": ended by signal \(signal)" }
+        if isPermanent { text += ", which no retry mends" }
+        return detail.isEmpty ? text : "\(text): \(detail)"
+    }
+}

@@ -1,0 +1,204 @@
+public import Model
+import Protocol
+
+/// Every accepted task that has not ended, and which node has it: a machine within the
+/// controller's, which it does not know.
+///
+/// Inputs only change its tables and mark what is to be looked at; ``settle()`` then gives out what
+/// can be given. A task waits in a *lane* with those that go the same way, a lane's head waits in
+/// the heap of a *group* of nodes, and a node with room looks through its groups alone: neither the
+/// number of waiting tasks nor that of nodes slows a decision down.
+public struct WorkMachine: Hashable, Sendable {
+    public internal(set) var rules = WorkRules()
+    public internal(set) var counts = WorkCounts()
+    /// The views that decisions were made on, by number.
+    public internal(set) var views: OrderedTable<UInt64, DispatchView> = OrderedTable()
+
+    var epoch: Epoch
+    var now: Moment
+    var out = WorkEffects()
+
+    // Tasks
+    var tasks: PagedTable<TaskEntry> = PagedTable()
+    var assignments: PagedTable<Assignment> = PagedTable()
+    var nextTask: UInt64
+    var classes: PagedTable<ClassEntry> = PagedTable()
+    var nextClass: UInt64 = 1
+    /// Only looked up.
+    var classNumbers: [TaskClass: UInt64] = [:]
+    /// Idempotency keys of what was accepted not long ago, before a look-up in the store must
+    /// find them. Only looked up.
+    var recentKeys: [String: TaskKeyRecord] = [:]
+    var recentKeyOrder: [RecentKey] = []
+    var recentKeysFrom = 0
+    var delayed = BinaryHeap<Due>()
+
+    // Lanes and groups
+    var lanes: PagedTable<Lane> = PagedTable()
+    var nextLane: UInt64 = 1
+    /// Only looked up.
+    var laneNumbers: [Lane.Key: UInt64] = [:]
+    var groups: [Group?] = []
+    var freeGroups: [Int] = []
+    /// Only looked up.
+    var groupPlaces: [Group.Key: Int] = [:]
+    /// Grows when a rule, a node's standing, its handlers, preferences or overload changed.
+    var placementVersion: UInt64 = 1
+    /// Lanes above this number have not been placed anew since then; nil when all have.
+    var sweptTo: UInt64?
+    /// Lanes whose head has waited for its preferred nodes as long as it has patience.
+    var aging = BinaryHeap<Due>()
+
+    // Workers
+    var workers: [Worker] = []
+    var places: OrderedTable<NodeID, Int> = OrderedTable()
+    var lastViews: OrderedTable<TaskType, LastView> = OrderedTable()
+    var nextView: UInt64 = 1
+    var isQueueFullTold = false
+
+    // To be looked at by `settle`
+    var dirtyLanes: [UInt64] = []
+    var openedWorkers: [Int] = []
+
+    struct LastView: Hashable, Sendable {
+        var number: UInt64
+        var at: Instant
+        var isOutdated: Bool
+    }
+
+    struct RecentKey: Hashable, Sendable {
+        var key: String
+        var at: Instant
+    }
+
+    enum Limits {
+        /// An attempt that ends without a result of its own so often is no accident.
+        static let interruptionsMax: UInt16 = 20
+        /// Payload bytes that may be on their way to one node.
+        static let unstartedBytesMax: UInt64 = 2 << 20
+        /// After a node has turned a task away.
+        static let refusedPause: Duration = .seconds(1)
+        /// Lanes that are placed anew in one step.
+        static let sweepLanesMax = 1_000
+        /// How long a key is remembered here: longer than a look-up in the store can be under way.
+        static let recentKeysFor: Duration = .seconds(600)
+        static let recentKeysMax = 1_000_000
+        /// A node's wall clock and ours may be set: look again at least so often.
+        static let delayedLook: Duration = .seconds(60)
+        static let retryHint: Duration = .seconds(5)
+    }
+
+    init(epoch: Epoch, nextTask: UInt64, at now: Moment) {
+        self.epoch = epoch
+        self.nextTask = nextTask
+        self.now = now
+    }
+
+    /// When there is something to do without an input.
+    var nextDeadline: Instant? {
+        if sweptTo != nil { return now.instant }
+        var earliest = [delayed.first?.at, aging.first?.at].compactMap { $0 }.min()
+        for worker in workers {
+            for at in [worker.refusedUntil, idempotentDue(worker)] {
+                if let at { earliest = min(earliest ?? at, at) }
+            }
+        }
+        return earliest
+    }
+
+    /// Takes what was decided since the last time.
+    mutating func takeEffects() -> WorkEffects {
+        let taken = out
+        out = WorkEffects()
+        return taken
+    }
+}
+
+/// What a step of the work wants done. The journal entries come before the sends, as ever.
+struct WorkEffects: Hashable, Sendable {
+    var journal: [JournalEntry] = []
+    var sends: [WorkSend] = []
+    var notices: [WorkNotice] = []
+    /// Nodes that have a task less.
+    var released: [NodeID] = []
+}
+
+struct WorkSend: Hashable, Sendable {
+    var node: NodeID
+    var message: ControllerWorkMessage
+}
+
+/// An event of the cluster that the work has seen.
+struct WorkNotice: Hashable, Sendable {
+    var kind: EventKind
+    var severity: Severity
+    var subject: String
+    var text: String
+    var cause: String
+    var consequence: String
+}
+
+extension WorkMachine {
+    mutating func tell(
+        _ kind: EventKind,
+        _ severity: Severity,
+        _ subject: String,
+        _ text: String,
+        cause: String = "",
+        consequence: String = ""
+    ) {
+        out.notices.append(
+            WorkNotice(
+                kind: kind,
+                severity: severity,
+                subject: subject,
+                text: text,
+                cause: cause,
+                consequence: consequence
+            )
+        )
+    }
+
+    mutating func put(_ record: Record) {
+        out.journal.append(.put(record))
+    }
+
+    mutating func delete(_ table: RecordTable, _ id: TaskID) {
+        out.journal.append(.delete(table: table, key: id.storeKey))
+    }
+
+    /// Writes where a live task stands.
+    mutating func save(_ id: TaskID) {
+        guard let entry = tasks[id.number] else { return }
+        var record = TaskStateRecord(
+            id: id,
+            state: entry.state,
+            since: entry.since,
+            attempt: entry.attempt,
+            failures: entry.failures,
+            interruptions: entry.interruptions,
+            notBefore: entry.notBefore,
+            result: entry.result,
+            traces: entry.traces
+        )
+        if let assignment = assignments[id.number] {
+            record.assignment = AssignmentRecord(
+                node: workers[assignment.worker].id,
+                token: assignment.token,
+                handler: assignment.handler,
+                delivery: assignment.delivery,
+                decision: assignment.decision
+            )
+        }
+        put(.taskState(record))
+    }
+
+    mutating func move(_ id: TaskID, to state: TaskState) {
+        tasks.update(id.number) { [now] entry in
+            counts.add(-1, to: entry.state)
+            entry.state = state
+            entry.since = now.wall
+            counts.add(1, to: state)
+        }
+    }
+}
