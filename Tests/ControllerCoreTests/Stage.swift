@@ -15,6 +15,9 @@ struct Stage {
     var store = OrderedTable<String, Record>()
     var events: [ClusterEvent] = []
     var audits: [AuditRecord] = []
+    var payloads = OrderedTable<TaskID, [UInt8]>()
+    var outputs = OrderedTable<TaskID, [UInt8]>()
+    var taskKeys = OrderedTable<String, TaskKeyRecord>()
     var replies: [Reply.Outcome] = []
     var sent: [(connection: ConnectionID, message: ControllerMessage)] = []
     var closed: [RefusalCode] = []
@@ -81,6 +84,10 @@ struct Stage {
             case .delete(let table, let key): store["\(table.rawValue)/\(key)"] = nil
             case .event(let event): events.append(event)
             case .audit(let audit): audits.append(audit)
+            case .payload(let id, let bytes): payloads[id] = bytes
+            case .payloadGone(let id): payloads[id] = nil
+            case .output(let id, let bytes): outputs[id] = bytes
+            case .taskKey(let key, let record): taskKeys[key] = record
             }
         }
         for send in effects.sends { sent.append((send.connection, send.message)) }

@@ -37,7 +37,8 @@ extension WorkMachine {
     }
 
     private func hasRoom(_ place: Int, in group: Int) -> Bool {
-        guard let worker = groups[group].map({ $0.free.contains(place) || $0.spare.contains(place) })
+        guard
+            let worker = groups[group].map({ $0.free.contains(place) || $0.spare.contains(place) })
         else { return false }
         return worker
     }

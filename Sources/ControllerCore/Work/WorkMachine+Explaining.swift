@@ -103,7 +103,8 @@ extension WorkMachine {
             guard let assignment = assignments[id.number] else { return "" }
             let worker = workers[assignment.worker]
             let doing = assignment.isStarted ? "runs it" : "has it"
-            return "node \(worker.view.name) \(doing), by the rule \(assignment.decision.rule.rawValue)"
+            return
+                "node \(worker.view.name) \(doing), by the rule \(assignment.decision.rule.rawValue)"
                 + (worker.lostAt == nil
                     ? ""
                     : "; the node cannot be reached, and it is not proven that the attempt has ended")

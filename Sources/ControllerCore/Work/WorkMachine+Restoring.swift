@@ -6,8 +6,8 @@ import Protocol
 extension WorkMachine {
     /// Brings a live task back. Its node, if it had one, is known by now.
     mutating func restore(_ record: TaskRecord, _ state: TaskStateRecord?) {
-        guard let state, state.state != .waiting || state.attempt > 0 else { return enter(record) }
         enter(record)
+        guard let state else { return }
         // As `enter` has it the task waits; from there it is brought to where it was.
         let id = record.id
         guard let lane = tasks[id.number]?.lane else { return }
@@ -17,6 +17,7 @@ extension WorkMachine {
             $0.interruptions = state.interruptions
             $0.notBefore = state.notBefore
             $0.result = state.result
+            $0.isSaved = true
             $0.traces = state.traces
         }
         leaveLane(id, lane)

@@ -272,7 +272,7 @@ extension WorkMachine {
             )
         )
         delete(.task, id)
-        if entry.attempt > 0 || entry.state != .waiting { delete(.taskState, id) }
+        if entry.isSaved { delete(.taskState, id) }
         if entry.payloadBytes > WorkLimits.inlineBytesMax {
             out.journal.append(.payloadGone(id))
         }

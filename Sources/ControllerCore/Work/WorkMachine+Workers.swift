@@ -80,9 +80,11 @@ extension WorkMachine {
             }
         }
         for (attempt, phase) in held where phase != .ended {
-            guard assignments[attempt.task.number].map({
-                $0.worker == place && $0.attempt == attempt.attempt
-            }) != true else { continue }
+            guard
+                assignments[attempt.task.number].map({
+                    $0.worker == place && $0.attempt == attempt.attempt
+                }) != true
+            else { continue }
             out.sends.append(
                 WorkSend(
                     node: node,

@@ -191,6 +191,7 @@ extension WorkMachine {
             )
         }
         put(.taskState(record))
+        tasks.update(id.number) { $0.isSaved = true }
     }
 
     mutating func move(_ id: TaskID, to state: TaskState) {

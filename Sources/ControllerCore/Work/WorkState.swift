@@ -48,6 +48,8 @@ struct TaskEntry: Hashable, Sendable {
     var queuedAt: Instant
     var notBefore: WallTime?
     var idempotencyKey: String?
+    /// There is a record of where it stands.
+    var isSaved = false
     var result: AttemptResult?
     var traces: [AttemptTrace] = []
 }

@@ -16,6 +16,9 @@ struct DurableStore {
     private(set) var lines = OrderedTable<Key, [UInt8]>()
     private(set) var events: [ClusterEvent] = []
     private(set) var audits: [AuditRecord] = []
+    private(set) var payloads = OrderedTable<TaskID, [UInt8]>()
+    private(set) var outputs = OrderedTable<TaskID, [UInt8]>()
+    private(set) var taskKeys = OrderedTable<String, TaskKeyRecord>()
     /// Raised by each transaction.
     private(set) var version: UInt64 = 0
 
@@ -38,6 +41,14 @@ struct DurableStore {
             }
             events.append(event)
         case .audit(let audit): audits.append(audit)
+        case .payload(let id, let bytes): payloads[id] = bytes
+        case .payloadGone(let id):
+            guard payloads[id] != nil else { return "task \(id) has no payload to delete" }
+            payloads[id] = nil
+        case .output(let id, let bytes): outputs[id] = bytes
+        case .taskKey(let key, let record):
+            guard taskKeys[key] == nil else { return "the idempotency key \(key) has a task" }
+            taskKeys[key] = record
         }
         return nil
     }
@@ -45,7 +56,9 @@ struct DurableStore {
     /// - Throws: the first record that cannot be read back.
     func records() throws(StoreProblem) -> [Record] {
         var records: [Record] = []
-        for (key, bytes) in lines { records.append(try Self.read(key, bytes)) }
+        for (key, bytes) in lines where key.table.isLoaded {
+            records.append(try Self.read(key, bytes))
+        }
         return records
     }
 

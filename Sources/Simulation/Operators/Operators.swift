@@ -114,7 +114,7 @@ final class Operators {
     static func may(_ role: OperatorRole?, _ verb: Command.Verb) -> Bool {
         switch verb {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
-            .preflight:
+            .preflight, .cancelTasks, .retryTasks, .resolveTasks:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup:
