@@ -221,12 +221,25 @@ struct Stage {
     mutating func attach(
         _ name: NodeName,
         _ services: [ServiceReport] = [],
+        handlers: [HandlerReport] = [],
+        holding: [(TaskAttempt, HoldingPhase)] = [],
         incarnation: UInt64 = 1
     ) -> ConnectionID {
         let connection = hello(name, incarnation: incarnation)
         say(.ready(nonce: machine.member(named: name)!.record.nonce), on: connection)
         for service in services { say(.service(service), on: connection) }
-        say(.synced(services: UInt32(services.count)), on: connection)
+        for handler in handlers { say(.work(.handler(handler)), on: connection) }
+        for (attempt, phase) in holding {
+            say(.work(.holding(attempt, phase: phase)), on: connection)
+        }
+        say(
+            .synced(
+                services: UInt32(services.count),
+                handlers: UInt32(handlers.count),
+                attempts: UInt32(holding.count)
+            ),
+            on: connection
+        )
         beat(connection)
         return connection
     }
@@ -236,10 +249,11 @@ struct Stage {
     mutating func online(
         _ name: NodeName,
         _ services: [ServiceReport] = [],
+        handlers: [HandlerReport] = [],
         site: SiteName? = nil
     ) -> ConnectionID {
         join(name, site: site)
-        let connection = attach(name, services)
+        let connection = attach(name, services, handlers: handlers)
         for order in openOrders(of: name) where order.action == .preflight {
             say(.done(order: order.id), on: connection)
         }
