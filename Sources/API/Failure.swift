@@ -56,6 +56,7 @@ public enum FailureCode {
         ("not-active", 503, "The controller is not active"),
         ("clock", 409, "The clocks are too far apart"),
         ("confirmation", 422, "A confirmation or a reason is missing"),
+        ("busy", 429, "There is no room now"),
         ("invalid", 422, "The value is outside what is allowed"),
         (notFound, 404, "There is no such path"),
         (`internal`, 500, "The controller made a mistake"),

@@ -59,8 +59,9 @@ public enum Base64 {
                 group = 0
             }
         }
+        // What the padding stands for must be empty, else several texts would mean the same bytes.
         guard bytes.suffix(padding).allSatisfy({ $0 == 0 }) else { return nil }
         bytes.removeLast(padding)
-        return padding == 0 || encode(bytes) == text ? bytes : nil
+        return bytes
     }
 }

@@ -28,10 +28,10 @@ public struct TaskID: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 
     public init?(storeKey: String) {
-        guard storeKey.utf8.count == 16, let number = UInt64(storeKey, radix: 16) else {
-            return nil
-        }
+        guard let number = UInt64(storeKey, radix: 16) else { return nil }
         self.init(number)
+        // Signs, capitals and other lengths are read as numbers, too, and are no keys.
+        guard self.storeKey == storeKey else { return nil }
     }
 }
 
@@ -83,26 +83,31 @@ public struct TaskType: Hashable, Comparable, Sendable, CustomStringConvertible 
 public struct TaskAttribute: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// `[A-Za-z][A-Za-z0-9_.-]{0,62}`, as a type.
     public var name: String
-    /// Up to ``valueBytesMax`` bytes without control characters.
+    /// Up to ``valueBytesMax`` bytes of plain text in one line; may be empty.
     public var value: String
 
     public static let valueBytesMax = 256
     /// Attributes of one task.
     public static let countMax = 16
+    /// Bytes of ``text(of:)``, the attributes of one task together. A line may have to double each
+    /// of them, and a RUN or a SUBMIT at all its other limits must still fit into one line.
+    public static let textBytesMax = 2_048
 
     /// - Returns: nil when the name or the value breaks its grammar.
     public init?(name: String, value: String) {
-        guard TaskType.isValid(name), value.utf8.count <= Self.valueBytesMax,
-            value.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
-        else { return nil }
+        guard TaskType.isValid(name), value.isPlainLine(bytesMax: Self.valueBytesMax) else {
+            return nil
+        }
         self.name = name
         self.value = value
     }
 
-    /// Reads `NAME=value`.
+    /// Reads `NAME=value`. Scalar by scalar, as everything here: an accent after a sign would make
+    /// another character of it, and another sign may look the same.
     public init?(parsing text: String) {
-        guard let at = text.firstIndex(of: "=") else { return nil }
-        self.init(name: String(text[..<at]), value: String(text[text.index(after: at)...]))
+        let scalars = text.unicodeScalars
+        guard let at = scalars.firstIndex(of: "=") else { return nil }
+        self.init(name: String(scalars[..<at]), value: String(scalars[scalars.index(after: at)...]))
     }
 
     public static func < (left: TaskAttribute, right: TaskAttribute) -> Bool {
@@ -114,38 +119,25 @@ public struct TaskAttribute: Hashable, Comparable, Sendable, CustomStringConvert
     /// Several attributes as one text, sorted, parted by `;`; `;` and `\` in them are preceded by
     /// `\`.
     public static func text(of attributes: [TaskAttribute]) -> String {
-        attributes.sorted().map { attribute in
-            var text = ""
-            for character in attribute.description {
-                if character == ";" || character == "\\" { text.append("\\") }
-                text.append(character)
+        var text = String.UnicodeScalarView()
+        for (index, attribute) in attributes.sorted().enumerated() {
+            if index > 0 { text.append(";") }
+            for scalar in attribute.description.unicodeScalars {
+                if scalar == ";" || scalar == "\\" { text.append("\\") }
+                text.append(scalar)
             }
-            return text
         }
-        .joined(separator: ";")
+        return String(text)
     }
 
-    /// Reads what ``text(of:)`` writes.
+    /// Reads what ``text(of:)`` writes, in any order.
     ///
-    /// - Returns: nil when one is no attribute, a name stands twice, or there are more than
-    ///   ``countMax``.
+    /// - Returns: nil when one is no attribute, a name stands twice, an escape is not one of the
+    ///   two, or there are more than ``countMax`` or ``textBytesMax``.
     public static func attributes(parsing text: String) -> [TaskAttribute]? {
         if text.isEmpty { return [] }
-        var parts = [""]
-        var isEscaped = false
-        for character in text {
-            if isEscaped {
-                parts[parts.count - 1].append(character)
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else if character == ";" {
-                parts.append("")
-            } else {
-                parts[parts.count - 1].append(character)
-            }
-        }
-        guard !isEscaped, parts.count <= countMax else { return nil }
+        guard text.utf8.count <= textBytesMax, let parts = parts(of: text), parts.count <= countMax
+        else { return nil }
         var attributes: [TaskAttribute] = []
         for part in parts {
             guard let attribute = TaskAttribute(parsing: part),
@@ -154,6 +146,28 @@ public struct TaskAttribute: Hashable, Comparable, Sendable, CustomStringConvert
             attributes.append(attribute)
         }
         return attributes.sorted()
+    }
+
+    /// What stands between the `;` of a text, escapes removed.
+    private static func parts(of text: String) -> [String]? {
+        var parts: [String] = []
+        var part = String.UnicodeScalarView()
+        var isEscaped = false
+        for scalar in text.unicodeScalars {
+            if isEscaped {
+                guard scalar == ";" || scalar == "\\" else { return nil }
+                part.append(scalar)
+                isEscaped = false
+            } else if scalar == "\\" {
+                isEscaped = true
+            } else if scalar == ";" {
+                parts.append(String(part))
+                part = String.UnicodeScalarView()
+            } else {
+                part.append(scalar)
+            }
+        }
+        return isEscaped ? nil : parts + [String(part)]
     }
 }
 

@@ -49,7 +49,7 @@ public struct HandlerReport: Hashable, Sendable {
         timeLimit: Duration? = nil
     ) {
         self.name = name
-        self.types = types
+        self.types = types.sorted()
         self.slots = slots
         self.prefetch = prefetch
         self.delivery = delivery
@@ -128,7 +128,7 @@ public struct TaskSubmission: Hashable, Sendable {
     ) {
         self.type = type
         self.account = account
-        self.attributes = attributes
+        self.attributes = attributes.sorted()
         self.priority = priority
         self.exclusiveKey = exclusiveKey
         self.idempotencyKey = idempotencyKey
@@ -139,11 +139,6 @@ public struct TaskSubmission: Hashable, Sendable {
 }
 
 extension AgentWorkMessage {
-    static let verbs = [
-        "HANDLER", "UNHANDLED", "HOLDING", "STARTED", "OUTPUT", "RESULT", "RETURNED", "SUBMIT",
-        "PIECE",
-    ]
-
     init(_ line: Line) throws(MessageError) {
         let fields = FieldReader(line)
         switch line.verb {
@@ -155,8 +150,8 @@ extension AgentWorkMessage {
         case "OUTPUT":
             self = .output(
                 try TaskAttempt(fields),
-                at: try fields.number("at"),
-                data: try fields.data("data")
+                at: try fields.number("at", in: 0...WireLimits.sizeMax),
+                data: try fields.part("data")
             )
         case "RESULT": self = .result(try TaskAttempt(fields), try AttemptResult(fields))
         case "RETURNED":
@@ -167,11 +162,8 @@ extension AgentWorkMessage {
             )
         case "SUBMIT": self = .submit(try LocalSubmission(fields))
         case "PIECE":
-            self = .submitPart(
-                reference: try fields.number("ref"),
-                at: try fields.number("at"),
-                data: try fields.data("data")
-            )
+            let (at, data) = try fields.payloadPart()
+            self = .submitPart(reference: try fields.number("ref"), at: at, data: data)
         default: throw .unknownVerb
         }
     }

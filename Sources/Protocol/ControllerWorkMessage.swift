@@ -33,6 +33,7 @@ public struct RunOrder: Hashable, Sendable {
     public var handler: HandlerName
     public var type: TaskType
     public var account: String
+    /// Sorted by name; each name once.
     public var attributes: [TaskAttribute]
     public var priority: UInt8
     public var exclusiveKey: String?
@@ -64,7 +65,7 @@ public struct RunOrder: Hashable, Sendable {
         self.handler = handler
         self.type = type
         self.account = account
-        self.attributes = attributes
+        self.attributes = attributes.sorted()
         self.priority = priority
         self.exclusiveKey = exclusiveKey
         self.isRepeated = isRepeated
@@ -84,18 +85,13 @@ public struct RunOrder: Hashable, Sendable {
 }
 
 extension ControllerWorkMessage {
-    static let verbs = ["RUN", "PART", "CANCEL", "TAKEN", "ACCEPTED", "DECLINED"]
-
     init(_ line: Line) throws(MessageError) {
         let fields = FieldReader(line)
         switch line.verb {
         case "RUN": self = .run(try RunOrder(fields))
         case "PART":
-            self = .part(
-                try TaskAttempt(fields),
-                at: try fields.number("at"),
-                data: try fields.data("data")
-            )
+            let (at, data) = try fields.payloadPart()
+            self = .part(try TaskAttempt(fields), at: at, data: data)
         case "CANCEL":
             self = .cancel(
                 try TaskAttempt(fields),

@@ -1,3 +1,5 @@
+import Model
+
 extension Line {
     /// Reads one line, without its line feed.
     ///
@@ -11,7 +13,7 @@ extension Line {
         }
         guard !bytes.isEmpty else { throw .empty }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
-        guard text.unicodeScalars.allSatisfy(isAllowedOnWire) else { throw .forbiddenCharacter }
+        guard text.unicodeScalars.allSatisfy(\.isPlain) else { throw .forbiddenCharacter }
 
         var parser = LineParser(bytes: bytes, at: bytes.startIndex, limits: limits)
         return try parser.parse()
@@ -148,16 +150,4 @@ func isKeyByte(_ byte: UInt8, first: Bool) -> Bool {
 /// What may stand in a value without quotes: visible ASCII but `"` and `\`.
 func isBareByte(_ byte: UInt8) -> Bool {
     byte > 32 && byte < 127 && byte != ASCII.quote && byte != ASCII.backslash
-}
-
-/// No C0, DEL, C1, line or paragraph separator, bidirectional control or noncharacter crosses the
-/// wire raw: a line that is logged stays one line and shows what it says.
-func isAllowedOnWire(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7f..<0xa0: false
-    case 0x061c, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a...0x202e, 0x2066...0x2069: false
-    case 0xfdd0...0xfdef: false
-    case let value where value & 0xfffe == 0xfffe: false
-    default: true
-    }
 }

@@ -31,7 +31,7 @@ extension Line: CustomStringConvertible {
             default:
                 // A foreign program's output may hold anything; what a line may not hold is
                 // shown as the replacement character.
-                text.unicodeScalars.append(isAllowedOnWire(scalar) ? scalar : "\u{fffd}")
+                text.unicodeScalars.append(scalar.isPlain ? scalar : "\u{fffd}")
             }
         }
         text += "\""
@@ -104,7 +104,7 @@ public func kept(_ text: String, bytesMax limit: Int) -> String {
     var clean = ""
     // A scalar has at least one byte: what stands behind this many is cut in any case.
     for scalar in text.unicodeScalars.prefix(limit + 1) {
-        let isShown = isAllowedOnWire(scalar) || scalar == "\n" || scalar == "\t"
+        let isShown = scalar.isPlain || scalar == "\n" || scalar == "\t"
         clean.unicodeScalars.append(isShown ? scalar : "\u{fffd}")
     }
     guard clean.utf8.count > limit else { return clean }

@@ -22,12 +22,47 @@ public enum WorkLimits {
 
 extension FieldReader {
     /// Bytes in base64; none when the field is absent.
-    func data(_ key: String) throws(MessageError) -> [UInt8] {
+    func data(_ key: String, bytesMax limit: Int) throws(MessageError) -> [UInt8] {
         guard let text = line[key] else { return [] }
-        guard let bytes = Base64.decode(text), bytes.count <= WorkLimits.partBytesMax else {
-            throw .bad(key: key, expected: "base64 of at most \(WorkLimits.partBytesMax) bytes")
+        guard let bytes = Base64.decode(text), bytes.count <= limit else {
+            throw .bad(key: key, expected: "base64 of at most \(limit) bytes")
         }
         return bytes
+    }
+
+    /// Bytes of one part: there is at least one.
+    func part(_ key: String) throws(MessageError) -> [UInt8] {
+        let bytes = try data(key, bytesMax: WorkLimits.partBytesMax)
+        if bytes.isEmpty { throw .missing(key: key) }
+        return bytes
+    }
+
+    /// A part of a payload and where it begins, within the longest payload there is: what is
+    /// reckoned with later cannot overflow.
+    func payloadPart() throws(MessageError) -> (at: UInt32, data: [UInt8]) {
+        let limit = WorkLimits.payloadBytesMax
+        let at: UInt32 = try number("at", in: 0...UInt32(limit - 1))
+        let data = try part("data")
+        guard Int(at) + data.count <= limit else {
+            throw .bad(key: "data", expected: "within a payload of \(limit) bytes")
+        }
+        return (at, data)
+    }
+
+    func payloadSize(_ key: String) throws(MessageError) -> UInt32 {
+        try optionalNumber(key, in: 0...UInt32(WorkLimits.payloadBytesMax)) ?? 0
+    }
+
+    /// The payload within a RUN or SUBMIT: all of it where it is short, nothing where it follows in
+    /// parts, so that each payload has one form.
+    func payload(_ key: String, of bytes: UInt32) throws(MessageError) -> [UInt8] {
+        let payload = try data(key, bytesMax: WorkLimits.inlineBytesMax)
+        let expected = bytes <= WorkLimits.inlineBytesMax ? Int(bytes) : 0
+        if payload.isEmpty, expected > 0 { throw .missing(key: key) }
+        guard payload.count == expected else {
+            throw .bad(key: key, expected: "the whole of a short payload")
+        }
+        return payload
     }
 
     func taskType(_ key: String) throws(MessageError) -> TaskType {
@@ -39,24 +74,23 @@ extension FieldReader {
 
     func attributes(_ key: String) throws(MessageError) -> [TaskAttribute] {
         guard let attributes = TaskAttribute.attributes(parsing: line[key] ?? "") else {
-            throw .bad(key: key, expected: "attributes such as region=eu;size=large")
+            throw .bad(key: key, expected: TaskSubmission.attributesExpected)
         }
         return attributes
     }
 
+    /// A text that is carried exactly as it is; nil when absent or empty.
     func bounded(_ key: String, bytesMax limit: Int) throws(MessageError) -> String? {
         guard let text = line[key], !text.isEmpty else { return nil }
-        guard text.utf8.count <= limit,
-            text.unicodeScalars.allSatisfy({ $0 != "\n" && $0 != "\t" })
-        else {
-            throw .bad(key: key, expected: "a text of one line and at most \(limit) bytes")
+        guard text.isPlainLine(bytesMax: limit) else {
+            throw .bad(key: key, expected: boundedExpected(limit))
         }
         return text
     }
+}
 
-    func payloadSize(_ key: String) throws(MessageError) -> UInt32 {
-        try optionalNumber(key, in: 0...UInt32(WorkLimits.payloadBytesMax)) ?? 0
-    }
+private func boundedExpected(_ limit: Int) -> String {
+    "a text of one line and at most \(limit) bytes"
 }
 
 extension LineWriter {
@@ -82,7 +116,8 @@ extension TaskAttempt {
 extension HandlerReport {
     init(_ fields: FieldReader) throws(MessageError) {
         var types: [TaskType] = []
-        for text in try fields.text("types").split(separator: ",") {
+        let texts = try fields.text("types").split(separator: ",", omittingEmptySubsequences: false)
+        for text in texts {
             guard let type = TaskType(String(text)), !types.contains(type),
                 types.count < HandlerReport.typesMax
             else {
@@ -90,10 +125,9 @@ extension HandlerReport {
             }
             types.append(type)
         }
-        guard !types.isEmpty else { throw .missing(key: "types") }
         self.init(
             name: try fields.name("name"),
-            types: types.sorted(),
+            types: types,
             slots: try fields.number("slots", in: 1...HandlerReport.slotsMax),
             prefetch: try fields.optionalNumber("prefetch", in: 0...HandlerReport.slotsMax) ?? 0,
             delivery: try fields.word("delivery"),
@@ -145,11 +179,16 @@ extension AttemptResult {
         writer.put("status", status)
         writer.put("signal", signal)
         writer.put("permanent", isPermanent)
-        if ranMilliseconds > 0 { writer.put("ran", ranMilliseconds) }
-        if processorMilliseconds > 0 { writer.put("cpu", processorMilliseconds) }
-        if memoryBytesMax > 0 { writer.put("memory", memoryBytesMax) }
-        if outputBytes > 0 { writer.put("output", outputBytes) }
+        put("ran", ranMilliseconds, max: WireLimits.millisecondsMax, to: &writer)
+        put("cpu", processorMilliseconds, max: WireLimits.millisecondsMax, to: &writer)
+        put("memory", memoryBytesMax, max: WireLimits.sizeMax, to: &writer)
+        put("output", outputBytes, max: WireLimits.sizeMax, to: &writer)
         writer.put("detail", detail, bytesMax: WireLimits.outputBytesMax)
+    }
+
+    /// Held to what its reader takes: a result that is refused would be told again for ever.
+    private func put(_ key: String, _ number: UInt64, max: UInt64, to writer: inout LineWriter) {
+        if number > 0 { writer.put(key, min(number, max)) }
     }
 
     /// Reads what ``put(to:)`` writes.
@@ -172,8 +211,56 @@ extension TaskSubmission {
             retryDelay: try fields.optionalMilliseconds("retry-delay"),
             notBefore: try fields.optionalTime("not-before")
         )
+        let isOrdered = try fields.flag("ordered")
         if let text = try fields.bounded("exclusive", bytesMax: ExclusiveKey.bytesMax) {
-            exclusiveKey = ExclusiveKey(text, isOrdered: try fields.flag("ordered"))
+            exclusiveKey = ExclusiveKey(text, isOrdered: isOrdered)
+        }
+    }
+
+    static let attributesExpected =
+        "at most \(TaskAttribute.countMax) attributes such as region=eu;size=large, each name once, "
+        + "of \(TaskAttribute.valueBytesMax) bytes each and \(TaskAttribute.textBytesMax) in all"
+
+    /// Whether a line can carry it: what is not read from one (a request of the console, a
+    /// schedule) is to be checked before it is accepted.
+    ///
+    /// - Throws: the first thing that is wrong, under the key that it has in SUBMIT.
+    public func check() throws(MessageError) {
+        try Self.check("account", account, bytesMax: Self.accountBytesMax)
+        // What is read again as it was written has passed every rule of its reader.
+        let text = TaskAttribute.text(of: attributes)
+        guard TaskAttribute.attributes(parsing: text) == attributes.sorted() else {
+            throw .bad(key: "attributes", expected: Self.attributesExpected)
+        }
+        guard priority <= Self.priorityMax else {
+            throw .bad(key: "priority", expected: "a number from 0 to \(Self.priorityMax)")
+        }
+        if let exclusiveKey {
+            if exclusiveKey.text.isEmpty { throw .missing(key: "exclusive") }
+            try Self.check("exclusive", exclusiveKey.text, bytesMax: ExclusiveKey.bytesMax)
+        }
+        if let idempotencyKey {
+            if idempotencyKey.isEmpty { throw .missing(key: "key") }
+            try Self.check("key", idempotencyKey, bytesMax: Self.idempotencyKeyBytesMax)
+        }
+        let attempts = WorkLimits.attemptsMax
+        if let attemptsMax, !attempts.contains(attemptsMax) {
+            let expected = "a number from \(attempts.lowerBound) to \(attempts.upperBound)"
+            throw .bad(key: "attempts", expected: expected)
+        }
+        let longest = Duration.milliseconds(Int64(WireLimits.millisecondsMax))
+        if let retryDelay, retryDelay < .zero || retryDelay > longest {
+            throw .bad(key: "retry-delay", expected: "a time of at most 10000 days")
+        }
+    }
+
+    private static func check(
+        _ key: String,
+        _ text: String,
+        bytesMax limit: Int
+    ) throws(MessageError) {
+        guard text.isPlainLine(bytesMax: limit) else {
+            throw .bad(key: key, expected: boundedExpected(limit))
         }
     }
 
@@ -194,13 +281,13 @@ extension TaskSubmission {
 
 extension LocalSubmission {
     init(_ fields: FieldReader) throws(MessageError) {
+        let payloadBytes = try fields.payloadSize("payload")
         self.init(
             reference: try fields.number("ref"),
             task: try TaskSubmission(fields),
-            payloadBytes: try fields.payloadSize("payload"),
-            payload: try fields.data("data")
+            payloadBytes: payloadBytes,
+            payload: try fields.payload("data", of: payloadBytes)
         )
-        try checkPayload(payload, of: payloadBytes)
     }
 
     var line: Line {
@@ -215,6 +302,7 @@ extension LocalSubmission {
 
 extension RunOrder {
     init(_ fields: FieldReader) throws(MessageError) {
+        let payloadBytes = try fields.payloadSize("payload")
         self.init(
             attempt: try TaskAttempt(fields),
             token: try fields.token("token"),
@@ -227,10 +315,9 @@ extension RunOrder {
             exclusiveKey: try fields.bounded("exclusive", bytesMax: ExclusiveKey.bytesMax),
             isRepeated: try fields.flag("again"),
             submittedAt: try fields.time("submitted"),
-            payloadBytes: try fields.payloadSize("payload"),
-            payload: try fields.data("data")
+            payloadBytes: payloadBytes,
+            payload: try fields.payload("data", of: payloadBytes)
         )
-        try checkPayload(payload, of: payloadBytes)
     }
 
     var line: Line {
@@ -248,12 +335,5 @@ extension RunOrder {
         if payloadBytes > 0 { writer.put("payload", payloadBytes) }
         writer.put("data", data: payload)
         return writer.line
-    }
-}
-
-/// A payload is whole in its line, or not there at all.
-private func checkPayload(_ payload: [UInt8], of bytes: UInt32) throws(MessageError) {
-    guard payload.isEmpty || payload.count == Int(bytes) else {
-        throw .bad(key: "data", expected: "the whole payload")
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the corpus of bad lines, bad-lines/*.txt, from the golden lines of version 1.
+"""Writes the corpus of bad lines, bad-lines/*.txt, from the golden lines of all versions.
 
 Nothing is drawn by chance: running it again writes the same files. Each line of a file is the
 reason for which an entry must be refused, a space, and the entry's bytes in base64.
@@ -13,13 +13,19 @@ import pathlib
 import re
 
 HERE = pathlib.Path(__file__).resolve().parent
-GOLDEN = HERE.parent / "ProtocolTests" / "Golden" / "v1.txt"
+GOLDEN = sorted((HERE.parent / "ProtocolTests" / "Golden").glob("v*.txt"))
 OUT = HERE / "bad-lines"
 
 U16, U32, U64 = (1 << 16) - 1, (1 << 32) - 1, (1 << 64) - 1
 I63, SIZE, MILLIS = (1 << 63) - 1, 1 << 60, 864_000_000_000
 
-# verb: {field: (type, required)}; a number's type is its greatest value.
+# verb: {field: (type, required)}; a number's type is its greatest value, or its range.
+ATTEMPT = {"task": (U64, 1), "attempt": (range(1, U16 + 1), 1)}
+PART = {"at": ((1 << 20) - 1, 1), "data": ("part", 1)}
+WORK = {
+    "type": ("type", 1), "account": ("line", 0), "attributes": ("attributes", 0),
+    "priority": (9, 0), "exclusive": ("line", 0), "payload": (1 << 20, 0),
+}
 AGENT = {
     "HELLO": {"version": ("versions", 1), "speaker": ("word", 1)},
     "ENROL": {"token": ("text", 1), "csr": ("text", 1), "name": ("name", 0)},
@@ -35,7 +41,7 @@ AGENT = {
         "service": ("name", 1), "name": ("name", 1), "kind": ("text", 1), "state": ("word", 1),
         "took": (MILLIS, 0), "age": (MILLIS, 0),
     },
-    "SYNCED": {"services": (U32, 1)},
+    "SYNCED": {"services": (U32, 1), "handlers": (U32, 0), "attempts": (U32, 0)},
     "LOAD": {
         "cpus": (U32, 1), "cpu": (1_000, 1), "load1": (U32, 0), "load5": (U32, 0),
         "load15": (U32, 0), "mem": (SIZE, 1), "mem-free": (SIZE, 1), "swap": (SIZE, 0),
@@ -59,6 +65,25 @@ AGENT = {
     "NOTE": {"code": ("word", 1)},
     "RENEW": {"csr": ("text", 1)},
     "BYE": {"reason": ("word", 1)},
+    "HANDLER": {
+        "name": ("name", 1), "types": ("types", 1), "slots": (range(1, 4_097), 1),
+        "prefetch": (4_096, 0), "delivery": ("word", 1), "limit": (MILLIS, 0),
+    },
+    "UNHANDLED": {"handler": ("name", 1)},
+    "HOLDING": {**ATTEMPT, "phase": ("word", 1)},
+    "STARTED": ATTEMPT,
+    "OUTPUT": {**ATTEMPT, **PART, "at": (SIZE, 1)},
+    "RESULT": {
+        **ATTEMPT, "outcome": ("word", 1), "status": (255, 0), "signal": (range(1, 128), 0),
+        "permanent": ("flag", 0), "ran": (MILLIS, 0), "cpu": (MILLIS, 0), "memory": (SIZE, 0),
+        "output": (SIZE, 0),
+    },
+    "RETURNED": {**ATTEMPT, "code": ("word", 1)},
+    "SUBMIT": {
+        "ref": (U64, 1), **WORK, "ordered": ("flag", 0), "key": ("line", 0),
+        "attempts": (range(1, 1_001), 0), "retry-delay": (MILLIS, 0), "not-before": ("time", 0),
+    },
+    "PIECE": {"ref": (U64, 1), **PART},
 }
 ORDER = {"order": (U64, 1), "token": ("token", 1)}
 CONTROLLER = {
@@ -90,9 +115,34 @@ CONTROLLER = {
     "REFUSED": {"code": ("word", 1)},
     "ERR": {"code": ("word", 1)},
     "BYE": {"reason": ("word", 1), "retry": (MILLIS, 0)},
+    "RUN": {
+        **ATTEMPT, **WORK, "token": ("token", 1), "handler": ("name", 1), "again": ("flag", 0),
+        "submitted": ("time", 1),
+    },
+    "PART": {**ATTEMPT, **PART},
+    "CANCEL": {**ATTEMPT, "token": ("token", 1), "reason": ("word", 1)},
+    "TAKEN": ATTEMPT,
+    "ACCEPTED": {"ref": (U64, 1), "task": (U64, 1), "known": ("flag", 0)},
+    "DECLINED": {"ref": (U64, 1), "code": ("word", 1), "retry": (MILLIS, 0)},
 }
+# What no base64 of ours is: foreign digits, missing or needless padding, bits that no byte needs.
+BASE64 = [
+    "A", "AA", "AAA", "AAAAA", "AA=", "A===", "====", "=AAA", "A=AA", "AA=A", "AAAA=", "AAAA====",
+    "AA==AAAA", "AB==", "AAB=", "//==", "AA-_", "AAA ", " AAA", "AA\\nAA", "AAAé", "AAA*",
+]
+TYPE = ["1A", "_A", "-A", ".A", "A B", "A/B", "A;B", "A=B", "É", "A\\n", "$(id)", "x" * 64]
 BAD = {
     "text": [""],
+    "type": TYPE,
+    "types": TYPE + [",", "A,", ",A", "A,,B", "A, B", "A,A", ",".join(f"T{i}" for i in range(33))],
+    "line": ["a\\nb", "\\t", "x" * 129, "é" * 65],
+    "attributes": [
+        "a", "=", "=a", "1=a", "a b=c", "é=a", "a=1;", ";a=1", "a=1;;b=2", "a=1;a=2", "a=1;A",
+        "a=\\n", "a=\\t", "a=\\\\", "a=\\\\b", "a=1;\\\\b=2", "a\u037e=1", "x" * 64 + "=1",
+        "a=" + "v" * 257, "a=" + "é" * 129, ";".join(f"a{i}=" for i in range(17)),
+        ";".join(f"a{i}=" + "v" * 250 for i in range(9)),
+    ],
+    "part": BASE64 + ["A" * 4_093 + "==="],
     "flag": ["", "true", "Yes", "1", "yes "],
     "word": ["", "ACTIVE", "unheard-of", "running ", "passed\\n"],
     "name": ["", "A", "-a", ".a", "_a", "a b", "a/b", "../a", "é", "a\\n", "$(id)", "x" * 64],
@@ -115,7 +165,8 @@ def quoted(value):
 
 
 def golden():
-    lines = [t for t in GOLDEN.read_text().split("\n") if t and not t.startswith("#")]
+    lines = [t for file in GOLDEN for t in file.read_text().split("\n")]
+    lines = [t for t in lines if t and not t.startswith("#")]
     return [(t[0], t[2:]) for t in lines]
 
 
@@ -184,26 +235,49 @@ def messages(good, speaker, table, other):
     for verb in sorted(set(other) - set(table)):
         line = next(text for who, text in good if who != speaker and text.startswith(verb + " "))
         yield "unknownVerb", line.encode()
-    for verb in ["RUN", "ASSIGN", "RESULT", "GET", "QUIT", "HELP", "HELLOO", "HELL", "X", "A-B"]:
+    for verb in ["ASSIGN", "FENCE", "RUNS", "GET", "QUIT", "HELP", "HELLOO", "HELL", "X", "A-B"]:
         yield "unknownVerb", f"{verb} order=1".encode()
     for verb, known in table.items():
         line = next(text for who, text in good if who == speaker and text.startswith(verb + " "))
         yield from bad_fields(line, known)
+    yield from payloads(good, speaker)
     if speaker == "A":
         line = next(text for _, text in good if "speaker=agent" in text)
         yield from bad_fields(line, {"incarnation": (U64, 1), "highest": ("token", 0)})
+
+
+def payloads(good, speaker):
+    """A payload that is not whole in its line, or is there where it must follow in parts."""
+    verb, part = ("SUBMIT", "PIECE") if speaker == "A" else ("RUN", "PART")
+    first = {v: next(t for who, t in good if who == speaker and t.startswith(v + " "))
+             for v in (verb, part)}
+    for size, data in [(0, 3), (1, 0), (1, 2), (2, 1), (3, 6), (1_536, 0), (1_536, 1_535),
+                       (1_537, 1), (1_537, 1_536), (1_537, 1_537), (1_048_576, 1_536)]:
+        line = with_field(first[verb], "payload", size) if size else first[verb]
+        if data:
+            line = with_field(line, "data", base64.b64encode(b"x" * data).decode())
+        yield ("bad:data" if data else "missing:data"), line.encode()
+    for at, data in [(1_048_575, 2), (1_048_574, 3), (1_048_576 - 3_071, 3_072), (0, 0)]:
+        line = with_field(with_field(first[part], "at", at), "data", None)
+        if data:
+            line = with_field(line, "data", base64.b64encode(b"x" * data).decode())
+        yield ("bad:data" if data else "missing:data"), line.encode()
 
 
 def bad_fields(line, known):
     for key, (kind, required) in known.items():
         if required:
             yield f"missing:{key}", with_field(line, key, None).encode()
-        values = BAD["number" if isinstance(kind, int) else kind]
-        if isinstance(kind, int):
-            values = values + [str(kind + 1), str(kind * 10 + 9), "9" * 40]
+        is_number = isinstance(kind, (int, range))
+        values = BAD["number" if is_number else kind]
+        if is_number:
+            greatest = kind if isinstance(kind, int) else kind[-1]
+            values = values + [str(greatest + 1), str(greatest * 10 + 9), "9" * 40]
+        if isinstance(kind, range):
+            values = values + [str(kind[0] - 1)]
         for value in values:
             # An empty text is as good as a missing one, and only required texts are refused.
-            reason = "missing" if kind == "text" else "bad"
+            reason = "missing" if kind == "text" or kind == "part" and not value else "bad"
             yield f"{reason}:{key}", with_field(line, key, quoted(value)).encode()
 
 

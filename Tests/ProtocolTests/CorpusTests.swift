@@ -96,7 +96,8 @@ struct CorpusTests {
         let secret = "s3cretvalue"
         for verb in ProtocolWords.agentVerbs {
             let keys = [
-                "speaker", "state", "code", "reason", "order", "seq", "version", "wanted",
+                "speaker", "state", "code", "reason", "order", "seq", "version", "wanted", "task",
+                "attempt", "phase", "types", "ref", "at", "data",
             ]
             let text = verb + keys.map { " \($0)=\(secret)" }.joined()
             let line = try Line.parse(text, limits: .member)

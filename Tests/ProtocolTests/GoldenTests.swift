@@ -4,12 +4,16 @@ import Protocol
 import Testing
 
 /// The golden lines are the protocol as other programs know it: they are never changed, and every
-/// verb of both directions, and every word of every closed list, has at least one.
+/// verb of both directions, and every word of every closed list, has at least one. A version's file
+/// holds what it adds to the one before.
 struct GoldenTests {
     struct Entry: Sendable {
+        var version: UInt16
         var number: Int
         var isAgent: Bool
         var text: String
+
+        var verb: String { String(text.prefix { $0 != " " }) }
 
         /// The message, written again.
         func rewritten() throws -> String {
@@ -20,21 +24,27 @@ struct GoldenTests {
         }
     }
 
-    static let entries: [Entry] = textLines(of: "Golden/v1.txt").enumerated().compactMap {
-        (index, text) in
-        guard !text.hasPrefix("#") else { return nil }
-        return Entry(
-            number: index + 1,
-            isAgent: text.hasPrefix("A "),
-            text: String(text.dropFirst(2))
-        )
+    static let entries: [Entry] = WireLimits.versions.flatMap { version in
+        textLines(of: "Golden/v\(version).txt").enumerated().compactMap { index, text in
+            guard !text.hasPrefix("#") else { return nil }
+            return Entry(
+                version: version,
+                number: index + 1,
+                isAgent: text.hasPrefix("A "),
+                text: String(text.dropFirst(2))
+            )
+        }
     }
 
     @Test func `every golden line is a message and is written back byte for byte`() throws {
-        #expect(Self.entries.count >= 70)
+        #expect(Self.entries.count { $0.version == 1 } >= 70)
+        #expect(Self.entries.count { $0.version == 2 } >= 48)
         for entry in Self.entries {
             let written = try entry.rewritten()
-            #expect(Array(written.utf8) == Array(entry.text.utf8), "line \(entry.number)")
+            #expect(
+                Array(written.utf8) == Array(entry.text.utf8),
+                "v\(entry.version).txt:\(entry.number)"
+            )
         }
     }
 
@@ -46,17 +56,25 @@ struct GoldenTests {
     }
 
     @Test func `every verb of both directions has a golden line`() throws {
-        for verb in ProtocolWords.agentVerbs {
-            #expect(
-                Self.entries.contains { $0.isAgent && $0.text.hasPrefix(verb + " ") },
-                "\(verb)"
-            )
+        for (verbs, isAgent) in [
+            (ProtocolWords.agentVerbs, true), (ProtocolWords.controllerVerbs, false),
+        ] {
+            for verb in verbs {
+                #expect(
+                    Self.entries.contains { $0.isAgent == isAgent && $0.verb == verb },
+                    "\(verb)"
+                )
+            }
         }
-        for verb in ProtocolWords.controllerVerbs {
-            #expect(
-                Self.entries.contains { !$0.isAgent && $0.text.hasPrefix(verb + " ") },
-                "\(verb)"
-            )
+    }
+
+    /// A version 1 peer refuses a verb that it does not know, and so each is of one version.
+    @Test func `a verb about tasks is of version 2, and no other`() {
+        let work = Set(ProtocolWords.agentWorkVerbs + ProtocolWords.controllerWorkVerbs)
+        #expect(work.count == 15)
+        for entry in Self.entries {
+            let isNew = work.contains(entry.verb)
+            #expect(isNew == false || entry.version == WireLimits.workVersion, "\(entry.text)")
         }
     }
 
@@ -93,6 +111,18 @@ struct GoldenTests {
         }
         for scope in Setting.Scope.allCases {
             #expect(isThere("scope", scope.rawValue, verb: "SET"), "\(scope)")
+        }
+        for policy in DeliveryPolicy.allCases {
+            #expect(isThere("delivery", policy.rawValue, verb: "HANDLER"), "\(policy)")
+        }
+        for phase in HoldingPhase.allCases {
+            #expect(isThere("phase", phase.rawValue, verb: "HOLDING"), "\(phase)")
+        }
+        for outcome in AttemptOutcome.allCases {
+            #expect(isThere("outcome", outcome.rawValue, verb: "RESULT"), "\(outcome)")
+        }
+        for reason in CancelReason.allCases {
+            #expect(isThere("reason", reason.rawValue, verb: "CANCEL"), "\(reason)")
         }
     }
 }

@@ -149,6 +149,12 @@ struct PageTests {
         "text": ("any", ""),
         "base64": ("QUJD", ""),
         "number": ("0", "18446744073709551615"),
+        "count": ("1", "0"),
+        "bytes": ("QUJD", "QUI"),
+        "type": ("x.y_z-1", "1x"),
+        "types": ("A,B", "A,,B"),
+        "attributes": ("b=;a=1", "a"),
+        "line": (String(repeating: "x", count: 128), String(repeating: "x", count: 129)),
     ]
 
     @Test func `a field takes what its type on the page takes, and no more`() throws {
@@ -193,6 +199,15 @@ struct PageTests {
         try check("ROLE", isAgent: false, SiteRole.allCases.map(\.rawValue))
         try check("PROBE", isAgent: false, Probe.Action.allCases.map(\.rawValue))
         try check("SET", isAgent: false, Setting.Scope.allCases.map(\.rawValue))
+        try check("HANDLER", isAgent: true, DeliveryPolicy.allCases.map(\.rawValue))
+        try check("HOLDING", isAgent: true, HoldingPhase.allCases.map(\.rawValue))
+        try check("RESULT", isAgent: true, AttemptOutcome.allCases.map(\.rawValue))
+        try check("CANCEL", isAgent: false, CancelReason.allCases.map(\.rawValue))
+        let tasks = Self.rows(under: "## Tasks").map { $0[0] }
+        for word in AttemptOutcome.allCases.map(\.rawValue) + CancelReason.allCases.map(\.rawValue)
+        {
+            #expect(tasks.contains("`\(word)`"), "\(word)")
+        }
     }
 
     @Test func `the refusal codes are those of the code, each with meaning and mend`() {
@@ -202,44 +217,14 @@ struct PageTests {
     }
 
     @Test func `every limit in the code stands on the page with its number`() {
-        let versions = WireLimits.versions
-        let expected: [String: String] = [
-            "versions": versions.count == 1
-                ? "\(versions.lowerBound)" : "\(versions.lowerBound)-\(versions.upperBound)",
-            "applicationProtocol": WireLimits.applicationProtocol,
-            "portDefault": "\(WireLimits.portDefault)",
-            "handshakeTimeout": "\(WireLimits.handshakeTimeout.wholeSeconds) s",
-            "firstLineTimeout": "\(WireLimits.firstLineTimeout.wholeSeconds) s",
-            "lineTimeout": "\(WireLimits.lineTimeout.wholeSeconds) s",
-            "strangerConnectionsMax": "\(WireLimits.strangerConnectionsMax)",
-            "strangerConnectionsPerAddressMax": "\(WireLimits.strangerConnectionsPerAddressMax)",
-            "memberLinesPerSecond": "\(WireLimits.memberLinesPerSecond)",
-            "memberLinesBurst": "\(WireLimits.memberLinesBurst)",
-            "strangerLinesPerSecond": "\(WireLimits.strangerLinesPerSecond)",
-            "strangerLinesBurst": "\(WireLimits.strangerLinesBurst)",
-            "memberOutboxBytesMax": "\(WireLimits.memberOutboxBytesMax)",
-            "strangerOutboxBytesMax": "\(WireLimits.strangerOutboxBytesMax)",
-            "servicesPerNodeMax": "\(WireLimits.servicesPerNodeMax)",
-            "checksPerNodeMax": "\(WireLimits.checksPerNodeMax)",
-            "disksPerNodeMax": "\(WireLimits.disksPerNodeMax)",
-            "outputBytesMax": "\(WireLimits.outputBytesMax)",
-            "factBytesMax": "\(WireLimits.factBytesMax)",
-            "serviceOrderMax": "\(WireLimits.serviceOrderMax)",
-            "millisecondsMax": "\(WireLimits.millisecondsMax)",
-            "sizeMax": "\(WireLimits.sizeMax)",
-        ]
         let rows = Self.rows(under: "## Limits")
         let numbers = Dictionary(
             uniqueKeysWithValues: rows.filter { $0.count == 3 }.map { row in
                 (row[0].trimmingCharacters(in: ["`"]), row[1])
             }
         )
-        #expect(numbers == expected)
-        let inCode = textLines(ofRepository: "Sources/Protocol/Limits.swift").compactMap { line in
-            line.contains("static let ")
-                ? line.components(separatedBy: "static let ")[1].prefix { $0.isLetter } : nil
-        }
-        #expect(Set(inCode.map(String.init)) == Set(expected.keys))
+        #expect(numbers == PageLimits.expected)
+        #expect(PageLimits.inCode == Set(PageLimits.expected.keys))
 
         let member = LineLimits.member
         let stranger = LineLimits.stranger

@@ -2,14 +2,22 @@ import Foundation
 import Model
 import Protocol
 
-/// The verbs of version 1, found out by asking the code: the source files are read for the `case`
-/// labels of the two parsers, so a verb that is added there is asked of the golden lines and of
+/// The verbs of the protocol, found out by asking the code: the source files are read for the `case`
+/// labels of the parsers, so a verb that is added there is asked of the golden lines and of
 /// the page without anyone remembering to.
 enum ProtocolWords {
-    static let agentVerbs = verbs(of: "Sources/Protocol/AgentMessage.swift")
-    static let controllerVerbs = verbs(of: "Sources/Protocol/ControllerMessage.swift")
+    static let agentVerbs =
+        verbs(of: "Sources/Protocol/AgentMessage.swift", atLeast: 19) + agentWorkVerbs
+    static let controllerVerbs =
+        verbs(of: "Sources/Protocol/ControllerMessage.swift", atLeast: 16) + controllerWorkVerbs
+    /// Those that are used in sessions of version 2 only.
+    static let agentWorkVerbs = verbs(of: "Sources/Protocol/AgentWorkMessage.swift", atLeast: 9)
+    static let controllerWorkVerbs = verbs(
+        of: "Sources/Protocol/ControllerWorkMessage.swift",
+        atLeast: 6
+    )
 
-    private static func verbs(of path: String) -> [String] {
+    private static func verbs(of path: String, atLeast count: Int) -> [String] {
         let parser = textLines(ofRepository: path).compactMap { line -> String? in
             let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
             guard parts.count >= 3, parts[0].hasSuffix("case ") else { return nil }
@@ -18,7 +26,7 @@ enum ProtocolWords {
         let verbs = parser.filter { verb in
             !verb.isEmpty && verb.allSatisfy { $0.isUppercase || $0 == "-" }
         }
-        precondition(verbs.count >= 16, "the verbs of \(path) were not found")
+        precondition(verbs.count >= count, "the verbs of \(path) were not found")
         return verbs
     }
 }

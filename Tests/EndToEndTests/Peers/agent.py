@@ -345,7 +345,8 @@ class Agent:
 
 def selftest():
     tests = pathlib.Path(__file__).resolve().parents[2]
-    golden = (tests / "ProtocolTests" / "Golden" / "v1.txt").read_text().splitlines()
+    files = sorted((tests / "ProtocolTests" / "Golden").glob("v*.txt"))
+    golden = [line for file in files for line in file.read_text().splitlines()]
     lines = [line[2:] for line in golden if line and not line.startswith("#")]
     for line in lines:
         verb, fields = parse(line.encode())
