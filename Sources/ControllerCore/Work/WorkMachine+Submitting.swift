@@ -59,8 +59,9 @@ extension WorkMachine {
         if let key = offer.submission.idempotencyKey {
             let known = TaskKeyRecord(task: id, digest: offer.digest, at: now.wall)
             out.journal.append(.taskKey(key, known))
-            recentKeys[key] = known
-            recentKeyOrder.append(RecentKey(key: key, at: now.instant))
+            let exact = ExactText(key)
+            recentKeys[exact] = known
+            recentKeyOrder.append(RecentKey(key: exact, at: now.instant))
         }
         enter(record)
         return .accepted(id)
@@ -68,7 +69,7 @@ extension WorkMachine {
 
     private func known(_ offer: TaskOffer) throws(Refused) -> TaskID? {
         guard let key = offer.submission.idempotencyKey,
-            let known = recentKeys[key] ?? offer.known
+            let known = recentKeys[ExactText(key)] ?? offer.known
         else { return nil }
         guard known.digest == offer.digest else {
             throw Refused(
@@ -83,6 +84,11 @@ extension WorkMachine {
 
     private func admit(_ offer: TaskOffer) throws(Refused) {
         let submission = offer.submission
+        do throws(MessageError) {
+            try submission.check()
+        } catch {
+            throw Refused(.invalid, error.sentence, mend: "muster task submit --help")
+        }
         guard offer.payload.count <= WorkLimits.payloadBytesMax else {
             throw Refused(
                 .invalid,
@@ -165,7 +171,7 @@ extension WorkMachine {
 
     mutating func laneNumber(of task: TaskClass, _ number: UInt64) -> UInt64 {
         let key: Lane.Key =
-            if let exclusive = task.exclusiveKey { .exclusive(exclusive.text) } else {
+            if let exclusive = task.exclusiveKey { .exclusive(ExactText(exclusive.text)) } else {
                 .plain(taskClass: number)
             }
         if let lane = laneNumbers[key] { return lane }
@@ -203,8 +209,8 @@ extension WorkMachine {
                 "The queue is full: tasks are turned away.",
                 cause: "\(waiting) tasks wait, of \(counts.bytes) bytes"
             )
-        } else if isQueueFullTold, waiting < rules.queueCountMax / 10 * 9,
-            counts.bytes < rules.queueBytesMax / 10 * 9
+        } else if isQueueFullTold, waiting * 10 < rules.queueCountMax * 9,
+            counts.bytes / 9 < rules.queueBytesMax / 10
         {
             isQueueFullTold = false
             tell(.queueRelieved, .info, "tasks", "Tasks are accepted again.")

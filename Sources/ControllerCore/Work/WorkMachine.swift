@@ -28,7 +28,7 @@ public struct WorkMachine: Hashable, Sendable {
     var classNumbers: [TaskClass: UInt64] = [:]
     /// Idempotency keys of what was accepted not long ago, before a look-up in the store must
     /// find them. Only looked up.
-    var recentKeys: [String: TaskKeyRecord] = [:]
+    var recentKeys: [ExactText: TaskKeyRecord] = [:]
     var recentKeyOrder: [RecentKey] = []
     var recentKeysFrom = 0
     var delayed = BinaryHeap<Due>()
@@ -67,7 +67,7 @@ public struct WorkMachine: Hashable, Sendable {
     }
 
     struct RecentKey: Hashable, Sendable {
-        var key: String
+        var key: ExactText
         var at: Instant
     }
 

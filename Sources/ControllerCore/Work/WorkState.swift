@@ -7,20 +7,30 @@ public import Protocol
 /// What tasks have in common that decides where they go.
 struct TaskClass: Hashable, Sendable {
     var type: TaskType
-    var account: String
+    /// What people write is kept apart by its bytes: a handler gets just what was submitted.
+    private var exactAccount: ExactText
+    private var exactAttributes: ExactText
+    private var exactKey: ExactText?
     var attributes: [TaskAttribute]
     var priority: UInt8
-    var exclusiveKey: ExclusiveKey?
+    private var isOrdered: Bool
     var attemptsMax: UInt16?
     var retryDelay: Duration?
     var submittedBy: String
 
+    var account: String { exactAccount.text }
+    var exclusiveKey: ExclusiveKey? {
+        exactKey.map { ExclusiveKey($0.text, isOrdered: isOrdered) }
+    }
+
     init(_ submission: TaskSubmission, submittedBy: String) {
         type = submission.type
-        account = submission.account
+        exactAccount = ExactText(submission.account)
         attributes = submission.attributes
+        exactAttributes = ExactText(TaskAttribute.text(of: submission.attributes))
         priority = submission.priority
-        exclusiveKey = submission.exclusiveKey
+        exactKey = submission.exclusiveKey.map { ExactText($0.text) }
+        isOrdered = submission.exclusiveKey?.isOrdered ?? false
         attemptsMax = submission.attemptsMax
         retryDelay = submission.retryDelay
         self.submittedBy = submittedBy
@@ -58,7 +68,7 @@ struct TaskEntry: Hashable, Sendable {
 struct Lane: Hashable, Sendable {
     enum Key: Hashable, Sendable {
         case plain(taskClass: UInt64)
-        case exclusive(String)
+        case exclusive(ExactText)
     }
 
     let key: Key

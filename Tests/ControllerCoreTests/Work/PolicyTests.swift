@@ -95,7 +95,8 @@ struct PolicyTests {
         #expect(stage.lastRefusal == .notNow)
     }
 
-    @Test func `a preferred node that is overloaded is passed over, in strict mode nobody is preferred`()
+    @Test
+    func `a preferred node that is overloaded is passed over, in strict mode nobody is preferred`()
     {
         var (stage, nodes) = cluster(policy: .attributeMatch)
         stage.ask(.set(.node("n1"), key: "task.prefer", value: "PUSH"))

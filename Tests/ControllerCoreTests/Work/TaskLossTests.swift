@@ -90,12 +90,14 @@ struct TaskLossTests {
     @Test func `what a node does not tell of after a restart is given again at once`() {
         var (stage, lost, other, id) = stage(.exclusive)
         stage.step(.disconnected(lost, .closedByPeer))
-        stage.attach("n1", handlers: [.plain()], incarnation: 2)
-        #expect(stage.runs(other) == [TaskAttempt(task: id, attempt: 2)])
+        let back = stage.attach("n1", handlers: [.plain()], incarnation: 2)
+        #expect(
+            stage.runs(other) + stage.runs(back) == [TaskAttempt(task: id, attempt: 2)]
+        )
     }
 
-    @Test func `an attempt that was interrupted is given again, and a result after the fence is late`()
-    {
+    @Test
+    func `an attempt that was interrupted is given again, and a result after the fence is late`() {
         var (stage, lost, other, id) = stage(.exclusive)
         stage.step(.disconnected(lost, .closedByPeer))
         stage.live([other], for: 17)
@@ -123,7 +125,8 @@ struct TaskLossTests {
         #expect(stage.runs(other) == [TaskAttempt(task: id, attempt: 2)])
     }
 
-    @Test func `a drain takes back what has not started, waits for the rest, and ends it in time`() {
+    @Test func `a drain takes back what has not started, waits for the rest, and ends it in time`()
+    {
         var stage = Stage()
         let node = stage.online("n1", handlers: [.plain(prefetch: 1)])
         let ids = stage.submit(count: 2)
@@ -131,7 +134,9 @@ struct TaskLossTests {
         stage.say(.work(.started(TaskAttempt(task: ids[0], attempt: 1))), on: node)
         let other = stage.online("n2", handlers: [.plain(prefetch: 1)])
         stage.ask(.drain("n1", within: .seconds(20), keepServices: true))
-        let cancels = stage.sent.filter { $0.connection == node && $0.message.line.verb == "CANCEL" }
+        let cancels = stage.sent.filter {
+            $0.connection == node && $0.message.line.verb == "CANCEL"
+        }
         #expect(cancels.map { $0.message.line["task"] } == ["\(ids[1])"])
         #expect(cancels.first?.message.line["reason"] == "recalled")
         stage.say(
@@ -145,9 +150,11 @@ struct TaskLossTests {
         #expect(stage.verbs(node).last { $0 != "LEASE" } == "CANCEL")
         stage.end(TaskAttempt(task: ids[0], attempt: 1), .cancelled, on: node)
         #expect(stage.told(.nodeDrained) == 1)
-        #expect(stage.machine.work.view(of: ids[0])?.attempt == 1)
-        stage.end(TaskAttempt(task: ids[1], attempt: 2), on: other)
-        #expect(stage.runs(other) == [TaskAttempt(task: ids[0], attempt: 2)])
+        #expect(stage.running(node).isEmpty)
+        #expect(
+            Set(stage.runs(other))
+                == [TaskAttempt(task: ids[0], attempt: 2), TaskAttempt(task: ids[1], attempt: 2)]
+        )
     }
 
     @Test func `a removal by force waits for the lease before it gives the tasks away`() {
