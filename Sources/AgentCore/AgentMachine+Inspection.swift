@@ -1,4 +1,5 @@
 public import Model
+public import Protocol
 
 /// What may be looked at from outside: by the shell for its own commands, by tests and checkers.
 extension AgentMachine {
@@ -20,6 +21,19 @@ extension AgentMachine {
     /// Every service as it would be reported now, in the order of starting.
     public func serviceReports(at now: Instant) -> [ServiceReport] {
         servicesInOrder.map { $0.report(isWanted: isExpected($0), at: now) }
+    }
+
+    /// All that the journal of tasks must hold now.
+    public var taskJournalSnapshot: [TaskJournalEntry] { bench.journalSnapshot }
+
+    /// Every attempt that the node has, in the order of their numbers.
+    public var heldAttempts: [(attempt: TaskAttempt, phase: HoldingPhase)] {
+        bench.live.map { ($0.0, $0.1.holdingPhase) } + bench.ended.keys.map { ($0, .ended) }
+    }
+
+    /// Submissions that wait for a controller's answer, and those that are kept on the node.
+    public var submissionCounts: (pending: Int, spooled: Int) {
+        (desk.pending.count, desk.spool.count)
     }
 
     /// Every launch of which something may exist, with its token.

@@ -9,6 +9,8 @@ enum Consequence: Hashable, Sendable {
     case takeLease(end: Instant, token: FencingToken)
     case takeRole(SiteRole, token: FencingToken)
     case carryOut(order: UInt64)
+    /// An order for a task showed a newer token.
+    case takeToken(FencingToken)
     case configured(link: UInt64, version: UInt64)
 }
 
@@ -91,6 +93,7 @@ extension AgentMachine {
             effects.notices.append(
                 AgentNotice(.info, "the site's part", [.init("role", role.rawValue)])
             )
+        case .takeToken(let token): raiseAuthority(to: token)
         case .carryOut(let order): carryOut(order, at: now, &effects)
         case .configured(let id, let version):
             if session?.id == id { effects.sends.append(.configured(version: version)) }

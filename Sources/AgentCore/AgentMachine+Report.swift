@@ -9,7 +9,7 @@ extension AgentMachine {
 
     /// What the node says of itself.
     var health: Health {
-        if !isStateWritable { return .failing }
+        if !isStateWritable || !bench.journal.isWritable { return .failing }
         var worst = Health.healthy
         for service in services.values where isExpected(service) && service.state != .running {
             if service.definition.isRequired { return .failing }
@@ -41,6 +41,7 @@ extension AgentMachine {
             if let token = service.held?.token { least = min(least, token) }
         }
         for token in strays.values { least = min(least, token) }
+        if let token = bench.leastToken { least = min(least, token) }
         return least.predecessor
     }
 
@@ -86,7 +87,14 @@ extension AgentMachine {
         tellSample(&effects)
         for note in untoldNotes { effects.sends.append(.note(note.note, text: note.text)) }
         untoldNotes = []
-        effects.sends.append(.synced(services: UInt32(services.count)))
+        let work = fold(&effects) { $0.tellEverything(&$1) }
+        effects.sends.append(
+            .synced(
+                services: UInt32(services.count),
+                handlers: work.handlers,
+                attempts: work.attempts
+            )
+        )
     }
 
     mutating func sampled(

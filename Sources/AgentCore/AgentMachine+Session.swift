@@ -36,7 +36,7 @@ extension AgentMachine {
         case .refused(let verb, let code, let text):
             refusedRequest(verb, code, text, at: now, &effects)
         case .authority, .enrolled: giveUp("an answer that nobody asked for", at: now, &effects)
-        case .work: break
+        case .work(let message): receivedWork(message, at: now, &effects)
         }
     }
 
@@ -123,7 +123,7 @@ extension AgentMachine {
                 $0.waitsForTurn = $0.isWanted && $0.held == nil && $0.state == .stopped
             }
         }
-        var session = Session(id: id, answerBy: now + answerTime)
+        var session = Session(id: id, version: welcome.version, answerBy: now + answerTime)
         effects.sends.append(.ready(nonce: welcome.nonce))
         effects.sends.append(.facts(configuration.facts))
         if sample == nil {

@@ -57,6 +57,12 @@ public struct AgentMachine: Hashable, Sendable {
     var orders: OrderedTable<UInt64, OrderEntry> = OrderedTable()
     var lastOrders: OrderedTable<ServiceName, LastOrder> = OrderedTable()
 
+    // Tasks: AgentMachine+Tasks.swift
+    var bench: TaskBench
+    var desk: SubmissionDesk
+    /// Why this step must end the session.
+    var sessionProblem: String?
+
     // Load and renewal
     var sample: Sample?
     var sampleDueAt: Instant?
@@ -65,10 +71,14 @@ public struct AgentMachine: Hashable, Sendable {
 
     /// - Parameters:
     ///   - memory: what an earlier process of this node stored last.
+    ///   - journal: the journal of tasks, as it was read.
+    ///   - spool: submissions that are kept on the node.
     ///   - seed: of all chance in the machine (jitter); from the system's generator in production.
     public init(
         configuration: AgentConfiguration,
         memory: AgentMemory,
+        journal: TaskJournal = TaskJournal(),
+        spool: [SpooledTask] = [],
         seed: UInt64,
         at now: Instant
     ) {
@@ -84,6 +94,8 @@ public struct AgentMachine: Hashable, Sendable {
         )
         sampleInterval = configuration.timing.sampleInterval
         renewal = RenewalMachine(timeout: configuration.timing.renewalTimeout)
+        bench = TaskBench(configuration: configuration, journal: journal)
+        desk = SubmissionDesk(spool: spool)
         reconnection.next = Int(generator.below(UInt64(max(1, configuration.controllers))))
         for definition in configuration.services.prefix(WireLimits.servicesPerNodeMax) {
             define(definition, at: now)
@@ -98,8 +110,10 @@ public struct AgentMachine: Hashable, Sendable {
         releaseDurable(at: now, &effects)
         settleServices(at: now, &effects)
         answerOrders(at: now, &effects)
+        settleTasks(at: now, &effects)
         settleSession(event, at: now, &effects)
         tellChanges(at: now, &effects)
+        tellTasks(at: now, &effects)
         requestPersist(at: now, &effects)
         checkInvariants()
         expectedBy = nextDeadline
@@ -113,6 +127,7 @@ public struct AgentMachine: Hashable, Sendable {
         deadlines.append(renewal.nextDeadline(isLive: session != nil))
         deadlines += services.values.map(\.nextDeadline)
         deadlines += orders.values.map(\.nextDeadline)
+        deadlines += [bench.nextDeadline(leaseEnd: lease.end), desk.nextDeadline]
         return deadlines.compactMap { $0 }.min()
     }
 
@@ -122,7 +137,8 @@ public struct AgentMachine: Hashable, Sendable {
         _ effects: inout AgentEffects
     ) {
         switch event {
-        case .started(let leashes): start(adopting: leashes, at: now, &effects)
+        case .started(let leashes, let tasks):
+            start(adopting: leashes, tasks: tasks, at: now, &effects)
         case .deadlineReached: break
         case .persisted(let revision): persisted(upTo: revision, &effects)
         case .persistFailed(let reason): persistFailed(reason, at: now, &effects)
@@ -135,8 +151,21 @@ public struct AgentMachine: Hashable, Sendable {
             checkFinished(id, outcome, took: took, at: now, &effects)
         case .sampled(let load, let disks): sampled(load, disks, at: now, &effects)
         case .found(let order, let findings): found(findings, for: order, &effects)
-        case .reconfigured(let definitions, let sharedPaths):
+        case .task(let attempt, let news):
+            fold(&effects) { $0.learned(news, of: attempt, at: now, &$1) }
+        case .taskReport(let attempt, let report): bench.reported(report, of: attempt, at: now)
+        case .taskJournaled(let sequence):
+            fold(&effects) { $0.journaled(upTo: sequence, &$1) }
+        case .taskJournalFailed(let reason):
+            fold(&effects) { $0.journalFailed(reason, at: now, &$1) }
+        case .submissionRequested(let client, let task):
+            submissionRequested(client, task, at: now, &effects)
+        case .spooled(let number): foldDesk(&effects) { $0.spooled(number, &$1) }
+        case .spoolFailed(let number, let reason):
+            foldDesk(&effects) { $0.spoolFailed(number, reason, &$1) }
+        case .reconfigured(let definitions, let sharedPaths, let handlers):
             reconfigured(definitions, sharedPaths: sharedPaths, at: now, &effects)
+            redefine(handlers, &effects)
         case .misconfigured(let reason):
             note(.badConfiguration, reason, &effects)
             effects.notices.append(
@@ -156,6 +185,7 @@ public struct AgentMachine: Hashable, Sendable {
     /// The first step: the incarnation is raised, and nothing is dialled before that is durable.
     private mutating func start(
         adopting leashes: [AdoptedLeash],
+        tasks: [TaskAttempt],
         at now: Instant,
         _ effects: inout AgentEffects
     ) {
@@ -181,6 +211,7 @@ public struct AgentMachine: Hashable, Sendable {
         memory.incarnation += 1
         sampleDueAt = now
         adopt(leashes, at: now, &effects)
+        fold(&effects) { $0.start(leftovers: tasks, at: now, &$1) }
         if identity == nil {
             effects.notices.append(
                 AgentNotice(
@@ -213,6 +244,7 @@ public struct AgentMachine: Hashable, Sendable {
         precondition(authority <= memory.highest, "authority \(authority) is not remembered")
         precondition(durableRevision <= revision, "durable before it was written")
         precondition(orders.count <= OrderEntry.countMax, "\(orders.count) orders are kept")
+        assert(bench.isConsistent && desk.isConsistent, "a sum of bytes is wrong")
     }
 }
 

@@ -36,6 +36,8 @@ struct Session: Hashable, Sendable {
     static let sentBeatsMax = 64
 
     var id: UInt64
+    /// Of the protocol, as WELCOME has chosen it.
+    var version: UInt16
     var sequence: UInt64 = 0
     var sentBeats: [SentBeat] = []
     /// Nil until SYNCED is sent.
@@ -52,8 +54,9 @@ struct Session: Hashable, Sendable {
     var toldChecks: OrderedTable<String, ToldCheck> = OrderedTable()
     var block: SettingsBlock?
 
-    init(id: UInt64, answerBy: Instant) {
+    init(id: UInt64, version: UInt16, answerBy: Instant) {
         self.id = id
+        self.version = version
         self.answerBy = answerBy
     }
 }

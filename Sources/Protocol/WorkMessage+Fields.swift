@@ -22,7 +22,7 @@ public enum WorkLimits {
 
 extension FieldReader {
     /// Bytes in base64; none when the field is absent.
-    func data(_ key: String, bytesMax limit: Int) throws(MessageError) -> [UInt8] {
+    public func data(_ key: String, bytesMax limit: Int) throws(MessageError) -> [UInt8] {
         guard let text = line[key] else { return [] }
         guard let bytes = Base64.decode(text), bytes.count <= limit else {
             throw .bad(key: key, expected: "base64 of at most \(limit) bytes")
@@ -94,18 +94,18 @@ private func boundedExpected(_ limit: Int) -> String {
 }
 
 extension LineWriter {
-    mutating func put(_ attempt: TaskAttempt) {
+    public mutating func put(_ attempt: TaskAttempt) {
         put("task", attempt.task.number)
         put("attempt", attempt.attempt)
     }
 
-    mutating func put(_ key: String, data: [UInt8]) {
+    public mutating func put(_ key: String, data: [UInt8]) {
         put(key, Base64.encode(data))
     }
 }
 
 extension TaskAttempt {
-    init(_ fields: FieldReader) throws(MessageError) {
+    public init(_ fields: FieldReader) throws(MessageError) {
         self.init(
             task: TaskID(try fields.number("task")),
             attempt: try fields.number("attempt", in: 1...UInt16.max)

@@ -7,6 +7,8 @@ public struct AgentConfiguration: Hashable, Sendable {
     /// How many controller addresses there are; they are dialled by index.
     public var controllers: Int
     public var services: [ServiceDefinition]
+    /// At most ``WorkLimits/handlersPerNodeMax``.
+    public var handlers: [HandlerDefinition]
     /// Paths that the node itself lists as shared; only these may be probed.
     public var sharedPaths: [String]
     public var facts: Facts
@@ -20,6 +22,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         identity: NodeIdentity?,
         controllers: Int,
         services: [ServiceDefinition],
+        handlers: [HandlerDefinition] = [],
         sharedPaths: [String] = [],
         facts: Facts,
         software: String = "",
@@ -30,6 +33,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         self.identity = identity
         self.controllers = controllers
         self.services = services
+        self.handlers = handlers
         self.sharedPaths = sharedPaths
         self.facts = facts
         self.software = software
@@ -60,6 +64,8 @@ public struct AgentTiming: Hashable, Sendable {
     public var persistRetry: Duration = .seconds(5)
     /// Beyond a service's stop timeout, before its order has failed: it cannot be killed.
     public var stopGrace: Duration = .seconds(10)
+    /// How long the report of an attempt may come after its leash was proven empty.
+    public var taskReportTimeout: Duration = .seconds(5)
     /// Of each step of renewing the certificate.
     public var renewalTimeout: Duration = .seconds(60)
     /// A CHECK line whose state is unchanged is sent at most this often.

@@ -9,8 +9,18 @@ public import Protocol
 public struct AgentEffects: Hashable, Sendable {
     /// Replace the durable state by this. A later request contains every earlier one.
     public var persist: PersistRequest?
+    /// Append to the journal of tasks.
+    public var taskJournal: TaskJournalWrite?
+    /// Replace the journal of tasks; never together with an append.
+    public var taskJournalRewrite: TaskJournalWrite?
+    /// Make these durable, one by one; answer `.spooled` for each.
+    public var spool: [SpooledTask]
+    /// Remove these. One that comes back after a crash is delivered again, and known by its key.
+    public var unspool: [UInt64]
     /// To the leashes, in this order.
     public var leashes: [LeashCommand]
+    /// To the leashes of tasks, in this order.
+    public var tasks: [TaskCommand]
     /// Lines for the present link, in this order.
     public var sends: [AgentMessage]
     /// After the sends: what to do with connections, in this order.
@@ -20,6 +30,8 @@ public struct AgentEffects: Hashable, Sendable {
     /// A sample of load and disks is wanted; answer `.sampled`.
     public var wantsSample: Bool
     public var renewal: RenewalCommand?
+    /// To programs of this node.
+    public var submissionAnswers: [SubmissionAnswer]
     /// For the log.
     public var notices: [AgentNotice]
     /// The goodbye is said: the process may exit once the sends are written.
@@ -27,13 +39,19 @@ public struct AgentEffects: Hashable, Sendable {
 
     public init() {
         persist = nil
+        taskJournal = nil
+        taskJournalRewrite = nil
+        spool = []
+        unspool = []
         leashes = []
+        tasks = []
         sends = []
         connection = []
         checks = []
         preflight = []
         wantsSample = false
         renewal = nil
+        submissionAnswers = []
         notices = []
         mayExit = false
     }

@@ -8,7 +8,10 @@ public import Protocol
 public enum AgentEvent: Hashable, Sendable {
     /// The process runs and has looked for the leashes of an earlier one. Always the first event,
     /// and only once. Nothing is adopted later.
-    case started([AdoptedLeash])
+    ///
+    /// `tasks` are attempts whose leashes are not proven to hold nothing any more: `.task(…, .emptied)`
+    /// follows for each. What the journal of tasks calls started and is not among them does not run.
+    case started([AdoptedLeash], tasks: [TaskAttempt] = [])
     /// ``AgentMachine/nextDeadline`` has come (or any time later). The wall clock is for the
     /// heartbeat's clock check only and decides nothing.
     case deadlineReached(wall: WallTime)
@@ -32,8 +35,27 @@ public enum AgentEvent: Hashable, Sendable {
     case sampled(Load, disks: [Disk])
     /// An answer to a ``PreflightRequest``: every finding of it.
     case found(order: UInt64, [PreflightFinding])
+    /// What the leash of an attempt says, or the shell in its place.
+    case task(TaskAttempt, LeashNews)
+    /// What was measured of an attempt that was executed; once.
+    case taskReport(TaskAttempt, TaskReport)
+    /// Every ``TaskJournalWrite`` up to and including this sequence is on stable storage.
+    case taskJournaled(upTo: UInt64)
+    /// The journal of tasks could not be written, or it is not known whether it was. The machine asks
+    /// for a whole one after a while.
+    case taskJournalFailed(reason: String)
+    /// A program of this node submits a task. `client` is any number that the answer gives back.
+    case submissionRequested(client: UInt64, LocalTask)
+    /// The ``SpooledTask`` with this number is on stable storage.
+    case spooled(UInt64)
+    /// It could not be written, and nothing of it is kept.
+    case spoolFailed(UInt64, reason: String)
     /// The configuration was read anew (SIGHUP) and is good.
-    case reconfigured([ServiceDefinition], sharedPaths: [String])
+    case reconfigured(
+        [ServiceDefinition],
+        sharedPaths: [String],
+        handlers: [HandlerDefinition] = []
+    )
     /// It was read anew and is bad: the old one stays in force.
     case misconfigured(reason: String)
     /// How long the certificate in use is still good, and its whole life. At start, and again after
