@@ -29,6 +29,7 @@ let coreProducts: [Product] = [
 
 let coreTargets: [Target] = [
     .target(name: "Model", swiftSettings: pure),
+    .target(name: "Calendar", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "Protocol", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "AgentCore", dependencies: ["Model", "Protocol"], swiftSettings: pure),
     .target(name: "ControllerCore", dependencies: ["Model", "Protocol"], swiftSettings: pure),
@@ -43,6 +44,12 @@ let coreTargets: [Target] = [
         swiftSettings: common
     ),
     .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: common),
+    .testTarget(
+        name: "CalendarTests",
+        dependencies: ["Calendar", "Model"],
+        exclude: ["Fixtures"],
+        swiftSettings: common
+    ),
     .testTarget(
         name: "ProtocolTests",
         dependencies: ["Protocol", "Model"],

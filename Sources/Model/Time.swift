@@ -132,9 +132,6 @@ public struct WallTime: Hashable, Comparable, Sendable {
 
     /// ISO 8601 in UTC with milliseconds: `2026-11-23T06:41:12.345Z`. A time outside the years
     /// 0000 to 9999 is written as the nearest that is inside.
-    ///
-    /// The date is reckoned with `civil_from_days` of Howard Hinnant, "chrono-Compatible Low-Level
-    /// Date Algorithms".
     public var iso8601: String {
         let milliseconds = min(
             max(milliseconds, Self.writable.lowerBound),
@@ -142,16 +139,7 @@ public struct WallTime: Hashable, Comparable, Sendable {
         )
         let days = floorDivide(milliseconds, 86_400_000)
         let ofDay = milliseconds - days * 86_400_000
-        let shifted = days + 719_468
-        let era = floorDivide(shifted, 146_097)
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra =
-            (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthIndex = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthIndex + 2) / 5 + 1
-        let month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let (year, month, day) = GregorianCalendar.date(ofDayNumber: days)
         let padded = String(repeating: "0", count: max(0, 4 - "\(year)".count)) + "\(year)"
         let fraction = ofDay % 1_000
         let fractionText =
@@ -178,7 +166,8 @@ public struct WallTime: Hashable, Comparable, Sendable {
             bytes[16] == 58,
             let year = number(0, 4), let month = number(5, 2), let day = number(8, 2),
             let hour = number(11, 2), let minute = number(14, 2), let second = number(17, 2),
-            (1...12).contains(month), day >= 1, day <= daysInMonth(month, of: year),
+            (1...12).contains(month), day >= 1,
+            day <= GregorianCalendar.daysInMonth(month, of: year),
             hour < 24, minute < 60, second < 61
         else { return nil }
         var at = 19
@@ -206,27 +195,9 @@ public struct WallTime: Hashable, Comparable, Sendable {
             offset = (hours * 60 + minutes) * 60_000 * (bytes[at] == 45 ? -1 : 1)
         default: return nil
         }
-        let years = month <= 2 ? year - 1 : year
-        let era = floorDivide(years, 400)
-        let yearOfEra = years - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        let days = era * 146_097 + dayOfEra - 719_468
+        let days = GregorianCalendar.dayNumber(year: year, month: month, day: day)
         let time = ((hour * 60 + minute) * 60 + second) * 1_000
         self.init(milliseconds: days * 86_400_000 + time + fraction - offset)
         guard Self.writable.contains(milliseconds) else { return nil }
     }
-}
-
-private func daysInMonth(_ month: Int64, of year: Int64) -> Int64 {
-    switch month {
-    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-    case 4, 6, 9, 11: 30
-    default: 31
-    }
-}
-
-private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
-    let quotient = value / divisor
-    return value % divisor < 0 ? quotient - 1 : quotient
 }

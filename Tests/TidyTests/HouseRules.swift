@@ -11,7 +11,9 @@ import Testing
         var testDescription: String { "\(word) in \(modules.joined(separator: ", "))" }
     }
 
-    static let pure = ["Model", "Protocol", "AgentCore", "ControllerCore", "Simulation"]
+    static let pure = [
+        "Model", "Calendar", "Protocol", "AgentCore", "ControllerCore", "Simulation",
+    ]
     static let lean = pure + ["Host", "Transport", "Agent", "Leash"]
 
     static let bans: [Ban] =
