@@ -32,7 +32,11 @@ let coreTargets: [Target] = [
     .target(name: "Calendar", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "Protocol", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "AgentCore", dependencies: ["Model", "Protocol"], swiftSettings: pure),
-    .target(name: "ControllerCore", dependencies: ["Model", "Protocol"], swiftSettings: pure),
+    .target(
+        name: "ControllerCore",
+        dependencies: ["Model", "Protocol", "Calendar"],
+        swiftSettings: pure
+    ),
     .target(
         name: "Simulation",
         dependencies: ["Model", "Protocol", "AgentCore", "ControllerCore"],
@@ -63,7 +67,7 @@ let coreTargets: [Target] = [
     ),
     .testTarget(
         name: "ControllerCoreTests",
-        dependencies: ["ControllerCore", "Protocol", "Model"],
+        dependencies: ["ControllerCore", "Protocol", "Model", "Calendar"],
         swiftSettings: common
     ),
     .testTarget(

@@ -146,6 +146,7 @@ extension ControllerMachine {
         }
         for run in preflights.values where !run.isFinished { expect(by: run.deadline) }
         if let deadline = work.nextDeadline { expect(by: deadline) }
+        if let deadline = schedules.nextDeadline { expect(by: deadline) }
     }
 
     private func deadline(of member: Member) -> Instant? {

@@ -20,6 +20,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var preflights: OrderedTable<UInt64, PreflightRun>
     /// Every task that has not ended, and who has it.
     public internal(set) var work: WorkMachine
+    public internal(set) var schedules = ScheduleBook()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
@@ -180,6 +181,9 @@ public struct ControllerMachine: Hashable, Sendable {
             case .taskState(let state): states[state.id] = state
             case .taskEnd: break
             case .dispatchView(let view): views.append(view)
+            case .schedule(let schedule):
+                schedules.entries[schedule.draft.name] = ScheduleBook.Entry(record: schedule)
+            case .calendar(let calendar): schedules.calendars[calendar.name] = calendar
             }
         }
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
@@ -188,6 +192,7 @@ public struct ControllerMachine: Hashable, Sendable {
         work = WorkMachine(epoch: found.epoch, nextTask: found.taskCeiling, at: now)
         readWorkSettings()
         for id in nodes.keys { showWork(id) }
+        schedules.reckon(at: now)
         for view in views { work.restore(view) }
         for task in tasks.sorted(by: { $0.id < $1.id }) { work.restore(task, states[task.id]) }
     }
@@ -221,6 +226,7 @@ public struct ControllerMachine: Hashable, Sendable {
             submit(offers, by: caller, request: request)
         case .offered(let connection, let submission, let known):
             offered(submission, known: known, on: connection)
+        case .zoneLoaded(let name, let rules): loadZone(name, rules)
         case .deadlineReached: break
         case .journalLate(let isLate): isJournalLate = isLate
         case .stopping: sayGoodbye()

@@ -1,3 +1,4 @@
+import Calendar
 import ControllerCore
 import Model
 import Protocol
@@ -24,6 +25,15 @@ struct CommandTests {
             .set(.cluster, key: "k", value: "v"), .unset(.cluster, key: "k"), .preflight([]),
             .backup(path: "/b"), .cancelTasks([TaskID(1)]), .retryTasks([TaskID(1)]),
             .resolveTasks([TaskID(1)], isDone: true),
+            .addSchedule(
+                ScheduleDraft(
+                    name: "s",
+                    recurrence: .once(WallTime(milliseconds: 1_800_000_000_000)),
+                    submission: TaskSubmission(type: .push)
+                )
+            ),
+            .removeSchedule("s"), .pauseSchedule("s"), .resumeSchedule("s"),
+            .setCalendar("c", DateSet()), .removeCalendar("c"),
         ]
     }()
 

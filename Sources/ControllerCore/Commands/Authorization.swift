@@ -1,4 +1,5 @@
 public import Model
+import Protocol
 
 /// The least role that may give a command. The table is data; what is not in it is refused.
 public enum Authorization {
@@ -30,6 +31,12 @@ public enum Authorization {
         ("task.cancel", .operator),
         ("task.retry", .operator),
         ("task.resolve", .operator),
+        ("schedule.add", .operator),
+        ("schedule.remove", .operator),
+        ("schedule.pause", .operator),
+        ("schedule.resume", .operator),
+        ("calendar.set", .operator),
+        ("calendar.remove", .operator),
     ]
 
     public static func least(for verb: String) -> OperatorRole? {
@@ -64,6 +71,12 @@ extension Command.Verb {
         case .cancelTasks: "task.cancel"
         case .retryTasks: "task.retry"
         case .resolveTasks: "task.resolve"
+        case .addSchedule: "schedule.add"
+        case .removeSchedule: "schedule.remove"
+        case .pauseSchedule: "schedule.pause"
+        case .resumeSchedule: "schedule.resume"
+        case .setCalendar: "calendar.set"
+        case .removeCalendar: "calendar.remove"
         }
     }
 
@@ -88,6 +101,10 @@ extension Command.Verb {
         case .cancelTasks(let ids), .retryTasks(let ids), .resolveTasks(let ids, _):
             ids.prefix(100).map { "\($0)" }.joined(separator: ",")
                 + (ids.count > 100 ? " and \(ids.count - 100) more" : "")
+        case .addSchedule(let draft): draft.name.text
+        case .removeSchedule(let name), .pauseSchedule(let name), .resumeSchedule(let name):
+            name.text
+        case .setCalendar(let name, _), .removeCalendar(let name): name.text
         }
     }
 
@@ -107,8 +124,12 @@ extension Command.Verb {
         case .set(_, _, let value): "value=\(value)"
         case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
             .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup, .cancelTasks,
-            .retryTasks:
+            .retryTasks, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
+            .removeCalendar:
             ""
+        case .addSchedule(let draft):
+            "\(draft.recurrence) type=\(draft.submission.type) overlap=\(draft.overlap.rawValue) "
+                + "missed=\(draft.missed.rawValue)"
         case .resolveTasks(let ids, let isDone):
             "tasks=\(ids.count) as=\(isDone ? "done" : "failed")"
         }

@@ -139,6 +139,13 @@ extension ControllerMachine {
             return .done("backup to \(path)", orders: [])
         case .cancelTasks(let ids):
             return try handleTasks(ids, "cancelled") { $0.cancel($1) }
+        case .addSchedule(let draft): return try addSchedule(draft, by: by)
+        case .removeSchedule(let name): return try removeSchedule(name, by: by)
+        case .pauseSchedule(let name):
+            return try pauseSchedule(name, by: by, reason: command.reason)
+        case .resumeSchedule(let name): return try resumeSchedule(name, by: by)
+        case .setCalendar(let name, let dates): return try setCalendar(name, dates, by: by)
+        case .removeCalendar(let name): return try removeCalendar(name, by: by)
         case .retryTasks(let ids): return try handleTasks(ids, "given again") { $0.retry($1) }
         case .resolveTasks(let ids, let isDone):
             return try handleTasks(ids, "resolved") { $0.resolve($1, as: isDone ? .done : .failed) }

@@ -1,3 +1,4 @@
+public import Calendar
 public import Model
 public import Protocol
 
@@ -90,6 +91,12 @@ public struct Command: Hashable, Sendable {
         case retryTasks([TaskID])
         /// An operator says how tasks ended that have failed or are not known.
         case resolveTasks([TaskID], isDone: Bool)
+        case addSchedule(ScheduleDraft)
+        case removeSchedule(ScheduleName)
+        case pauseSchedule(ScheduleName)
+        case resumeSchedule(ScheduleName)
+        case setCalendar(CalendarName, DateSet)
+        case removeCalendar(CalendarName)
     }
 }
 

@@ -168,6 +168,11 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case taskLate = "task.late"
     case queueFull = "queue.full"
     case queueRelieved = "queue.relieved"
+    case scheduleAdded = "schedule.added"
+    case scheduleRemoved = "schedule.removed"
+    case schedulePaused = "schedule.paused"
+    case scheduleResumed = "schedule.resumed"
+    case scheduleRefused = "schedule.refused"
 }
 
 /// Who ordered what, and what came of it. One for every command, refused ones too, and for every

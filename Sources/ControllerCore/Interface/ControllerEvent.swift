@@ -1,3 +1,4 @@
+public import Calendar
 public import Model
 public import Protocol
 
@@ -129,6 +130,9 @@ public enum ControllerEvent: Hashable, Sendable {
     case submitted(RequestID, Caller, [TaskOffer])
     /// SUBMIT of a node, with what the store says of its idempotency key.
     case offered(ConnectionID, LocalSubmission, known: TaskKeyRecord?)
+    /// The rules of a time zone, as the host has them; nil when it has none of that name. Those of
+    /// every schedule are told when the controller starts, and when the host's have changed.
+    case zoneLoaded(ZoneName, ZoneRules?)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)

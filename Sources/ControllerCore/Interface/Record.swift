@@ -13,6 +13,8 @@ public enum RecordTable: String, Hashable, Comparable, Sendable, CaseIterable {
     case taskState = "task-state"
     case taskEnd = "task-end"
     case dispatchView = "dispatch-view"
+    case schedule
+    case calendar
 
     /// Rows that a machine is started with; of the others there may be millions.
     public var isLoaded: Bool { self != .taskEnd }
@@ -34,6 +36,8 @@ public enum Record: Hashable, Sendable {
     case taskState(TaskStateRecord)
     case taskEnd(TaskEndRecord)
     case dispatchView(DispatchView)
+    case schedule(ScheduleRecord)
+    case calendar(CalendarRecord)
 
     public var table: RecordTable {
         switch self {
@@ -47,6 +51,8 @@ public enum Record: Hashable, Sendable {
         case .taskState: .taskState
         case .taskEnd: .taskEnd
         case .dispatchView: .dispatchView
+        case .schedule: .schedule
+        case .calendar: .calendar
         }
     }
 
@@ -62,6 +68,8 @@ public enum Record: Hashable, Sendable {
         case .taskState(let state): state.id.storeKey
         case .taskEnd(let end): end.id.storeKey
         case .dispatchView(let view): TaskID(view.number).storeKey
+        case .schedule(let schedule): schedule.draft.name.text
+        case .calendar(let calendar): calendar.name.text
         }
     }
 
@@ -77,6 +85,8 @@ public enum Record: Hashable, Sendable {
         case .taskState(let state): state.line
         case .taskEnd(let end): end.line
         case .dispatchView(let view): view.line
+        case .schedule(let schedule): schedule.line
+        case .calendar(let calendar): calendar.line
         }
     }
 
@@ -93,6 +103,8 @@ public enum Record: Hashable, Sendable {
         case .taskState: self = .taskState(try TaskStateRecord(fields))
         case .taskEnd: self = .taskEnd(try TaskEndRecord(fields))
         case .dispatchView: self = .dispatchView(try DispatchView(fields))
+        case .schedule: self = .schedule(try ScheduleRecord(fields))
+        case .calendar: self = .calendar(try CalendarRecord(fields))
         }
     }
 }

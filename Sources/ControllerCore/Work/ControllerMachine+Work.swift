@@ -12,6 +12,7 @@ extension ControllerMachine {
             wasGranting = isGranting
             touched += nodes.keys
         }
+        settleSchedules()
         var rounds = 0
         repeat {
             rounds += 1

@@ -121,6 +121,11 @@ extension WorkMachine {
         }
     }
 
+    /// The task has not ended, and nobody has to do anything that it does.
+    func isUnderWay(_ id: TaskID) -> Bool {
+        tasks[id.number].map { !$0.state.isEnded } ?? false
+    }
+
     /// The output of a running attempt, as far as it was told.
     public func output(of id: TaskID) -> (offset: UInt64, bytes: [UInt8])? {
         assignments[id.number].map { ($0.output.offset, $0.output.bytes) }

@@ -114,7 +114,9 @@ final class Operators {
     static func may(_ role: OperatorRole?, _ verb: Command.Verb) -> Bool {
         switch verb {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
-            .preflight, .cancelTasks, .retryTasks, .resolveTasks:
+            .preflight, .cancelTasks, .retryTasks, .resolveTasks,
+            .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
+            .removeCalendar:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup:
