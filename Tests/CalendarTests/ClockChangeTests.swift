@@ -186,6 +186,18 @@ struct ClockChangeTests {
         )
     }
 
+    /// The stretch of time after the change is cut short by the year's end, where the rule is
+    /// asked anew: what was shown before the change must not be forgotten.
+    @Test func `a fixed time fires once when the clock goes back in the night of New Year`() throws
+    {
+        let zone = try ZoneRules(posix: "AAA0BBB,J100/0,J365/24:30")
+        #expect(
+            try firings("15 0 * * *", after: "2025-12-30T12:00:00Z", in: zone, count: 3) == [
+                "2025-12-31 00:15:00 BBB", "2026-01-01 00:15:00 BBB", "2026-01-02 00:15:00 AAA",
+            ]
+        )
+    }
+
     @Test func `the rule holds far beyond the list of changes`() throws {
         let zone = Fixture.zone("America/New_York")
         #expect(
