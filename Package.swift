@@ -24,7 +24,12 @@ func package(_ name: String, _ package: String) -> Target.Dependency {
 }
 
 let coreProducts: [Product] = [
-    .executable(name: "simulate", targets: ["Simulate"])
+    .executable(name: "simulate", targets: ["Simulate"]),
+    // For Benchmarks/, a package of its own.
+    .library(
+        name: "MusterCore",
+        targets: ["Model", "Protocol", "Calendar", "ControllerCore", "AgentCore"]
+    ),
 ]
 
 let coreTargets: [Target] = [
