@@ -49,6 +49,18 @@ struct TaskLeaseTests {
         #expect(scene.phase(.first(1)) == .ended)
     }
 
+    @Test func `a task with an exclusive key needs a lease, whatever its handler says`() {
+        var scene = Scene.working([.plain(delivery: .idempotent)])
+        var order = scene.runOrder(.first(1))
+        order.exclusiveKey = "partner"
+        let effects = scene.receive(.work(.run(order)))
+        #expect(effects.launch?.deadline == scene.machine.leaseEnd)
+        scene.report(.first(1), .started(processID: 7))
+        scene.lose()
+        let end = scene.machine.leaseEnd ?? .origin
+        #expect(scene.pass(end - scene.now).tasks.last == .stop(.first(1), grace: .zero))
+    }
+
     @Test(arguments: [DeliveryPolicy.exclusive, .atMostOnce])
     func `when the lease ends, what needs it is killed`(delivery: DeliveryPolicy) {
         var scene = Scene.working([.plain(delivery: delivery)])
