@@ -203,6 +203,57 @@ struct CommandTests {
         #expect(stage.machine.member(named: "n1") == nil)
     }
 
+    @Test func `a removal is not finished by time when its services were not seen to stop`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        stage.ask(.removeNodes(["n1"]))
+        stage.live([connection], for: 300)
+        let id = stage.machine.member(named: "n1")?.record.id
+        #expect(id != nil)
+        #expect(stage.told(.nodeDrainOverdue) == 1)
+        stage.step(.disconnected(connection, .closedByPeer))
+        stage.pass(.seconds(86_400))
+        #expect(stage.machine.member(named: "n1")?.record.membership == .removing)
+        stage.ask(.removeNodes(["n1"]))
+        #expect(stage.lastRefusal == .notNow)
+        stage.ask(.removeNodes(["n1"]), force: true)
+        #expect(stage.machine.member(named: "n1") == nil)
+    }
+
+    @Test func `a removal is finished when every service had to fence itself by then`() {
+        var stage = Stage()
+        let fenced = ServiceReport.plain("db", .running, isWanted: true, isSelfFenced: true)
+        let connection = stage.online("n1", [fenced])
+        stage.ask(.removeNodes(["n1"]))
+        stage.step(.disconnected(connection, .closedByPeer))
+        stage.pass(.seconds(15))
+        #expect(stage.machine.member(named: "n1")?.record.membership == .removing)
+        stage.pass(.seconds(300))
+        #expect(stage.machine.member(named: "n1") == nil)
+    }
+
+    @Test func `no more settings are kept than an agent takes`() {
+        // What an agent takes is told by AgentCoreTests: 256 settings, 60 000 bytes.
+        var stage = Stage()
+        for number in 1...256 {
+            stage.ask(.set(.cluster, key: "k\(number)", value: "v"))
+            #expect(stage.lastRefusal == nil, "\(number)")
+        }
+        stage.ask(.set(.cluster, key: "k257", value: "v"))
+        #expect(stage.lastRefusal == .invalid)
+        stage.ask(.set(.cluster, key: "k1", value: "another"))
+        #expect(stage.lastRefusal == nil)
+
+        var other = Stage()
+        let value = String(repeating: "v", count: 1_995)
+        for number in 10...39 {
+            other.ask(.set(.cluster, key: "key\(number)", value: value))
+            #expect(other.lastRefusal == nil, "\(number)")
+        }
+        other.ask(.set(.cluster, key: "k", value: ""))
+        #expect(other.lastRefusal == .invalid)
+    }
+
     @Test func `the nearer setting wins`() {
         var stage = Stage()
         stage.online("n1")

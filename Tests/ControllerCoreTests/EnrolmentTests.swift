@@ -101,4 +101,81 @@ struct EnrolmentTests {
         stage.ask(.removeOperator("root"))
         #expect(stage.lastRefusal == .notNow)
     }
+
+    @Test func `while the authority cannot sign who asks is told and no token is used up`() {
+        var stage = Stage()
+        let session = stage.online("n1")
+        let token = stage.seed()
+        stage.ask(.createToken(token, site: nil, node: nil))
+        let invitation = stage.seed()
+        stage.ask(.addOperator("ann", .viewer, token: invitation))
+        let store = stage.store
+        let asked = SigningRequest(
+            purpose: .enrolOperator(
+                RequestID(7_000),
+                token: invitation.id,
+                secretHash: invitation.secretHash
+            ),
+            key: KeyFingerprint("key-ann")
+        )
+
+        stage.isSigning = false
+        stage.enrol(token, name: "n2", key: "key-n2")
+        #expect(stage.closed.last == .notNow)
+        let renewal = SigningRequest(purpose: .renewNode, key: KeyFingerprint("key-next"))
+        stage.step(.signingRequested(session, renewal))
+        #expect(stage.sent.last?.message.line.verb == "REFUSED")
+        #expect(stage.status("n1") == .online)
+        stage.step(.signingRequested(nil, asked))
+        #expect(stage.lastRefusal == .notNow)
+        #expect(stage.store == store)
+
+        stage.isSigning = true
+        stage.enrol(token, name: "n2", key: "key-n2")
+        #expect(stage.machine.member(named: "n2")?.record.membership == .joined)
+        stage.step(.signingRequested(session, renewal))
+        #expect(stage.sent.last?.message.line.verb == "RENEWED")
+        stage.step(.signingRequested(nil, asked))
+        #expect(stage.lastRefusal == nil)
+    }
+
+    @Test func `an operator's key is accepted until the one of a renewal was used`() {
+        var stage = Stage()
+        func caller(_ key: String) -> Caller {
+            Caller(name: "root", key: KeyFingerprint(key), source: "console")
+        }
+        func renew(from old: String, to new: String) {
+            let purpose = SigningRequest.Purpose.renewOperator(RequestID(8_000), caller(old))
+            let request = SigningRequest(purpose: purpose, key: KeyFingerprint(new))
+            stage.step(.signingRequested(nil, request))
+        }
+        // Two replies are lost: what the operator holds is the first key all the time.
+        for key in ["key-second", "key-third"] {
+            renew(from: "key-root", to: key)
+            #expect(stage.lastRefusal == nil)
+            #expect(stage.machine.account(of: caller("key-root")) != nil, "\(key)")
+        }
+        #expect(stage.machine.account(of: caller("key-second")) == nil)
+        stage.ask(.addSite("b"), by: caller("key-third"))
+        #expect(stage.lastRefusal == nil)
+        stage.ask(.addSite("c"), by: caller("key-root"))
+        #expect(stage.lastRefusal == .forbidden)
+        renew(from: "key-root", to: "key-fourth")
+        #expect(stage.lastRefusal == .forbidden)
+    }
+
+    @Test func `the tokens of a site end with the site`() {
+        var stage = Stage()
+        stage.ask(.addSite("b"))
+        let token = stage.seed()
+        stage.ask(.createToken(token, site: "b", node: nil))
+        let other = stage.seed()
+        stage.ask(.createToken(other, site: "a", node: nil))
+        stage.ask(.removeSite("b"))
+        #expect(stage.lastRefusal == nil)
+        stage.enrol(token, name: "n1", key: "key-1")
+        #expect(stage.closed.last == .badToken)
+        stage.enrol(other, name: "n1", key: "key-1")
+        #expect(stage.machine.member(named: "n1")?.record.site == "a")
+    }
 }
