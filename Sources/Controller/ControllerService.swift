@@ -50,7 +50,7 @@ struct ControllerService {
         let options = configuration.storeOptions
         let onlyOne = try takeMachineWide(contents.cluster)
         defer { withExtendedLifetime(onlyOne) {} }
-        let driver = Driver(
+        let driver = try Driver(
             store: store,
             reserve: Driver.Reserve(
                 release: { store.releaseReserve() },
