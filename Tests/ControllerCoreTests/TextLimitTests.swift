@@ -80,7 +80,9 @@ struct TextLimitTests {
         let connection = stage.online("n1", [service])
         #expect(stage.status("n1") == .offline)
         #expect(stage.reason("n1").utf8.count <= 1_000)
-        for note in AgentNote.allCases { stage.say(.note(note, text: Self.character), on: connection) }
+        for note in AgentNote.allCases {
+            stage.say(.note(note, text: Self.character), on: connection)
+        }
         stage.say(.bye(reason: .stopping), on: connection)
         expectBounded(stage)
     }
