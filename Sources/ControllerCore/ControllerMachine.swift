@@ -54,6 +54,8 @@ public struct ControllerMachine: Hashable, Sendable {
         /// A session, the one that takes its place, and one that is being given up.
         static let connectionsPerNodeMax = 4
         static let findingsPerNodeMax = 128
+        /// Each is signed, journalled and audited.
+        static let renewalsPerHourMax = 300
         static let wrongSecretsMax: UInt16 = 5
         /// Orders are numbered in durable blocks of this size.
         static let orderBlock: UInt64 = 1_000
@@ -187,6 +189,7 @@ public struct ControllerMachine: Hashable, Sendable {
         case .certificateFailed(let id): certificateFailed(id)
         case .command(let request, let caller, let command):
             execute(command, by: caller, request: request)
+        case .turnedAway(let request): auditRefusal(request)
         case .deadlineReached: break
         case .journalLate(let isLate): isJournalLate = isLate
         case .stopping: sayGoodbye()

@@ -129,6 +129,10 @@ struct EnrolmentTests {
         stage.step(.signingRequested(nil, asked))
         #expect(stage.lastRefusal == .notNow)
         #expect(stage.store == store)
+        #expect(
+            stage.audits.filter { $0.outcome == "not-now" }.map(\.verb)
+                == ["node.enrol", "node.renew", "operator.enrol"]
+        )
 
         stage.isSigning = true
         stage.enrol(token, name: "n2", key: "key-n2")
@@ -162,6 +166,8 @@ struct EnrolmentTests {
         #expect(stage.lastRefusal == .forbidden)
         renew(from: "key-root", to: "key-fourth")
         #expect(stage.lastRefusal == .forbidden)
+        #expect(stage.audits.last?.verb == "operator.renew")
+        #expect(stage.audits.last?.outcome == "forbidden")
     }
 
     @Test func `the tokens of a site end with the site`() {
@@ -177,5 +183,31 @@ struct EnrolmentTests {
         #expect(stage.closed.last == .badToken)
         stage.enrol(other, name: "n1", key: "key-1")
         #expect(stage.machine.member(named: "n1")?.record.site == "a")
+    }
+
+    @Test func `renewals are audited, refused ones too, and have a limit`() {
+        var stage = Stage()
+        stage.join("n2")
+        let connection = stage.online("n1")
+        func renew(_ key: String) {
+            let request = SigningRequest(purpose: .renewNode, key: KeyFingerprint(key))
+            stage.step(.signingRequested(connection, request))
+        }
+        func audited() -> [String] {
+            stage.audits.filter { $0.verb == "node.renew" }
+                .map { "\($0.actor) \($0.key) \($0.outcome)" }
+        }
+        renew("key-next")
+        renew("key-n2")
+        #expect(audited() == ["n1 key-next done", "n1 key-n2 duplicate"])
+        #expect(stage.audits.last?.source == "192.0.2.\(stage.lastConnection)")
+        for number in 3...300 { renew("key-\(number)") }
+        #expect(audited().count == 300)
+        renew("one too many")
+        #expect(stage.verbs(connection).last == "REFUSED")
+        #expect(audited().count == 300)
+        stage.live([connection], for: 3_601)
+        renew("an hour later")
+        #expect(stage.verbs(connection).last == "RENEWED")
     }
 }

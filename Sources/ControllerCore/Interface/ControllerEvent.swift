@@ -108,6 +108,33 @@ public struct IssuedCertificate: Hashable, Sendable {
     }
 }
 
+/// A request that got no further than the door.
+public struct TurnedAway: Hashable, Sendable {
+    /// As the certificate says, believed or not; `stranger` without one.
+    public var actor: String
+    public var key: KeyFingerprint
+    public var source: String
+    public var verb: String
+    public var object: String
+    public var refused: Refused
+
+    public init(
+        actor: String,
+        key: KeyFingerprint,
+        source: String,
+        verb: String,
+        object: String,
+        refused: Refused
+    ) {
+        self.actor = actor
+        self.key = key
+        self.source = source
+        self.verb = verb
+        self.object = object
+        self.refused = refused
+    }
+}
+
 /// Everything that can happen to a controller.
 public enum ControllerEvent: Hashable, Sendable {
     case connected(ConnectionID, Peer, address: String)
@@ -125,6 +152,8 @@ public enum ControllerEvent: Hashable, Sendable {
     /// The order could not be carried out.
     case certificateFailed(CertificateOrderID)
     case command(RequestID, Caller, Command)
+    /// The shell has refused a request itself: it was no command yet.
+    case turnedAway(TurnedAway)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)
