@@ -160,7 +160,7 @@ let shellTargets: [Target] = [
             "ControllerCore", "Model", "Protocol", "Transport", "Store", "Identity", "API", "Host",
             "CHost", "Logs",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
-            package("NIOSSL", "swift-nio-ssl"),
+            package("NIOSSL", "swift-nio-ssl"), package("NIOTLS", "swift-nio"),
             package("X509", "swift-certificates"),
             package("Crypto", "swift-crypto"),
             package("Hummingbird", "hummingbird"), package("HummingbirdCore", "hummingbird"),
