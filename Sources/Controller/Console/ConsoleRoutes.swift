@@ -47,7 +47,12 @@ struct ConsoleRoutes: Sendable {
                 caller: Self.caller(peer, source: context.source),
                 peer: peer
             )
-            try await admit(asked, to: route)
+            do {
+                try await admit(asked, to: route)
+            } catch let failure as API.Failure {
+                server.refusals.record(failure, asked, to: route)
+                throw failure
+            }
             // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
             if route.method != .get { asked.bytes = try await RequestBodyReader.read(request) }
             guard route.access != .anyone || route == .enrolOperator else {

@@ -29,6 +29,7 @@ final class ConsoleServer: Sendable {
     let log: Logger
     let requests: RequestGate
     let enrolments = RateGate(perSecond: 1, burst: 20)
+    let refusals: RefusalRecorder
     let limits: ConsoleDoor.Limits
     /// A connection on which no request is under way is closed after this.
     private static let idleTimeout: TimeAmount = .seconds(60)
@@ -51,6 +52,7 @@ final class ConsoleServer: Sendable {
         self.limits = limits
         self.log = log
         requests = RequestGate()
+        refusals = RefusalRecorder(driver: driver)
     }
 
     /// New connections are served with this credential from now on.
