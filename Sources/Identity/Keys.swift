@@ -1,4 +1,5 @@
 import Crypto
+import Digests
 import FoundationEssentials
 import SwiftASN1
 import X509
@@ -15,7 +16,7 @@ public struct PublicKey: Hashable, Sendable {
     public var subjectPublicKeyInfo: [UInt8] { Array(key.derRepresentation) }
 
     /// SHA-256 of the SubjectPublicKeyInfo, in lower-case hexadecimal.
-    public var fingerprint: String { Digest.sha256(subjectPublicKeyInfo) }
+    public var fingerprint: String { Digest(of: subjectPublicKeyInfo).hex }
 
     public static func == (left: PublicKey, right: PublicKey) -> Bool {
         left.subjectPublicKeyInfo == right.subjectPublicKeyInfo

@@ -1,3 +1,4 @@
+import Digests
 import API
 import ControllerCore
 import Foundation
