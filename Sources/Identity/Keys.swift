@@ -15,6 +15,9 @@ public struct PublicKey: Hashable, Sendable {
     /// The SubjectPublicKeyInfo of the key, in DER.
     public var subjectPublicKeyInfo: [UInt8] { Array(key.derRepresentation) }
 
+    /// The SubjectPublicKeyInfo in PEM, ended by a newline.
+    public var pem: String { key.pemRepresentation + "\n" }
+
     /// SHA-256 of the SubjectPublicKeyInfo, in lower-case hexadecimal.
     public var fingerprint: String { Digest(of: subjectPublicKeyInfo).hex }
 
