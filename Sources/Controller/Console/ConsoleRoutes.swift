@@ -12,6 +12,24 @@ import Protocol
 /// the extensions, and the switch makes sure of it.
 struct ConsoleRoutes: Sendable {
     let server: ConsoleServer
+    /// For followers; nil for the routes by which it looks itself.
+    let shared: SharedViews?
+
+    init(server: ConsoleServer) {
+        let own = ConsoleRoutes(alone: server)
+        self.server = server
+        shared = SharedViews {
+            SharedViews.Views(
+                status: try await own.clusterStatus(of: nil),
+                nodes: await own.views { views in views.members().map(views.summary) }
+            )
+        }
+    }
+
+    private init(alone server: ConsoleServer) {
+        self.server = server
+        shared = nil
+    }
 
     var driver: Driver { server.driver }
 
