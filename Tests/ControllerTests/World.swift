@@ -25,7 +25,7 @@ final class World: Sendable {
         let founded = try World.founding()
         let room = room
         let configuration = try ControllerConfiguration.parse("log: {level: critical}", path: "x")
-        driver = Driver(
+        driver = try Driver(
             store: store,
             reserve: Driver.Reserve(
                 release: { room.release() },

@@ -36,6 +36,8 @@ final class LeashHarness {
     /// Part of every command line of the test's own programs, so that they can be found.
     let marker = "9" + "\(RandomBytes.seed() % 1_000_000_000)"
     var spec: LeashSpec
+    /// Of the leash itself.
+    var environment: [String] = []
     private(set) var leash: SpawnedProcess?
     private var socket: Descriptor?
     private var reader = LineReader()
@@ -85,7 +87,7 @@ final class LeashHarness {
         var plan = SpawnPlan(
             .path(LeashHarness.program),
             arguments: ["muster-leash", folder[LeashFiles.spec]],
-            environment: []
+            environment: environment
         )
         var pipe: (read: Descriptor, write: Descriptor)? = try Descriptor.pipe()
         let reading = pipe!.read
@@ -134,6 +136,16 @@ final class LeashHarness {
             pending = lines
         }
         return LeashReport(line: pending.removeFirst())
+    }
+
+    /// Whether a report of this kind is among those that have come by now.
+    func hasReport(where matches: (LeashReport) -> Bool) -> Bool {
+        var watched = pollfd(fd: socket?.number ?? -1, events: Int16(POLLIN), revents: 0)
+        while let socket, poll(&watched, 1, 0) > 0 {
+            guard case .lines(let lines) = reader.read(socket) else { break }
+            pending += lines
+        }
+        return pending.compactMap { LeashReport(line: $0) }.contains(where: matches)
     }
 
     /// Skips what comes before `empty`.

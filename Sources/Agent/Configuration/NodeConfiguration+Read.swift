@@ -50,7 +50,7 @@ extension NodeConfiguration {
             else {
                 let names = Self.sections.map(\.name)
                 let hint =
-                    nearestName(to: section.name, among: names)
+                    NearestName.to(section.name, among: names)
                     .map { "did you mean [\($0)]? " } ?? ""
                 problems.add(
                     "\(section.title): not a section of this file "

@@ -20,7 +20,7 @@ final class Driver {
     var configuration: NodeConfiguration
     let configurationPath: String
     let state: StateFolder
-    let inbox: Inbox
+    let inbox: DriverInbox
     let link: ControllerLink
     let leashes: LeashKeeper
     let units: UnitKeeper
@@ -54,7 +54,7 @@ final class Driver {
         self.state = state
         self.leashes = leashes
         self.log = log
-        inbox = try Inbox()
+        inbox = try DriverInbox()
         units = try UnitKeeper(runFolder: configuration.runDirectory, inbox: inbox)
         link = ControllerLink(inbox: inbox, state: state, cluster: cluster, endpoints: endpoints)
         persister = Persister(state: state, inbox: inbox)

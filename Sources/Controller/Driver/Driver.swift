@@ -43,14 +43,15 @@ final class Driver: Sendable {
         case stop(@Sendable () -> Void)
     }
 
-    private let inbox = Inbox<Item>()
+    private let inbox: Inbox<Item>
     private let store: any Store
     private let reserve: Reserve
     private let log: Logger
     private let requests = Atomic<UInt64>(1)
     let feed = EventFeed()
 
-    init(store: any Store, reserve: Reserve, log: Logger) {
+    init(store: any Store, reserve: Reserve, log: Logger) throws(HostError) {
+        inbox = try Inbox()
         self.store = store
         self.reserve = reserve
         self.log = log
