@@ -19,7 +19,7 @@ struct StatusView {
 
     var status: ClusterStatus {
         let cluster = machine.cluster
-        return ClusterStatus(
+        var status = ClusterStatus(
             asOf: views.asOf,
             cluster: Self.identity(cluster),
             activeSite: cluster.activeSite.text,
@@ -36,6 +36,8 @@ struct StatusView {
             expiringCertificates: expiring,
             you: Myself(account)
         )
+        status.work = views.work
+        return status
     }
 
     static func identity(_ cluster: ClusterRecord) -> ClusterIdentity {
