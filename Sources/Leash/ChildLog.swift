@@ -12,6 +12,8 @@ final class ChildLog {
     private let byteCountMax: Int64
     private var file: Descriptor
     private var byteCount: Int64
+    /// All that the program has written, whether it could be kept or not.
+    private(set) var totalByteCount: UInt64 = 0
 
     init(_ path: String, byteCountMax: Int64) throws(HostError) {
         self.path = path
@@ -32,6 +34,7 @@ final class ChildLog {
             guard let readEnd else { return }
             let count = read(readEnd.number, &buffer, buffer.count)
             if count > 0 {
+                totalByteCount += UInt64(count)
                 keep(buffer[0..<count])
             } else if count == 0 {
                 self.readEnd = nil

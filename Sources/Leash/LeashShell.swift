@@ -48,6 +48,7 @@ final class LeashShell {
         try ProcessTree.becomeReaper()
         var cgroup: Cgroup?
         if let path = spec.cgroup { cgroup = try Cgroup(path) }
+        if let bytes = spec.cgroupMemoryMax { try cgroup?.limitMemory(to: bytes) }
         group = LeashGroup(cgroup: cgroup)
         var log: ChildLog?
         if let path = spec.log { log = try ChildLog(path, byteCountMax: spec.logByteCountMax) }
@@ -111,7 +112,9 @@ final class LeashShell {
     }
 
     private func perform(_ effects: LeashEffects) {
-        if let record = effects.record { keep(record) }
+        // The program's last words are counted with it.
+        if effects.record != nil { log?.drain() }
+        if let record = effects.record { keep(record.adding(usage)) }
         if let spawn = effects.spawn { events.append(startChild(spawn)) }
         if effects.runsStopCommand { runStopCommand() }
         for signal in effects.signals {
@@ -121,19 +124,29 @@ final class LeashShell {
             }
         }
         if effects.looks { look() }
-        for report in effects.sends { tell(report) }
+        for report in effects.sends { tell(report.adding(usage)) }
         if let exit = effects.exit { exitStatus = exit }
     }
 
     /// The result must outlive us before anybody is told. When even that fails, telling is all
     /// that is left.
     private func keep(_ report: LeashReport) {
-        log?.drain()
         do {
             try DurableFile.replace(folder + "/" + LeashFiles.exit, with: report.line + "\n")
         } catch {
             complain("\(error)")
         }
+    }
+
+    private var usage: LeashUsage {
+        let reaped = ProcessTree.reapedUsage()
+        let group = group.cgroup?.usage()
+        let processor = max(reaped.processorMicroseconds, group?.processorMicroseconds ?? 0)
+        return LeashUsage(
+            processorMilliseconds: processor / 1_000,
+            memoryBytesMax: group?.memoryBytesMax ?? reaped.memoryBytesMax,
+            outputBytes: log?.totalByteCount ?? 0
+        )
     }
 
     private func tell(_ report: LeashReport) {

@@ -37,6 +37,8 @@ final class LeashHarness {
     let marker = "9" + "\(RandomBytes.seed() % 1_000_000_000)"
     var spec: LeashSpec
     private(set) var leash: SpawnedProcess?
+    /// Of the last `empty` that was read.
+    private(set) var usage: LeashUsage?
     private var socket: Descriptor?
     private var reader = LineReader()
     private var pending: [String] = []
@@ -136,12 +138,17 @@ final class LeashHarness {
         return LeashReport(line: pending.removeFirst())
     }
 
-    /// Skips what comes before `empty`.
+    /// Skips what comes before `empty`. What was used is told apart: it differs from run to run.
     func nextEmpty() -> LeashResult? {
         while let report = next() {
-            if case .empty(let result) = report { return result }
+            if case .empty(let result) = report { return withoutUsage(result) }
         }
         return nil
+    }
+
+    private func withoutUsage(_ result: LeashResult) -> LeashResult {
+        usage = result.usage
+        return LeashResult(cause: result.cause, exit: result.exit, failure: result.failure)
     }
 
     /// The result on disk, once it says that all is empty.
@@ -153,7 +160,7 @@ final class LeashHarness {
             result = found
             return true
         }
-        return result
+        return result.map(withoutUsage)
     }
 
     func waitForLeash() -> ProcessEnd {
