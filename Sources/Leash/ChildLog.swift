@@ -45,7 +45,9 @@ final class ChildLog {
     }
 
     private func keep(_ bytes: ArraySlice<UInt8>) {
-        var rest = bytes
+        // What twice the limit comes after would only be written to be thrown away.
+        let most = byteCountMax < Int64(bytes.count) ? 2 * Int(byteCountMax) : bytes.count
+        var rest = bytes.suffix(most)
         while !rest.isEmpty {
             if byteCount >= byteCountMax { rotate() }
             let part = rest.prefix(Int(clamping: max(1, byteCountMax - byteCount)))

@@ -114,7 +114,7 @@ final class LeashShell {
     private func perform(_ effects: LeashEffects) {
         // The program's last words are counted with it.
         if effects.record != nil { log?.drain() }
-        if let record = effects.record { keep(record.adding(usage)) }
+        if let record = effects.record { keep(measured(record)) }
         if let spawn = effects.spawn { events.append(startChild(spawn)) }
         if effects.runsStopCommand { runStopCommand() }
         for signal in effects.signals {
@@ -124,7 +124,7 @@ final class LeashShell {
             }
         }
         if effects.looks { look() }
-        for report in effects.sends { tell(report.adding(usage)) }
+        for report in effects.sends { tell(measured(report)) }
         if let exit = effects.exit { exitStatus = exit }
     }
 
@@ -135,6 +135,14 @@ final class LeashShell {
             try DurableFile.replace(folder + "/" + LeashFiles.exit, with: report.line + "\n")
         } catch {
             complain("\(error)")
+        }
+    }
+
+    /// With what was used so far, where it tells of an end.
+    private func measured(_ report: LeashReport) -> LeashReport {
+        switch report {
+        case .exited, .empty: report.adding(usage)
+        case .state, .started, .unkillable, .refused: report
         }
     }
 

@@ -108,7 +108,7 @@ import Testing
         mkdir(disk, 0o700)
         // Only root can mount one.
         guard mount("tmpfs", disk, "tmpfs", 0, "size=64k") == 0 else { return }
-        defer { umount2(disk, Int32(MNT_DETACH.rawValue)) }
+        defer { umount2(disk, Int32(MNT_DETACH)) }
         let file = TaskJournalFile("\(disk)/tasks")
         _ = try file.open()
         try file.append([Self.owner, Self.start])
