@@ -245,7 +245,9 @@ let shellTargets: [Target] = [
     ),
     .testTarget(
         name: "AgentTests",
-        dependencies: ["Agent", "AgentCore", "Host", "Model", "Protocol"],
+        dependencies: [
+            "Agent", "AgentCore", "Host", "Model", "Protocol", package("Logging", "swift-log"),
+        ],
         swiftSettings: common
     ),
     .testTarget(

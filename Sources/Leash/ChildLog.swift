@@ -1,6 +1,7 @@
 import Glibc
 import Host
 import Model
+import Synchronization
 
 /// Takes what a program writes and keeps at most twice a limit of it: `NAME` and `NAME.1`.
 ///
@@ -11,6 +12,10 @@ final class ChildLog: Sendable {
     let writeEnd: Descriptor
     private let requests: Inbox<Void>
     private let answers: Inbox<Void>
+    private let total: ByteCount
+
+    /// All that the program has written so far, whether it could be kept or not.
+    var totalByteCount: UInt64 { total.value.load(ordering: .relaxed) }
 
     init(_ path: String, byteCountMax: Int64) throws(HostError) {
         let file = try ChildLogFile(path, byteCountMax: byteCountMax)
@@ -21,8 +26,16 @@ final class ChildLog: Sendable {
         let answers = try Inbox<Void>()
         self.requests = requests
         self.answers = answers
+        let total = ByteCount()
+        self.total = total
         let hasBegun = startThread {
-            var reader = ChildLogReader(pipe.read, file, requests: requests, answers: answers)
+            var reader = ChildLogReader(
+                pipe.read,
+                file,
+                total: total,
+                requests: requests,
+                answers: answers
+            )
             reader.run()
         }
         guard hasBegun else { throw HostError("start a thread", code: EAGAIN) }
@@ -37,21 +50,29 @@ final class ChildLog: Sendable {
     }
 }
 
+/// Of what was read; written by one thread and looked at by another.
+private final class ByteCount: Sendable {
+    let value = Atomic<UInt64>(0)
+}
+
 /// What the thread does.
 private struct ChildLogReader {
     let readEnd: Descriptor
     var file: ChildLogFile
+    let total: ByteCount
     let requests: Inbox<Void>
     let answers: Inbox<Void>
 
     init(
         _ readEnd: Descriptor,
         _ file: ChildLogFile,
+        total: ByteCount,
         requests: Inbox<Void>,
         answers: Inbox<Void>
     ) {
         self.readEnd = readEnd
         self.file = file
+        self.total = total
         self.requests = requests
         self.answers = answers
     }
@@ -75,6 +96,7 @@ private struct ChildLogReader {
         for _ in 0..<16 {
             let count = read(readEnd.number, &buffer, buffer.count)
             if count > 0 {
+                total.value.wrappingAdd(UInt64(count), ordering: .relaxed)
                 file.keep(buffer[0..<count])
             } else if count == 0 || errno != EINTR {
                 return
@@ -97,7 +119,9 @@ private struct ChildLogFile: Sendable {
     }
 
     mutating func keep(_ bytes: ArraySlice<UInt8>) {
-        var rest = bytes
+        // What twice the limit comes after would only be written to be thrown away.
+        let most = byteCountMax < Int64(bytes.count) ? 2 * Int(byteCountMax) : bytes.count
+        var rest = bytes.suffix(most)
         while !rest.isEmpty {
             if byteCount >= byteCountMax { rotate() }
             let part = rest.prefix(Int(clamping: max(1, byteCountMax - byteCount)))

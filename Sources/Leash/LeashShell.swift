@@ -56,6 +56,7 @@ final class LeashShell {
         try ProcessTree.becomeReaper()
         var cgroup: Cgroup?
         if let path = spec.cgroup { cgroup = try Cgroup(path) }
+        if let bytes = spec.cgroupMemoryMax { try cgroup?.limitMemory(to: bytes) }
         group = LeashGroup(cgroup: cgroup)
         var log: ChildLog?
         if let path = spec.log { log = try ChildLog(path, byteCountMax: spec.logByteCountMax) }
@@ -124,7 +125,7 @@ final class LeashShell {
 
     private func perform(_ effects: LeashEffects) {
         if let record = effects.record {
-            records.put(record)
+            records.put(measured(record))
             recordsGiven += 1
         }
         if let spawn = effects.spawn { events.append(startChild(spawn)) }
@@ -145,13 +146,33 @@ final class LeashShell {
     private func release() {
         while let first = unsent.first, first.after <= recordsWritten {
             unsent.removeFirst()
-            tell(first.report)
+            // The last of the output has been counted since.
+            tell(measured(first.report))
         }
         if let leaving, leaving.after <= recordsWritten { exitStatus = leaving.status }
     }
 
     /// A next agent is told all of it anew.
     func forgetUnsent() { unsent = [] }
+
+    /// With what was used so far, where it tells of an end.
+    private func measured(_ report: LeashReport) -> LeashReport {
+        switch report {
+        case .exited, .empty: report.adding(usage)
+        case .state, .started, .unkillable, .refused: report
+        }
+    }
+
+    private var usage: LeashUsage {
+        let reaped = ProcessTree.reapedUsage()
+        let group = group.cgroup?.usage()
+        let processor = max(reaped.processorMicroseconds, group?.processorMicroseconds ?? 0)
+        return LeashUsage(
+            processorMilliseconds: processor / 1_000,
+            memoryBytesMax: group?.memoryBytesMax ?? reaped.memoryBytesMax,
+            outputBytes: log?.totalByteCount ?? 0
+        )
+    }
 
     private func tell(_ report: LeashReport) {
         guard let agent else { return }

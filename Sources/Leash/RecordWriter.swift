@@ -9,20 +9,21 @@ final class RecordWriter: Sendable {
     /// How long a result waits for the last of the program's output.
     private static let logPatience: Duration = .milliseconds(500)
 
-    private let waiting: Inbox<String>
+    private let waiting: Inbox<LeashReport>
     private let written: Inbox<Void>
 
     /// - Parameter path: the file that each record replaces.
     init(_ path: String, log: ChildLog?) throws(HostError) {
-        let waiting = try Inbox<String>()
+        let waiting = try Inbox<LeashReport>()
         let written = try Inbox<Void>()
         self.waiting = waiting
         self.written = written
         let hasBegun = startThread {
-            while let lines = waiting.take(timeout: nil, takeOrdinary: true) {
-                for line in lines {
+            while let reports = waiting.take(timeout: nil, takeOrdinary: true) {
+                for report in reports {
                     log?.settle(within: Self.logPatience)
-                    Self.write(line, to: path)
+                    let counted = report.counting(outputBytes: log?.totalByteCount ?? 0)
+                    Self.write(counted.line, to: path)
                     written.put(())
                 }
             }
@@ -31,7 +32,7 @@ final class RecordWriter: Sendable {
     }
 
     func put(_ report: LeashReport) {
-        waiting.put(report.line)
+        waiting.put(report)
     }
 
     /// Readable when ``takeWritten()`` has something to tell.

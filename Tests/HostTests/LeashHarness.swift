@@ -39,6 +39,8 @@ final class LeashHarness {
     /// Of the leash itself.
     var environment: [String] = []
     private(set) var leash: SpawnedProcess?
+    /// Of the last `empty` that was read.
+    private(set) var usage: LeashUsage?
     private var socket: Descriptor?
     private var reader = LineReader()
     private var pending: [String] = []
@@ -148,12 +150,17 @@ final class LeashHarness {
         return pending.compactMap { LeashReport(line: $0) }.contains(where: matches)
     }
 
-    /// Skips what comes before `empty`.
+    /// Skips what comes before `empty`. What was used is told apart: it differs from run to run.
     func nextEmpty() -> LeashResult? {
         while let report = next() {
-            if case .empty(let result) = report { return result }
+            if case .empty(let result) = report { return withoutUsage(result) }
         }
         return nil
+    }
+
+    private func withoutUsage(_ result: LeashResult) -> LeashResult {
+        usage = result.usage
+        return LeashResult(cause: result.cause, exit: result.exit, failure: result.failure)
     }
 
     /// The result on disk, once it says that all is empty.
@@ -165,7 +172,7 @@ final class LeashHarness {
             result = found
             return true
         }
-        return result
+        return result.map(withoutUsage)
     }
 
     func waitForLeash() -> ProcessEnd {
