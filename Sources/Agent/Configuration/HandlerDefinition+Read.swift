@@ -27,7 +27,7 @@ extension HandlerDefinition {
         let document = ConfigurationDocument(bytes, problems: problems)
         for section in document.sections where section.title != "[handler]" {
             let hint =
-                nearestName(to: section.name, among: ["handler"])
+                NearestName.to(section.name, among: ["handler"])
                 .map { "did you mean [\($0)]? " } ?? ""
             problems.add(
                 "\(section.title): not a section of this file (\(hint)sections: handler)",

@@ -91,7 +91,7 @@ final class Driver {
 
     private static func submissions(
         _ configuration: NodeConfiguration,
-        _ inbox: Inbox,
+        _ inbox: DriverInbox,
         _ log: Logger
     ) throws(HostError) -> SubmitServer? {
         guard let path = configuration.submitSocket else { return nil }

@@ -58,7 +58,7 @@ struct SubmitRequest: Hashable, Sendable {
         }
         if let stranger = line.fields.first(where: { !Self.keys.contains($0.key) }) {
             let hint =
-                nearestName(to: stranger.key, among: Self.keys)
+                NearestName.to(stranger.key, among: Self.keys)
                 .map { ": did you mean \($0)?" } ?? ""
             let text = "the field \(stranger.key) is not known here\(hint)"
             throw Refusal(code: .invalid, text: text, payloadBytes: payloadBytes)

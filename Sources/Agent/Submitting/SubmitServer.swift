@@ -20,14 +20,14 @@ final class SubmitServer: Sendable {
 
     let path: String
     private let listener: Descriptor
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let log: Logger
     private let poller: Poller
     private let bell: (read: Descriptor, write: Descriptor)
     private let answers = Mutex<[SubmissionAnswer]>([])
 
     /// Makes the socket.
-    init(_ settings: SubmitSettings, path: String, inbox: Inbox, log: Logger) throws(HostError) {
+    init(_ settings: SubmitSettings, path: String, inbox: DriverInbox, log: Logger) throws(HostError) {
         self.path = path
         self.inbox = inbox
         self.log = log
@@ -95,7 +95,7 @@ private final class SubmitLoop {
 
     private let listener: Descriptor
     private let poller: Poller
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let log: Logger
     private let takeAnswers: () -> [SubmissionAnswer]
     private let budget = PayloadBudget()
@@ -113,7 +113,7 @@ private final class SubmitLoop {
     init(
         listener: Descriptor,
         poller: Poller,
-        inbox: Inbox,
+        inbox: DriverInbox,
         log: Logger,
         answers: @escaping () -> [SubmissionAnswer]
     ) {

@@ -94,10 +94,10 @@ final class SpoolWriter: Sendable {
     }
 
     private let folder: SpoolFolder
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let waiting = Monitor<[Request]>([])
 
-    init(_ folder: SpoolFolder, inbox: Inbox) {
+    init(_ folder: SpoolFolder, inbox: DriverInbox) {
         self.folder = folder
         self.inbox = inbox
     }

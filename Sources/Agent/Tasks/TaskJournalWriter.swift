@@ -11,10 +11,10 @@ final class TaskJournalWriter: Sendable {
     }
 
     private let file: Mutex<TaskJournalFile>
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let waiting = Monitor<[Request]>([])
 
-    init(_ file: sending TaskJournalFile, inbox: Inbox) {
+    init(_ file: sending TaskJournalFile, inbox: DriverInbox) {
         self.file = Mutex(file)
         self.inbox = inbox
     }

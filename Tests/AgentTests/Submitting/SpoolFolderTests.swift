@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func `what cannot be written is told, and nothing of it is kept`() throws {
-        let inbox = try Inbox()
+        let inbox = try DriverInbox()
         let writer = SpoolWriter(SpoolFolder(path: "\(folder.path)/none"), inbox: inbox)
         #expect(writer.begin())
         writer.put([.keep(Self.task(4))])

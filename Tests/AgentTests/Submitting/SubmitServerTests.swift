@@ -11,12 +11,12 @@ import Testing
 /// The submission socket, with programs that behave and programs that do not.
 @Suite(.serialized) struct SubmitServerTests {
     private let folder: TemporaryFolder
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let server: SubmitServer
 
     init() throws {
         folder = try TemporaryFolder()
-        inbox = try Inbox()
+        inbox = try DriverInbox()
         var settings = SubmitSettings()
         settings.group = getegid()
         server = try SubmitServer(

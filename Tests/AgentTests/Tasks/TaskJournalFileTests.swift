@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func `what is asked for while one sync goes on is written with the next`() throws {
-        let inbox = try Inbox()
+        let inbox = try DriverInbox()
         let file = TaskJournalFile(path)
         _ = try file.open()
         let writer = TaskJournalWriter(file, inbox: inbox)
@@ -156,7 +156,7 @@ import Testing
     }
 
     @Test func `a journal that cannot be written says so, and can be again`() throws {
-        let inbox = try Inbox()
+        let inbox = try DriverInbox()
         let place = "\(folder.path)/there"
         mkdir(place, 0o700)
         let file = TaskJournalFile("\(place)/tasks")
@@ -179,14 +179,14 @@ import Testing
         #expect(try TaskJournalFile("\(place)/tasks").open().ended.keys == [Self.attempt])
     }
 
-    private func firstAnswer(of inbox: Inbox) -> AgentEvent? {
+    private func firstAnswer(of inbox: DriverInbox) -> AgentEvent? {
         var wanted = [pollfd(fd: inbox.descriptor, events: Int16(POLLIN), revents: 0)]
         poll(&wanted, 1, 20_000)
         guard case .event(let event)? = inbox.take().first else { return nil }
         return event
     }
 
-    private func answers(of inbox: Inbox, until last: AgentEvent) -> [AgentEvent] {
+    private func answers(of inbox: DriverInbox, until last: AgentEvent) -> [AgentEvent] {
         var found: [AgentEvent] = []
         let deadline = MonotonicDeadline(after: .seconds(20))
         while found.last != last, !deadline.hasPassed {
