@@ -56,7 +56,7 @@ extension World {
         )
         // What is put goes the ordinary way, what is read the urgent one: it may come first.
         var nonce = "00ff"
-        while nonce == "00ff" {
+        for _ in 0..<5_000 where nonce == "00ff" {
             nonce = await driver.read { machine, _ in
                 machine.nodes[World.node]?.record.nonce ?? "00ff"
             }
@@ -75,10 +75,14 @@ extension World {
         )
         hear(.synced(services: 0, handlers: 1, attempts: 0))
         beat(1)
-        while await !driver.read({ machine, _ in
-            machine.work.handlers(of: World.node).count == 1
-                && machine.nodes[World.node]?.record.status == .online
-        }) {}
+        var isOnline = false
+        for _ in 0..<5_000 where !isOnline {
+            isOnline = await driver.read { machine, _ in
+                machine.work.handlers(of: World.node).count == 1
+                    && machine.nodes[World.node]?.record.status == .online
+            }
+        }
+        #expect(isOnline, "the node did not come Online")
     }
 
     func beat(_ sequence: UInt64) {
