@@ -11,6 +11,17 @@ extension World {
     static let node = NodeID("0af2c1d4-6c1b-4e0a-9f5e-1b7d1a6c2e33")
     static let nodeKey = KeyFingerprint("the node's key")
 
+    /// A node says once that it lives, and a busy machine may take its time after that.
+    private static let patient = ControllerSettings(
+        lease: LeaseTerms(
+            length: .seconds(720),
+            heartbeatInterval: .seconds(60),
+            wait: .seconds(960)
+        ),
+        loadInterval: .seconds(300),
+        clockOffsetMax: .seconds(3_600)
+    )
+
     /// A node that was here before and has passed its preflight.
     static func member() throws -> Record {
         var record = NodeRecord(
@@ -30,7 +41,7 @@ extension World {
 
     /// A controller with one node that runs tasks of every known type.
     static func withNode(slots: UInt16 = 100) async throws -> World {
-        let world = try World(and: [member()])
+        let world = try World(and: [member()], settings: patient)
         await world.attach(slots: slots)
         return world
     }
@@ -56,7 +67,7 @@ extension World {
         )
         // What is put goes the ordinary way, what is read the urgent one: it may come first.
         var nonce = "00ff"
-        while nonce == "00ff" {
+        for _ in 0..<5_000 where nonce == "00ff" {
             nonce = await driver.read { machine, _ in
                 machine.nodes[World.node]?.record.nonce ?? "00ff"
             }
@@ -75,10 +86,14 @@ extension World {
         )
         hear(.synced(services: 0, handlers: 1, attempts: 0))
         beat(1)
-        while await !driver.read({ machine, _ in
-            machine.work.handlers(of: World.node).count == 1
-                && machine.nodes[World.node]?.record.status == .online
-        }) {}
+        var isOnline = false
+        for _ in 0..<5_000 where !isOnline {
+            isOnline = await driver.read { machine, _ in
+                machine.work.handlers(of: World.node).count == 1
+                    && machine.nodes[World.node]?.record.status == .online
+            }
+        }
+        #expect(isOnline, "the node did not come Online")
     }
 
     func beat(_ sequence: UInt64) {

@@ -22,7 +22,7 @@ final class World: Sendable {
     let wire = Wire()
     private let told = Mutex<[String]>([])
 
-    init(and records: [Record] = []) throws {
+    init(and records: [Record] = [], settings: ControllerSettings = ControllerSettings()) throws {
         let founded = try World.founding() + records
         let room = room
         let wire = wire
@@ -36,7 +36,7 @@ final class World: Sendable {
             log: ProgramLog.start(configuration)
         )
         let (machine, first) = ControllerMachine.started(
-            settings: ControllerSettings(),
+            settings: settings,
             records: founded,
             generation: 1,
             lastEventSequence: 0,
