@@ -11,6 +11,7 @@ extension TaskBench {
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
+        isTouched = true
         guard telling != nil, !tellAgain(order, &effects) else { return }
         let attempt = order.attempt
         if let (code, text) = reasonToReturn(order, situation) {
@@ -26,6 +27,7 @@ extension TaskBench {
         let token = FencingToken(epoch: order.token.epoch, session: order.token.session)
         let held = LiveAttempt(order: order, token: token, arrival: arrivals)
         payloadsBytes += held.payloadBytes
+        waitingCount += 1
         live[attempt] = held
     }
 
@@ -156,6 +158,7 @@ extension TaskBench {
         guard Int(offset) == held.payload.count, !data.isEmpty, after <= held.payloadBytes else {
             return giveBack(attempt, .invalid, "its payload came in wrong parts", &effects)
         }
+        isTouched = true
         live.update(attempt) { held in
             held.payload += data
             if after == held.payloadBytes { held.phase = .waiting }
@@ -171,6 +174,7 @@ extension TaskBench {
         _ effects: inout TaskEffects
     ) {
         guard telling != nil else { return }
+        isTouched = true
         if let held = ended[attempt] {
             telling?.results[held.number] = attempt
             return

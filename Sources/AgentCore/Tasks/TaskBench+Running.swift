@@ -11,6 +11,7 @@ extension TaskBench {
         _ effects: inout TaskEffects
     ) {
         guard let held = live[attempt], held.isLaunched else { return }
+        isTouched = true
         switch news {
         case .started:
             guard held.startedAt == nil else { return }
@@ -73,6 +74,7 @@ extension TaskBench {
 
     mutating func reported(_ report: TaskReport, of attempt: TaskAttempt, at now: Instant) {
         guard let held = live[attempt], held.order != nil, held.report == nil else { return }
+        isTouched = true
         switch held.phase {
         case .launched: live.update(attempt) { $0.report = report }
         case .emptied:
@@ -131,7 +133,12 @@ extension TaskBench {
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
-        giveUpWaiting(situation, &effects)
+        let isDue = lookAt.map { $0 <= now } ?? false
+        guard isTouched || isDue || settledWith != situation else { return }
+        isTouched = false
+        settledWith = situation
+        lookAt = nil
+        if waitingCount > 0 { giveUpWaiting(situation, &effects) }
         for attempt in live.keys {
             guard let held = live[attempt] else { continue }
             switch held.phase {
@@ -145,8 +152,26 @@ extension TaskBench {
                 remove(attempt)
                 keep(attempt, result, output: held.keptOutput)
             }
+            noteDeadlines(of: attempt, leaseEnd: situation.lease.end, at: now)
         }
-        startWaiting(situation, at: now)
+        if waitingCount > 0 { startWaiting(situation, at: now) }
+    }
+
+    private mutating func noteDeadlines(
+        of attempt: TaskAttempt,
+        leaseEnd: Instant?,
+        at now: Instant
+    ) {
+        guard let held = live[attempt] else { return }
+        func consider(_ deadline: Instant?) {
+            if let deadline { lookAt = min(lookAt ?? deadline, deadline) }
+        }
+        consider(held.limitAt)
+        consider(held.destroyAt)
+        consider(held.reportBy)
+        consider(extensionDue(held, leaseEnd: leaseEnd))
+        // What has passed was acted on, and stands there until its leash is empty.
+        if let deadline = held.leaseDeadline, deadline > now { consider(deadline) }
     }
 
     /// Gives back what waits and may not, or not soon, be started here.
@@ -215,7 +240,6 @@ extension TaskBench {
             held.phase = .launched
             held.payload = []
             held.payloadBytes = 0
-            held.launchedAt = now
             held.leaseDeadline = deadline
             held.limitAt = definition.timeLimit.map { now + $0 }
         }
@@ -296,6 +320,7 @@ extension TaskBench {
                 held.definition = definition
                 held.phase = .starting(write)
             }
+            waitingCount -= 1
         }
     }
 }

@@ -79,6 +79,13 @@ struct TaskBench: Hashable, Sendable {
     var telling: TaskTelling?
     var arrivals: UInt64 = 0
     var endings: UInt64 = 0
+    /// Attempts that are neither started nor about to be.
+    var waitingCount = 0
+    /// Something has happened since the attempts were looked through.
+    var isTouched = true
+    /// What they were looked through with, and when that is due again.
+    var settledWith: TaskSituation?
+    var lookAt: Instant?
     /// Of attempts that are not launched.
     var payloadsBytes = 0
     /// Of attempts that are not taken.
@@ -132,6 +139,7 @@ struct TaskBench: Hashable, Sendable {
     // MARK: Handlers
 
     mutating func define(_ definitions: [HandlerDefinition]) {
+        isTouched = true
         handlers = OrderedTable()
         for definition in definitions where handlers.count < WorkLimits.handlersPerNodeMax {
             guard definition.problems.isEmpty, handlers[definition.name] == nil else { continue }
@@ -142,6 +150,7 @@ struct TaskBench: Hashable, Sendable {
     // MARK: The journal
 
     mutating func journaled(upTo sequence: UInt64, _ effects: inout TaskEffects) {
+        isTouched = true
         guard journal.journaled(upTo: sequence) else { return }
         effects.notices.append(AgentNotice(.info, "the journal of tasks can be written again"))
     }
@@ -151,6 +160,7 @@ struct TaskBench: Hashable, Sendable {
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
+        isTouched = true
         guard journal.failed(retryAt: now + timing.persistRetry) else { return }
         effects.notes.append(Note(note: .stateNotWritable, text: "journal of tasks: \(reason)"))
         effects.notices.append(
@@ -197,19 +207,8 @@ struct TaskBench: Hashable, Sendable {
         live.values.lazy.filter(\.mayRun).map(\.token).min()
     }
 
-    func nextDeadline(leaseEnd: Instant?) -> Instant? {
-        var next = journal.nextDeadline
-        func consider(_ deadline: Instant?) {
-            if let deadline { next = min(next ?? deadline, deadline) }
-        }
-        for held in live.values {
-            consider(held.limitAt)
-            consider(held.destroyAt)
-            consider(held.reportBy)
-            consider(extensionDue(held, leaseEnd: leaseEnd))
-        }
-        consider(telling?.nextDeadline)
-        return next
+    var nextDeadline: Instant? {
+        [journal.nextDeadline, lookAt, telling?.nextDeadline].compactMap { $0 }.min()
     }
 
     // MARK: Kept attempts
@@ -234,6 +233,7 @@ struct TaskBench: Hashable, Sendable {
     mutating func remove(_ attempt: TaskAttempt) {
         guard let held = live[attempt] else { return }
         payloadsBytes -= held.payloadBytes
+        if held.isBefore { waitingCount -= 1 }
         live[attempt] = nil
     }
 
@@ -265,10 +265,11 @@ struct TaskBench: Hashable, Sendable {
         if taken.count > Self.takenMax, let least = taken.keys.first { taken[least] = nil }
     }
 
-    /// The sums are what they say.
+    /// The sums are what they say, and nothing waits without a session.
     var isConsistent: Bool {
         payloadsBytes == live.values.reduce(0) { $0 + $1.payloadBytes }
             && outputsBytes == ended.values.reduce(0) { $0 + $1.output.count }
-            && live.values.allSatisfy { !$0.isBefore || telling != nil }
+            && waitingCount == live.values.lazy.filter(\.isBefore).count
+            && (waitingCount == 0 || telling != nil)
     }
 }
