@@ -40,7 +40,6 @@ struct LiveAttempt: Hashable, Sendable {
     var definition: HandlerDefinition?
 
     // Since its launch:
-    var launchedAt: Instant?
     /// Its program was executed.
     var startedAt: Instant?
     var exitedAt: Instant?

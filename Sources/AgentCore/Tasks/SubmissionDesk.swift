@@ -101,9 +101,10 @@ struct SubmissionDesk: Hashable, Sendable {
             let outcome = SubmissionAnswer.Outcome.declined(code, text: text, retry: retry)
             effects.answers.append(SubmissionAnswer(client: client, outcome: outcome))
         }
-        if let problem = Self.problem(of: local) { return decline(.invalid, problem) }
-        if let obstacle = situation.obstacle { return decline(.notActive, obstacle) }
         var task = local.task
+        task.attributes.sort()
+        if let problem = Self.problem(of: task, local.payload) { return decline(.invalid, problem) }
+        if let obstacle = situation.obstacle { return decline(.notActive, obstacle) }
         if task.idempotencyKey == nil {
             keys += 1
             task.idempotencyKey = "\(situation.keyPrefix).\(keys)"
@@ -128,22 +129,22 @@ struct SubmissionDesk: Hashable, Sendable {
     }
 
     /// What a controller would not understand is not sent to it: it would end the session.
-    private static func problem(of local: LocalTask) -> String? {
-        guard local.payload.count <= WorkLimits.payloadBytesMax else {
+    private static func problem(of task: TaskSubmission, _ payload: [UInt8]) -> String? {
+        guard payload.count <= WorkLimits.payloadBytesMax else {
             return "a payload has at most \(WorkLimits.payloadBytesMax) bytes"
         }
-        var task = local.task
+        var task = task
         if task.idempotencyKey == nil {
             let longest = TaskSubmission.idempotencyKeyBytesMax
             task.idempotencyKey = String(repeating: "k", count: longest)
         }
-        let inline = local.payload.count <= WorkLimits.inlineBytesMax ? local.payload : []
+        let inline = payload.count <= WorkLimits.inlineBytesMax ? payload : []
         let message = AgentMessage.work(
             .submit(
                 LocalSubmission(
                     reference: .max,
                     task: task,
-                    payloadBytes: UInt32(local.payload.count),
+                    payloadBytes: UInt32(payload.count),
                     payload: inline
                 )
             )

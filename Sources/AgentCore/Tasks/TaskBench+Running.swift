@@ -209,7 +209,6 @@ extension TaskBench {
             held.phase = .launched
             held.payload = []
             held.payloadBytes = 0
-            held.launchedAt = now
             held.leaseDeadline = deadline
             held.limitAt = definition.timeLimit.map { now + $0 }
         }

@@ -59,7 +59,8 @@ extension TaskStorm {
             counts.stops += 1
             if processes[attempt] == nil { complain("\(attempt) is stopped and is not there") }
             if grace < .zero { complain("less than no grace") }
-        case .destroy: break
+            processes.update(attempt) { $0.isStopped = true }
+        case .destroy(let attempt): processes.update(attempt) { $0.isStopped = true }
         }
     }
 
@@ -103,12 +104,10 @@ extension TaskStorm {
 
     /// Nothing runs on that has lost its right, without having been told to stop.
     private mutating func checkRights() {
-        for (attempt, process) in processes where process.needsLease && !process.hasEnded {
-            guard let deadline = process.deadline, deadline <= scene.now else { continue }
-            guard let phase = scene.phase(attempt), phase == .running else { continue }
-            // Its leash has ended it by itself; the machine must not believe that it goes on.
-            if scene.machine.stopStatement.map({ process.token <= $0 }) ?? false {
-                complain("\(attempt) is not proven gone")
+        for (attempt, process) in processes where !process.isStopped {
+            if process.token < scene.machine.highestToken { complain("\(attempt) is overtaken") }
+            if let deadline = process.deadline, deadline <= scene.now {
+                complain("\(attempt) outlives its lease")
             }
         }
     }

@@ -62,6 +62,8 @@ struct TaskStorm {
         var needsLease: Bool
         var deadline: Instant?
         var hasEnded = false
+        /// Told to stop, or left by an earlier agent: its end is under way.
+        var isStopped = false
         var isReported = false
     }
 
@@ -310,7 +312,12 @@ struct TaskStorm {
         for attempt in processes.keys where random.chance(perMille: 600) {
             processes[attempt] = nil
         }
-        for attempt in processes.keys { processes.update(attempt) { $0.hasEnded = true } }
+        for attempt in processes.keys {
+            processes.update(attempt) { process in
+                process.hasEnded = true
+                process.isStopped = true
+            }
+        }
         counts.leftovers += processes.count
         step(.started([], tasks: processes.keys))
         step(.sampled(Load(), disks: []))
