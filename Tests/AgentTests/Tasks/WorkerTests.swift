@@ -66,6 +66,18 @@ import Testing
         #expect(stage.keeper?.processIDs.count == 2)
     }
 
+    @Test func `half a thousand tasks need one process`() throws {
+        var attempts: [TaskAttempt] = []
+        for _ in 0..<500 {
+            attempts.append(launch(payload: [1]))
+            // Each is over before the next is given: the news that came since says so.
+            let before = stage.told.count
+            #expect(stage.await { stage.told[before...].last == .task(attempts.last!, .emptied) })
+        }
+        #expect(stage.keeper?.processIDs.count == 2)
+        #expect(Set(try attempts.prefix(5).map(text)).count == 1)
+    }
+
     @Test func `what it says of a failure is the result`() throws {
         let attempt = launch("fail")
         let report = try stage.finish(attempt)
