@@ -177,12 +177,18 @@ int muster_set_nonblocking(int descriptor) {
     return fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
 }
 
+int muster_set_blocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0) return -1;
+    return fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 // ---- Readiness ----
 
 int muster_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int muster_epoll_add(int epoll, int descriptor, uint64_t tag) {
-    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = tag}};
+int muster_epoll_add(int epoll, int descriptor, uint64_t tag, bool for_output) {
+    struct epoll_event event = {.events = for_output ? EPOLLOUT : EPOLLIN, .data = {.u64 = tag}};
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 

@@ -40,6 +40,13 @@ public final class Descriptor: Sendable {
         }
     }
 
+    /// Makes reads and writes wait.
+    public func setBlocking() throws(HostError) {
+        guard muster_set_blocking(number) >= 0 else {
+            throw HostError("set blocking", code: errno)
+        }
+    }
+
     /// Writes all bytes to a file or a blocking pipe.
     public func writeAll(_ bytes: [UInt8], path: String? = nil) throws(HostError) {
         var written = 0

@@ -18,10 +18,21 @@ public final class Poller: Sendable {
     public var descriptor: Int32 { epoll.number }
 
     /// Watches until ``remove(_:)``, which comes before the descriptor is closed.
-    public func add(_ descriptor: Descriptor, tag: UInt64) throws(HostError) {
-        guard muster_epoll_add(epoll.number, descriptor.number, tag) == 0 else {
+    ///
+    /// - Parameter forOutput: whether there is room to write, and not whether there is input.
+    public func add(
+        _ descriptor: Descriptor,
+        tag: UInt64,
+        forOutput: Bool = false
+    ) throws(HostError) {
+        guard muster_epoll_add(epoll.number, descriptor.number, tag, forOutput) == 0 else {
             throw HostError("watch a descriptor", code: errno)
         }
+    }
+
+    /// Watches what another one watches.
+    public func add(_ other: Poller, tag: UInt64) throws(HostError) {
+        try add(other.epoll, tag: tag)
     }
 
     public func remove(_ descriptor: Descriptor) {

@@ -9,8 +9,9 @@ extension LeashShell {
         do {
             var plan = try plan(spec.program, spec.arguments)
             if let input = spec.input {
-                plan.input = try Descriptor.open(input, flags: O_RDONLY | O_NOFOLLOW)
+                plan.input = try open(input, O_RDONLY)
             }
+            if let output = spec.output { plan.output = try open(output, O_WRONLY) }
             // Only here, with everything prepared: what follows is a fork and an exec.
             if let notAfter = spawn.notAfter, BootClock.now() >= notAfter {
                 return .spawnFailed(failure("deadline", "the right to run has ended", 0))
@@ -32,6 +33,13 @@ extension LeashShell {
         } catch {
             return .spawnFailed(failure("trust", "\(error)", 0))
         }
+    }
+
+    /// Opening a pipe whose other end is gone must not hold us; the program itself may wait.
+    private func open(_ path: String, _ flags: Int32) throws(HostError) -> Descriptor {
+        let file = try Descriptor.open(path, flags: flags | O_NOFOLLOW | O_NONBLOCK)
+        try file.setBlocking()
+        return file
     }
 
     /// Runs what stops the service in order. It belongs to the group: what it leaves behind is

@@ -68,14 +68,7 @@ extension HandlerDefinition {
         if !reader.has("program") {
             reader.say("needs program = /path/of/program arguments")
         }
-        mode =
-            reader.value("mode") { text throws(ValueProblem) in
-                let mode = try ConfigurationValue.choice("mode", of: Mode.self)(text)
-                guard mode == .process else {
-                    throw ValueProblem("not run by this version of muster-agent (process is)")
-                }
-                return mode
-            } ?? mode
+        mode = reader.value("mode", ConfigurationValue.choice("mode")) ?? mode
         let places: ClosedRange<UInt16> = 1...HandlerReport.slotsMax
         slots = reader.value("slots", ConfigurationValue.number(places)) ?? slots
         prefetch =

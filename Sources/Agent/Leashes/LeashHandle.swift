@@ -219,3 +219,18 @@ final class LeashHandle {
         if !keepsFolder { folder.remove() }
     }
 }
+
+extension LeashHandle {
+    /// Of what an earlier agent has left and what must not outlive it. Its leash kills what it holds
+    /// because that agent is gone; whether it has, is found out and told as news.
+    func takeOver(at now: Instant) -> [LeashNews] {
+        if folder.hasBegun {
+            guard (try? connect(at: now)) != nil else { return lose(at: now) }
+            send(.kill)
+        } else if folder.spec == nil || access(folder.socketPath, F_OK) != 0 {
+            // The agent died before the leash was there: nothing ever ran.
+            phase = .remnants(since: now, isTold: false)
+        }
+        return []
+    }
+}

@@ -194,6 +194,7 @@ final class Driver {
             self.configuration.handlers = configuration.handlers
             self.configuration.preflight = configuration.preflight
             preflight = Preflight(configuration)
+            tasks.define(configuration.handlers)
             step(
                 .reconfigured(
                     configuration.services,

@@ -74,6 +74,7 @@ struct RunCommand {
         )
         let tasks = try TaskKeeper(
             runFolder: configuration.runDirectory,
+            logFolder: configuration.stateDirectory + "/logs",
             program: configuration.leash ?? ProgramFolder.leash,
             cgroups: cgroups,
             node: prefix

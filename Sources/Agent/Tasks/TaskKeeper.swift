@@ -11,6 +11,7 @@ final class TaskKeeper {
     /// Leashes that are spawned in one turn; between two turns the driver attends to its other work.
     static let launchesPerTurn = 8
     private static let lookInterval: Duration = .milliseconds(100)
+    private static let workersTag: UInt64 = 0
 
     /// One attempt whose leash may hold something.
     private final class Held {
@@ -34,9 +35,11 @@ final class TaskKeeper {
     private let cgroups: CgroupPlace
     private let node: String
     private let poller: Poller
+    /// Those that are not a process a task.
+    private let workers: WorkerKeeper
     private var held: [TaskAttempt: Held] = [:]
     private var tagged: [UInt64: Held] = [:]
-    private var tags: UInt64 = 0
+    private var tags = workersTag
     /// Those that are not over and have nothing to be watched.
     private var looked: Set<TaskAttempt> = []
     /// Commanded and not spawned yet, in this order.
@@ -46,12 +49,26 @@ final class TaskKeeper {
     private var nextLook: Instant?
 
     /// - Parameter node: marks what is this node's among all agents of the machine.
-    init(runFolder: String, program: String, cgroups: CgroupPlace, node: String) throws(HostError) {
+    init(
+        runFolder: String,
+        logFolder: String,
+        program: String,
+        cgroups: CgroupPlace,
+        node: String
+    ) throws(HostError) {
         parent = runFolder + "/tasks"
         self.program = LeashProgram(path: program)
         self.cgroups = cgroups
         self.node = node
         poller = try Poller()
+        workers = try WorkerKeeper(
+            runFolder: runFolder,
+            logFolder: logFolder,
+            program: self.program,
+            cgroups: cgroups,
+            node: node
+        )
+        try poller.add(workers.poller, tag: Self.workersTag)
         try DurableFile.makeFolder(parent, mode: 0o700)
     }
 
@@ -59,14 +76,18 @@ final class TaskKeeper {
     var descriptor: Int32 { poller.descriptor }
 
     /// When ``look(at:)`` is due.
-    var nextDeadline: Instant? { nextLook }
+    var nextDeadline: Instant? {
+        [nextLook, workers.nextDeadline].compactMap(\.self).min()
+    }
 
     /// Whether ``launchSome(at:)`` has something to do.
     var hasQueued: Bool { !queue.isEmpty }
 
     /// Leashes and their programs, whose ports are ours.
     var processIDs: Set<Int32> {
-        Set(held.values.flatMap { [$0.handle.leashID, $0.handle.processID].compactMap(\.self) })
+        workers.processIDs.union(
+            held.values.flatMap { [$0.handle.leashID, $0.handle.processID].compactMap(\.self) }
+        )
     }
 
     // MARK: Commands
@@ -79,15 +100,17 @@ final class TaskKeeper {
             return []
         case .extend(let attempt, let deadline):
             queued[attempt]?.deadline = deadline
+            workers.extend(attempt, deadline: deadline)
             held[attempt]?.handle.send(.extend(deadline: deadline))
             return []
         case .stop(let attempt, let grace):
             if queued[attempt] != nil { return dropQueued(attempt) }
+            workers.stop(attempt, grace: grace)
             held[attempt]?.handle.send(.stop(grace: grace))
             return []
         case .destroy(let attempt):
             if queued[attempt] != nil { return dropQueued(attempt) }
-            guard let task = held[attempt] else { return [] }
+            guard let task = held[attempt] else { return workers.destroy(attempt, at: now) }
             return settle(task, task.handle.destroy(at: now), at: now)
         }
     }
@@ -105,6 +128,10 @@ final class TaskKeeper {
         queue.removeFirst(turn.count)
         for attempt in turn {
             guard let launch = queued.removeValue(forKey: attempt) else { continue }
+            if launch.definition.mode == .worker {
+                events += workers.launch(attempt, launch, at: now)
+                continue
+            }
             do {
                 try spawn(attempt, launch, at: now)
             } catch {
@@ -117,7 +144,6 @@ final class TaskKeeper {
     private func spawn(_ attempt: TaskAttempt, _ launch: TaskLaunch, at now: Instant) throws {
         let folder = LeashFolder(attempt: attempt, in: parent)
         let spec = try TaskSpecBuilder(
-            attempt: attempt,
             launch: launch,
             folder: folder,
             mark: mark(attempt),
@@ -155,17 +181,27 @@ final class TaskKeeper {
         return task
     }
 
+    /// The configuration was read anew.
+    func define(_ handlers: [HandlerDefinition]) {
+        workers.define(handlers)
+    }
+
     // MARK: News
 
     /// Reads from those leashes that have something to say.
     func read(at now: Instant) -> [AgentEvent] {
         poller.ready().flatMap { tag -> [AgentEvent] in
+            if tag == Self.workersTag { return workers.read(at: now) }
             guard let task = tagged[tag] else { return [] }
             return settle(task, task.handle.read(at: now), at: now)
         }
     }
 
     func look(at now: Instant) -> [AgentEvent] {
+        lookAtTasks(at: now) + workers.look(at: now)
+    }
+
+    private func lookAtTasks(at now: Instant) -> [AgentEvent] {
         unreaped.removeAll(where: LeashProgram.reap)
         nextLook = unreaped.isEmpty ? nil : now + Self.lookInterval
         return looked.sorted().flatMap { attempt -> [AgentEvent] in
@@ -255,21 +291,12 @@ final class TaskKeeper {
                 leashID: nil,
                 keepsFolder: true
             )
-            var news: [LeashNews] = []
-            if folder.hasBegun {
-                if (try? handle.connect(at: now)) != nil {
-                    handle.send(.kill)
-                } else {
-                    news = handle.lose(at: now)
-                }
-            } else if spec == nil || access(folder.socketPath, F_OK) != 0 {
-                // The agent died before the leash was there: nothing ever ran.
-                handle.phase = .remnants(since: now, isTold: false)
-            }
+            let news = handle.takeOver(at: now)
             let task = hold(attempt, handle, outputBytesMax: nil)
             events += settle(task, news, at: now)
         }
-        return (leftovers, events)
+        let ofWorkers = workers.adopt(at: now)
+        return (leftovers + ofWorkers.leftovers, events + ofWorkers.events)
     }
 }
 

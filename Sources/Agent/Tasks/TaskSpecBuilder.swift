@@ -5,7 +5,6 @@ import Model
 
 /// What a leash is told to start for an attempt.
 struct TaskSpecBuilder {
-    let attempt: TaskAttempt
     let launch: TaskLaunch
     let folder: LeashFolder
     let mark: String

@@ -30,6 +30,7 @@ extension LeashSpec {
         put("nice", nice.map { "\($0)" })
         put("limit", limits.map { "\($0.resource),\($0.soft),\($0.hard)" })
         put("input", input)
+        put("output", output)
         put("log", log)
         put("log-bytes-max", "\(logByteCountMax)")
         put("cgroup", cgroup)
@@ -98,6 +99,7 @@ extension LeashSpec {
         case "environment": environment.append(field.value)
         case "folder": folder = field.value
         case "input": input = field.value
+        case "output": output = field.value
         case "log": log = field.value
         case "cgroup": cgroup = field.value
         case "stop-argument": stopArguments.append(field.value)

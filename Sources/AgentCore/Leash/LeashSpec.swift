@@ -55,6 +55,8 @@ public struct LeashSpec: Hashable, Sendable {
     public var limits: [Limit] = []
     /// A file that becomes the program's standard input; `/dev/null` when nil.
     public var input: String?
+    /// A pipe that becomes its standard output, and that somebody else reads; the log when nil.
+    public var output: String?
     /// Where standard output and standard error go; nowhere when nil.
     public var log: String?
     /// At this size the log is renamed to `NAME.1`, and a new one begun: at most twice this much

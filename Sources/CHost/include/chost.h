@@ -158,12 +158,13 @@ int muster_open_at(int folder, const char *name, int flags, mode_t mode);
 int muster_lock_exclusive(int descriptor);
 int64_t muster_filesystem_magic(int descriptor);
 int muster_set_nonblocking(int descriptor);
+int muster_set_blocking(int descriptor);
 
 // ---- Readiness (calls.c) ----
 
 int muster_epoll_create(void);
-// Watches a descriptor for input under a tag, level-triggered.
-int muster_epoll_add(int epoll, int descriptor, uint64_t tag);
+// Watches a descriptor under a tag, level-triggered: for input, or for room to write.
+int muster_epoll_add(int epoll, int descriptor, uint64_t tag, bool for_output);
 int muster_epoll_remove(int epoll, int descriptor);
 // Fills the tags of what is ready, and returns how many; -1 milliseconds: for as long as it takes.
 int muster_epoll_wait(int epoll, uint64_t *tags, size_t count, int milliseconds);

@@ -88,6 +88,7 @@ import Testing
         spec.nice = -5
         spec.limits = [LeashSpec.Limit(resource: 7, soft: 1_024, hard: .max)]
         spec.input = "/run/in"
+        spec.output = "/run/out"
         spec.log = "/var/log/x"
         spec.logByteCountMax = 1
         spec.cgroupMemoryMax = 1 << 40

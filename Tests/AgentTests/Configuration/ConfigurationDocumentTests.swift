@@ -117,7 +117,7 @@ import Testing
         #expect(
             readAgent("[lod]\n").errors == [
                 "/etc/muster/agent.conf:1:1: [lod]: not a section of this file "
-                    + "(did you mean [load]? sections: agent, load, preflight)"
+                    + "(did you mean [load]? sections: agent, load, preflight, submit)"
             ]
         )
         #expect(

@@ -14,7 +14,7 @@ import Testing
         + ".hLgxRHCSlyUZvZDLa5brVduqYjQC6mTNHKGr2pV_9EA"
         + ".iwrpnp77zohivp3n34zitgmzdffykf7x6s7eh5douub55bsvaora.MTI3LjAuMC4xOjE"
 
-    @Test(arguments: ["run", "join", "preflight", "check-config", "version"])
+    @Test(arguments: ["run", "join", "preflight", "submit", "check-config", "version"])
     func `the help names every command`(command: String) throws {
         let help = try RealProgram.run(["--help"])
         #expect(help.status == 0)
@@ -112,6 +112,21 @@ import Testing
         unlink("\(folder.path)/services.d/x.conf")
         agent.signal(SIGHUP)
         #expect(agent.says("the configuration was read again"))
+    }
+
+    @Test func `handlers are read again at SIGHUP, and a mistake in one is told`() throws {
+        let folder = try TemporaryFolder.node()
+        let agent = try RunningAgent(folder)
+        #expect(agent.says("not a member"))
+        try folder.write("handlers.d/push.conf", "[handler]\ntypes = PUSH\nprogramm = /bin/cat\n")
+        agent.signal(SIGHUP)
+        #expect(agent.says("push.conf:3:1"))
+        #expect(agent.log.contains("did you mean program?"))
+        try folder.write("handlers.d/push.conf", "[handler]\ntypes = PUSH\nprogram = /bin/cat\n")
+        agent.signal(SIGHUP)
+        #expect(agent.says("the configuration was read again"))
+        let good = try RealProgram.run(["check-config", "--config", "\(folder.path)/agent.conf"])
+        #expect(good.text.contains("handler push: PUSH, 1 at once, exclusive, no time limit"))
     }
 
     @Test func `nothing of Foundation is linked into the agent`() throws {

@@ -130,7 +130,8 @@ import Testing
     }
 
     @Test func `a line has its limit, to the byte`() {
-        let head = "SUBMIT type=A account="
+        let value = String(repeating: "a", count: 3_000)
+        let head = "SUBMIT type=A account=\(value) exclusive=\(value) key="
         let limit = SubmitReader.lineBytesMax
         func line(_ count: Int) -> [UInt8] {
             Array(head.utf8) + [UInt8](repeating: 97, count: count - head.utf8.count)

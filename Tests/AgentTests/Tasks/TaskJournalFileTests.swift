@@ -76,7 +76,7 @@ import Testing
             ["OWNER format=1 cluster=c node=n", "", "FORGET task=1 attempt=1"],
             ["START task=1 attempt=1 token=0000.00000000.00000000 handler=h", "x", "y"],
             [
-                "OWNER format=1 cluster=c node=n", "FORGET task=1 attempt=1",
+                "OWNER format=1 cluster=c node=n", "OWNER format=1 cluster=c node=n",
                 "FORGET task=2 attempt=1",
             ],
             ["OWNER format=2 cluster=c node=n"],

@@ -31,6 +31,7 @@ final class TaskNode {
         self.folder = folder
         keeper = try TaskKeeper(
             runFolder: folder.path,
+            logFolder: "\(folder.path)/logs",
             program: RealProgram.path("muster-leash"),
             cgroups: CgroupPlace(.off, prefix: "test"),
             node: "test"

@@ -38,6 +38,7 @@ final class TaskStage {
     func makeKeeper() throws -> [TaskAttempt] {
         let made = try TaskKeeper(
             runFolder: folder.path,
+            logFolder: "\(folder.path)/logs",
             program: program,
             cgroups: CgroupPlace(.off, prefix: "test"),
             node: "test"

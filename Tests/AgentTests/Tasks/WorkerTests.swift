@@ -1,0 +1,178 @@
+import AgentCore
+import Glibc
+import Host
+import Model
+import Protocol
+import Testing
+
+@testable import Agent
+
+/// Handlers that take one task after the other.
+@Suite(.serialized) struct WorkerTests {
+    /// Answers as its task's account says.
+    private static let script = """
+        import os, sys, time
+        while True:
+            line = sys.stdin.buffer.readline()
+            if not line: break
+            fields = dict(word.split('=', 1) for word in line.decode().split()[1:])
+            payload = sys.stdin.buffer.read(int(fields['payload']))
+            what = fields.get('account', '')
+            if what == 'fail': print('FAILED status=65 text="no such partner"', flush=True)
+            elif what == 'exit': sys.exit(0)
+            elif what == 'crash': sys.exit(3)
+            elif what == 'rubbish': print('hello', flush=True)
+            elif what == 'hang': time.sleep(600)
+            else: print(f'DONE text="{os.getpid()} {sum(payload)} {len(payload)}"', flush=True)
+        """
+
+    private let stage: TaskStage
+
+    init() throws {
+        stage = try TaskStage()
+    }
+
+    private func launch(
+        _ what: String = "",
+        payload: [UInt8] = [],
+        program: [String] = ["/usr/bin/python3", "-u", "-c", script],
+        deadline: Instant? = nil
+    ) -> TaskAttempt {
+        stage.launch(
+            program,
+            payload: payload,
+            environment: [
+                EnvironmentVariable(name: "MUSTER_TASK", value: "1"),
+                EnvironmentVariable(name: "MUSTER_ACCOUNT", value: what),
+            ],
+            deadline: deadline
+        ) { $0.mode = .worker }
+    }
+
+    private func text(_ attempt: TaskAttempt) throws -> String {
+        String(decoding: try stage.finish(attempt).outputTail, as: UTF8.self)
+    }
+
+    @Test func `one process takes task after task, each with its whole payload`() throws {
+        let payload = (0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let first = try text(launch(payload: payload)).split(separator: " ").map(String.init)
+        #expect(
+            first.dropFirst().elementsEqual(["\(payload.reduce(0) { $0 + Int($1) })", "1048576"])
+        )
+        for _ in 0..<20 {
+            let next = try text(launch(payload: [1, 0, 10])).split(separator: " ").map(String.init)
+            #expect(next == [first[0], "11", "3"])
+        }
+        #expect(stage.keeper?.processIDs.count == 2)
+    }
+
+    @Test func `half a thousand tasks need one process`() throws {
+        var attempts: [TaskAttempt] = []
+        for _ in 0..<500 {
+            attempts.append(launch(payload: [1]))
+            // Each is over before the next is given: the news that came since says so.
+            let before = stage.told.count
+            #expect(stage.await { stage.told[before...].last == .task(attempts.last!, .emptied) })
+        }
+        #expect(stage.keeper?.processIDs.count == 2)
+        #expect(Set(try attempts.prefix(5).map(text)).count == 1)
+    }
+
+    @Test func `what it says of a failure is the result`() throws {
+        let attempt = launch("fail")
+        let report = try stage.finish(attempt)
+        #expect(report.exit == .exited(65))
+        #expect(report.outputTail == Array("no such partner".utf8))
+        #expect(stage.news(attempt).last == .emptied)
+    }
+
+    @Test func `two at once have two processes, and one after the other have one`() throws {
+        let hanging = launch("hang")
+        let one = try text(launch())
+        let other = try text(launch())
+        #expect(one == other)
+        stage.perform(.stop(hanging, grace: .zero))
+        #expect(stage.await { stage.news(hanging).last == .emptied })
+        // SIGTERM and, as it is given no time, SIGKILL: whichever is seen first.
+        #expect([.signalled(9), .signalled(15)].contains(stage.report(hanging)?.exit))
+    }
+
+    @Test func `a worker that ends in the middle of a task has not done it`() throws {
+        let ended = launch("exit")
+        #expect(try stage.finish(ended).exit == nil)
+        #expect(!stage.news(ended).contains(.exited(.exited(0))))
+        let crashed = launch("crash")
+        #expect(stage.await { !stage.news(crashed).isEmpty })
+    }
+
+    @Test func `a worker that does not stay is started again only after a while`() throws {
+        let crashed = launch("crash")
+        #expect(try stage.finish(crashed).exit == .exited(3))
+        let early = launch()
+        #expect(stage.await { !stage.news(early).isEmpty })
+        guard case .notStarted(let reason)? = stage.news(early).last else {
+            Issue.record("\(stage.news(early))")
+            return
+        }
+        #expect(reason.contains("1 in a row"))
+        let start = BootClock.now()
+        #expect(stage.await { BootClock.now() - start > WorkerKeeper.delayMin })
+        #expect(try text(launch()).hasSuffix(" 0 0"))
+    }
+
+    @Test func `a worker that says what is no answer is killed, and its task is not done`() throws {
+        let attempt = launch("rubbish")
+        #expect(try stage.finish(attempt).exit == .signalled(9))
+    }
+
+    @Test func `at the end of the lease a worker is killed with its task`() throws {
+        let deadline = BootClock.now() + .seconds(2)
+        let attempt = launch("hang", deadline: deadline)
+        #expect(try stage.finish(attempt).exit == .signalled(9))
+        #expect(stage.news(attempt).contains(.leaseEnded))
+        #expect(BootClock.now() >= deadline)
+    }
+
+    @Test func `a program that is not there is told for its task`() throws {
+        let attempt = launch(program: ["/nowhere/worker"])
+        #expect(stage.await { !stage.news(attempt).isEmpty })
+        guard case .notStarted(let reason)? = stage.news(attempt).last else {
+            Issue.record("\(stage.news(attempt))")
+            return
+        }
+        #expect(reason.contains("/nowhere"))
+    }
+
+    @Test func `a worker dies with its agent, and the next one hears of its task`() throws {
+        let idle = launch()
+        _ = try stage.finish(idle)
+        let attempt = launch("hang")
+        _ = try stage.started(attempt)
+        let processes = stage.keeper?.processIDs ?? []
+        #expect(processes.count == 2)
+        for process in processes where (try? leashes(process)) == true { kill(process, SIGSTOP) }
+        stage.dropKeeper()
+        #expect(try stage.makeKeeper() == [attempt])
+        for process in processes { kill(process, SIGCONT) }
+        #expect(stage.await { stage.news(attempt).last == .emptied })
+        #expect(LeashFolder.all(in: "\(stage.folder.path)/workers").isEmpty)
+    }
+
+    private func leashes(_ process: Int32) throws -> Bool {
+        SystemFiles().text("/proc/\(process)/comm")?.hasPrefix("muster-leash") == true
+    }
+
+    @Test(arguments: [
+        ("DONE", WorkerAnswer.done(text: "")), ("DONE text=x", .done(text: "x")),
+        ("FAILED status=7 text=\"a b\"", .failed(status: 7, text: "a b")),
+        ("FAILED", .failed(status: 1, text: "")),
+    ])
+    func `an answer is read`(line: String, answer: WorkerAnswer) {
+        #expect(WorkerAnswer(line: line) == answer)
+    }
+
+    @Test(arguments: ["", "done", "FAILED status=0", "FAILED status=256", "DONE  x", "DONE\r"])
+    func `what is no answer is not taken for one`(line: String) {
+        #expect(WorkerAnswer(line: line) == nil)
+    }
+}
