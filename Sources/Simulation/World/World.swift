@@ -21,6 +21,8 @@ final class World {
     var connections: [Connection] = []
     var operators: Operators!
     var checks: Checks!
+    /// Tasks, in seeds that have any.
+    var work: Work?
 
     /// Files on the shared path.
     var markers = OrderedTable<String, Bool>()
@@ -36,7 +38,7 @@ final class World {
         self.seed = seed
         self.traces = traces
         chance = SeededGenerator(seed: seed)
-        plan = FaultPlan(&chance, without: without)
+        plan = FaultPlan(&chance, seed: seed, without: without)
         terms = LeaseTerms()
     }
 
