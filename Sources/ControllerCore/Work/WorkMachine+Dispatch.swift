@@ -46,11 +46,15 @@ extension WorkMachine {
     /// The first lane that waits in a group, after what is out of date was dropped.
     private mutating func firstWaiting(in group: Int) -> Group.Waiting? {
         while let first = groups[group]?.waiting.first {
-            if let lane = lanes.update(first.lane, { $0.glance }), lane.offered == first.task,
-                lane.group == group
-            {
-                return first
+            let isValid = lanes.update(first.lane) { lane -> Bool in
+                guard lane.offered == first.task, lane.group == group else { return false }
+                if lane.queue.first == first.task { return true }
+                // An older task has come back, or this one is gone: the lane is to be looked at
+                // again and will offer its new head.
+                lane.offered = nil
+                return false
             }
+            if isValid ?? false { return first }
             _ = groups[group]?.waiting.removeFirst()
         }
         return nil
