@@ -83,14 +83,14 @@ extension WorkMachine {
         }
         offer(group)
         guard isPlaced.isNarrow else { return }
+        // A task that was given back has new patience: the old clock says nothing of it.
+        let until = Lane.Aging(head: head, until: entry.queuedAt + rules.patience)
         let isNew = lanes.update(number) { lane -> Bool in
-            guard lane.offered == head, lane.agingFor != head else { return false }
-            lane.agingFor = head
+            guard lane.offered == head, lane.aging != until else { return false }
+            lane.aging = until
             return true
         }
-        if isNew ?? false {
-            aging.insert(Due(at: entry.queuedAt + rules.patience, number: number))
-        }
+        if isNew ?? false { aging.insert(Due(at: until.until, number: number)) }
     }
 
     /// The lane has nothing to offer now.

@@ -85,8 +85,13 @@ struct Lane: Hashable, Sendable {
     var rule = Decision.Rule.wholeSite
     /// For which class and state of the nodes it was placed, while no patience was over.
     var placed: Placed?
-    /// The head whose patience is on the clock.
-    var agingFor: TaskID?
+    /// The head whose patience is on the clock, and until when.
+    var aging: Aging?
+
+    struct Aging: Hashable, Sendable {
+        var head: TaskID
+        var until: Instant
+    }
 
     struct Placed: Hashable, Sendable {
         var version: UInt64
