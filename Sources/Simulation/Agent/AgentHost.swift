@@ -114,6 +114,7 @@ final class AgentHost {
         )
         startState = machine
         world.checks.agentStarted(self)
+        world.work?.clients.agentStarted(self)
         step(.started(adoptLeashes(), tasks: findLeftovers()))
         if world.plan.has(.renewal) {
             let life = Duration.seconds(90)

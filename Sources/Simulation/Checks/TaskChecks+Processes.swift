@@ -17,7 +17,7 @@ extension TaskChecks {
             world.fail("\(host.name) gives \(attempt) another payload than was submitted")
         }
         if host.site == "b" { world.fail("\(host.name) launches \(attempt) on a standby site") }
-        if launch.definition.delivery != .idempotent {
+        if !mayOverlap(attempt) {
             guard let deadline = launch.deadline else {
                 return world.fail("\(host.name) launches \(attempt) without a deadline")
             }
@@ -44,14 +44,11 @@ extension TaskChecks {
         if executions[attempt] != nil, !isDoubtful(leash.host) {
             world.fail("I4: attempt \(attempt) is executed a second time, on \(leash.host.name)")
         }
-        let delivery = leash.launch.definition.delivery
         executions[attempt] = Execution(
             host: leash.host.index,
-            delivery: delivery,
             output: leash.plan?.output ?? []
         )
-        if attempt.attempt < task.highestStart, !mayOverlap(task, delivery),
-            !isDoubtful(leash.host)
+        if attempt.attempt < task.highestStart, !mayOverlap(attempt), !isDoubtful(leash.host)
         {
             world.fail("I4: \(attempt) is executed after attempt \(task.highestStart)")
         }
@@ -60,7 +57,7 @@ extension TaskChecks {
         }
         tasks.update(attempt.task) { view in
             view.highestStart = max(view.highestStart, attempt.attempt)
-            if delivery == .atMostOnce { view.isSpent = true }
+            if deliveries[attempt] == .atMostOnce { view.isSpent = true }
         }
         if let node = node(of: leash.host), !isDoubtful(leash.host) { checkFence(leash, node) }
         checkCompany(of: leash, task)
@@ -91,7 +88,7 @@ extension TaskChecks {
                 if isDoubtful(host) || isDoubtful(leash.host) { continue }
                 if other.attempt.task == leash.attempt.task {
                     let earlier = min(other.attempt, leash.attempt)
-                    if !mayOverlap(task, executions[earlier]?.delivery ?? .exclusive) {
+                    if !mayOverlap(earlier) {
                         world.fail("I4: \(leash.name) runs beside \(other.name)")
                     }
                 } else if let key, let second = tasks[other.attempt.task],

@@ -22,9 +22,16 @@ extension TaskChecks {
         return world.work?.clients.unrest()
     }
 
-    /// Some node can run it. One that it is assigned to has to give it back at least.
+    /// Some node can run it, and what goes first of its key. One that it is assigned to has to give it
+    /// back at least.
     private func isPossible(_ task: View, _ machine: ControllerMachine) -> Bool {
         if task.stands == .assigned { return true }
+        for other in keyed[task.record.submission.exclusiveKey?.text ?? ""] ?? [] {
+            guard other < task.record.id, let first = tasks[other], !first.stands.isEnded else {
+                continue
+            }
+            if !isPossible(first, machine) { return false }
+        }
         return world.hosts.contains { host in
             guard !host.isClone, let node = node(of: host), let member = machine.nodes[node],
                 host.handlers.contains(where: { $0.types.contains(task.record.submission.type) })

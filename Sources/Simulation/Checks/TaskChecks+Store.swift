@@ -11,7 +11,6 @@ extension TaskChecks {
         var assigned: [TaskID] = []
         var gone: [TaskID] = []
         var ended: [TaskID] = []
-        var outputs: [(TaskID, [UInt8])] = []
         for entry in entries {
             switch entry {
             case .put(.task(let record)): accept(record, entries)
@@ -22,14 +21,13 @@ extension TaskChecks {
                 ended.append(end.id)
             case .delete(.task, let key):
                 if let id = TaskID(storeKey: key) { gone.append(id) }
-            case .output(let id, let bytes): outputs.append((id, bytes))
+            case .output(let id, let bytes): checkOutput(id, bytes)
             case .audit(let audit):
                 if audit.verb == "node.fence" { fence(audit.object, entries) }
             default: break
             }
         }
         if gone != ended { world.fail("I5: tasks \(gone) leave the store, \(ended) have ended") }
-        for (id, bytes) in outputs { checkOutput(id, bytes) }
         for id in assigned { checkAssignment(id, entries) }
     }
 
@@ -105,6 +103,7 @@ extension TaskChecks {
         if let assignment = state.assignment {
             if held[assignment.node] == nil { held[assignment.node] = OrderedTable() }
             held.update(assignment.node) { $0[state.id] = assignment.handler }
+            deliveries[TaskAttempt(task: state.id, attempt: state.attempt)] = assignment.delivery
         }
         tasks.update(state.id) { view in
             view.state = state
@@ -221,7 +220,7 @@ extension TaskChecks {
             for leash in host.taskLeashes
             where leash.attempt.task == id && leash.isRunningSomething
                 && leash.attempt.attempt < task.attempt && !isDoubtful(host)
-                && !mayOverlap(task, executions[leash.attempt]?.delivery ?? .exclusive)
+                && !mayOverlap(leash.attempt)
             {
                 world.fail(
                     "I4: attempt \(task.attempt) of task \(id) is given to \(given.node), and "
@@ -263,8 +262,17 @@ extension TaskChecks {
 
     /// I1: from now on nothing that depends on a lease runs under an older session.
     private func fence(_ name: String, _ entries: [JournalEntry]) {
+        let isWritten = entries.contains {
+            if case .put(.node(let record)) = $0 { record.name.text == name } else { false }
+        }
+        if !isWritten { world.fail("I1: \(name) is fenced, and its session is not raised") }
         for case .put(.node(let record)) in entries where record.name.text == name {
             fenced[record.id] = record.session
+            if case .node(let before)? = world.controller.store.record(.node, record.id.text),
+                before.session >= record.session
+            {
+                world.fail("I1: \(name) is fenced, and its session is not raised")
+            }
             guard !isDoubtful(record.id) else { continue }
             for host in world.checks.hosts(of: record.id) {
                 for leash in host.taskLeashes where leash.isRunningSomething {
@@ -276,8 +284,7 @@ extension TaskChecks {
 
     func checkFence(_ leash: TaskLeash, _ node: NodeID) {
         guard let session = fenced[node], leash.launchToken.session < session,
-            let task = tasks[leash.attempt.task],
-            !mayOverlap(task, leash.launch.definition.delivery)
+            !mayOverlap(leash.attempt)
         else { return }
         world.fail("I1: \(node) is fenced for session \(session), and \(leash.name) runs")
     }

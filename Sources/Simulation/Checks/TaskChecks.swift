@@ -25,7 +25,6 @@ final class TaskChecks {
     /// How one attempt was executed.
     struct Execution {
         var host: Int
-        var delivery: DeliveryPolicy
         var exit: LeashExit?
         var output: [UInt8]
     }
@@ -34,6 +33,8 @@ final class TaskChecks {
     var tasks = OrderedTable<TaskID, View>()
     /// Tasks that live, and those of each exclusive key; only looked up by key.
     var keyed: [String: [TaskID]] = [:]
+    /// As each attempt was given.
+    var deliveries: [TaskAttempt: DeliveryPolicy] = [:]
     var executions = OrderedTable<TaskAttempt, Execution>()
     /// Attempts whose journal says that they are done.
     var journaledDone: Set<TaskAttempt> = []
@@ -64,9 +65,10 @@ final class TaskChecks {
 
     func isDoubtful(_ host: AgentHost) -> Bool { host.isClone || isDoubtful(node(of: host)) }
 
-    /// May two attempts of it run at once, the first of them under this delivery?
-    func mayOverlap(_ task: View, _ delivery: DeliveryPolicy) -> Bool {
-        delivery == .idempotent && task.record.submission.exclusiveKey == nil
+    /// May another attempt run beside this one? As the controller knew its handler when it gave it.
+    func mayOverlap(_ attempt: TaskAttempt) -> Bool {
+        deliveries[attempt] == .idempotent
+            && tasks[attempt.task]?.record.submission.exclusiveKey == nil
     }
 
     func follow(_ host: AgentHost) {

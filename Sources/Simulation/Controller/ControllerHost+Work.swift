@@ -19,7 +19,12 @@ extension ControllerHost {
         for at in stride(from: 0, to: payload.count, by: WorkLimits.partBytesMax) {
             let end = min(at + WorkLimits.partBytesMax, payload.count)
             let data = Array(payload[at..<end])
-            send(.part(order.attempt, at: UInt32(at), data: data), to: connection)
+            let part = ControllerWorkMessage.part(order.attempt, at: UInt32(at), data: data)
+            send(part, to: connection)
+            // A part that comes twice is out of its place, and the attempt is given back.
+            if world.plan.has(.staleLines), !world.isCalm, world.happens(perMille: 60) {
+                send(part, to: connection)
+            }
         }
     }
 

@@ -71,9 +71,9 @@ final class Clients {
         var submission = TaskSubmission(
             type: types[Int(world.chance.below(5))],
             account: accounts[Int(world.chance.below(4))],
-            priority: world.happens(perMille: 300) ? UInt8(world.between(0, 9)) : 5,
-            attemptsMax: UInt16(world.between(1, 4)),
-            retryDelay: .milliseconds(world.between(100, 3_000))
+            priority: world.happens(perMille: 200) ? UInt8(world.between(4, 6)) : 5,
+            attemptsMax: world.happens(perMille: 300) ? 2 : nil,
+            retryDelay: world.happens(perMille: 300) ? .milliseconds(300) : nil
         )
         if world.happens(perMille: 200),
             let region = TaskAttribute(
@@ -90,8 +90,11 @@ final class Clients {
         }
         if world.happens(perMille: 500) { submission.idempotencyKey = "key \(number)%" }
         if world.happens(perMille: 100) {
-            let wall = world.controller.moment.wall
-            submission.notBefore = wall + .milliseconds(world.between(0, 15_000))
+            // By the true time: a controller whose clock is set finds it early or late.
+            var clock = world.controller.clock
+            clock.wallOffset = .zero
+            submission.notBefore =
+                clock.wall(world.now) + .milliseconds(world.between(0, 15_000))
         }
         var bytes = Int(world.between(8, 200))
         if world.happens(perMille: 100) { bytes = Int(world.between(1_500, 12_000)) }
@@ -216,6 +219,20 @@ final class Clients {
         for (client, asked) in waiting where asked.host == host.index {
             waiting[client] = nil
             heardNothing(of: asked.job)
+        }
+    }
+
+    /// Some programs submit as soon as their node is up.
+    func agentStarted(_ host: AgentHost) {
+        guard world.plan.has(.spooling), !world.isCalm, jobs.count < countMax,
+            world.happens(perMille: 400)
+        else { return }
+        world.after(world.between(0, 30 * millisecond)) { _ in
+            let job = self.someJob()
+            self.jobs[job].submission.idempotencyKey = nil
+            self.jobs[job].host = host.index
+            self.jobs[job].spools = true
+            self.ask(job)
         }
     }
 

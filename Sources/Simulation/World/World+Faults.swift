@@ -233,6 +233,11 @@ extension World {
             old.epoch.counter -= 1
             old.session += 5
         }
+        if let leash = host.taskLeashes.last(where: { $0.isRunningSomething }),
+            leash.attempt.attempt > 1, happens(perMille: 500)
+        {
+            return forgeLowerAttempt(than: leash, token: today, link)
+        }
         let number = 9_000_000 + chance.below(1_000_000)
         checks.forged.append(number)
         let order = ServiceOrder(order: number, token: old, service: service)
@@ -255,5 +260,29 @@ extension World {
         default: message = .start(order)
         }
         send(.line(message.line.bytes), link, toServer: false)
+    }
+
+    /// An order of an attempt before one that the node has: it must not be followed.
+    private func forgeLowerAttempt(
+        than leash: TaskLeash,
+        token: FencingToken,
+        _ link: Connection
+    ) {
+        guard let type = leash.launch.definition.types.first,
+            let payload = work?.checks.tasks[leash.attempt.task]?.payload,
+            payload.count <= WorkLimits.inlineBytesMax
+        else { return }
+        var attempt = leash.attempt
+        attempt.attempt -= 1
+        let order = RunOrder(
+            attempt: attempt,
+            token: token,
+            handler: leash.launch.definition.name,
+            type: type,
+            submittedAt: controller.moment.wall,
+            payloadBytes: UInt32(payload.count),
+            payload: payload
+        )
+        send(.line(ControllerMessage.work(.run(order)).line.bytes), link, toServer: false)
     }
 }
