@@ -271,10 +271,14 @@ extension WorkMachine {
         forgetKeys()
     }
 
-    /// A delayed task's time has come, by the clock on the wall: that is what it was told in.
+    /// A delayed task's time has come. What was asked for at a time is told by the clock on the wall;
+    /// what waits after a failure by ours, which nobody sets.
     private mutating func wake(_ id: TaskID) {
         guard let entry = tasks[id.number], entry.state == .delayed else { return }
-        if let notBefore = entry.notBefore, now.wall < notBefore {
+        if entry.attempt > 0 {
+            // A clock of an earlier delay may still ring.
+            guard entry.queuedAt <= now.instant else { return }
+        } else if let notBefore = entry.notBefore, now.wall < notBefore {
             return delay(id, until: notBefore)
         }
         move(id, to: .waiting)
@@ -283,9 +287,20 @@ extension WorkMachine {
         dirtyLanes.append(entry.lane)
     }
 
+    /// After a failure `notBefore` is the delay from the time of the failure on: when this is called
+    /// then, or after a start of the controller. It is no longer than any delay there is, however the
+    /// clock on the wall was set meanwhile.
     mutating func delay(_ id: TaskID, until notBefore: WallTime) {
+        guard let entry = tasks[id.number] else { return }
         let left = max(notBefore - now.wall, .milliseconds(1))
-        delayed.insert(Due(at: now.instant + min(left, Limits.delayedLook), number: id.number))
+        let isRetry = entry.attempt > 0
+        let due = now.instant + min(left, isRetry ? retryDelayMax(entry) : Limits.delayedLook)
+        if isRetry { tasks.update(id.number) { $0.queuedAt = due } }
+        delayed.insert(Due(at: due, number: id.number))
+    }
+
+    func retryDelayMax(_ entry: TaskEntry) -> Duration {
+        max(classes[entry.taskClass]?.value.retryDelay ?? rules.retryDelay, rules.retryDelayMax)
     }
 
     func isOrdered(_ entry: TaskEntry) -> Bool {

@@ -55,6 +55,7 @@ struct TaskEntry: Hashable, Sendable {
     var payloadBytes: UInt32
     var acceptedAt: WallTime
     var since: WallTime
+    /// Since when it waits; while it is delayed after a failure, when it will wait again.
     var queuedAt: Instant
     var notBefore: WallTime?
     var idempotencyKey: String?
