@@ -4,8 +4,10 @@ import Protocol
 
 /// The journal of tasks and the spool of one machine, as its disk holds them.
 struct TaskDisk {
-    /// Synced lines; the last may be torn.
+    /// Synced lines; the last may be the trace of a write that was cut off.
     var journal: [String] = []
+    /// The last line has no line feed: the shell cuts it off before anybody reads it.
+    var isCut = false
     var spool = OrderedTable<UInt64, [String]>()
 
     // Of the process that writes:
@@ -32,6 +34,8 @@ extension AgentHost {
 
     func readJournal() -> TaskJournal? {
         taskDisk.startProcess()
+        if taskDisk.isCut { taskDisk.journal.removeLast() }
+        taskDisk.isCut = false
         do throws(AgentMemoryError) {
             let journal = try TaskJournal(lines: taskDisk.journal)
             if let torn = journal.tornLine { taskDisk.journal.removeSubrange((torn - 1)...) }
@@ -96,7 +100,12 @@ extension AgentHost {
 
     private func keep(_ write: TaskDisk.Write) {
         let lines = write.entries.map(\.line)
-        if write.replaces { taskDisk.journal = lines } else { taskDisk.journal += lines }
+        if write.replaces {
+            taskDisk.journal = lines
+            taskDisk.isCut = false
+        } else {
+            taskDisk.journal += lines
+        }
         world.work?.checks.journals(self, write.entries)
     }
 
@@ -114,7 +123,13 @@ extension AgentHost {
         guard whole < write.entries.count, world.happens(perMille: 500) else { return }
         let bytes = Array(write.entries[whole].line.utf8)
         let torn = bytes.prefix(Int(world.between(1, Int64(bytes.count) - 1)))
-        taskDisk.journal.append(String(decoding: torn, as: UTF8.self))
+        if world.happens(perMille: 700) {
+            taskDisk.journal.append(String(decoding: torn, as: UTF8.self))
+            taskDisk.isCut = true
+        } else {
+            // Its last block was written, the one before was not.
+            taskDisk.journal.append(String(repeating: "\0", count: torn.count))
+        }
         world.say(name, "tears a line of its journal")
     }
 

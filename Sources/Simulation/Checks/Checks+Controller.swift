@@ -221,8 +221,10 @@ extension Checks {
     }
 
     private func trace(_ bytes: [UInt8], _ connection: Connection) {
-        let text = String(decoding: bytes.dropLast(), as: UTF8.self)
-        world.say("controller to \(world.hosts[connection.host].name)", text)
+        world.say(
+            "controller to \(world.hosts[connection.host].name)",
+            world.readable(bytes)
+        )
     }
 
     /// I9: a node has one session, the one that was welcomed last.

@@ -203,7 +203,7 @@ final class Checks {
 
     func agentSends(_ host: AgentHost, _ message: AgentMessage, _ bytes: [UInt8]) {
         if world.traces || !isRoutine(message) {
-            world.say(host.name, String(decoding: bytes.dropLast(), as: UTF8.self))
+            world.say(host.name, world.readable(bytes))
         }
         world.work?.checks.agentSends(host, message)
         switch message {

@@ -48,16 +48,15 @@ extension TaskChecks {
             host: leash.host.index,
             output: leash.plan?.output ?? []
         )
-        if attempt.attempt < task.highestStart, !mayOverlap(attempt), !isDoubtful(leash.host)
-        {
+        if attempt.attempt < task.highestStart, !mayOverlap(attempt), !isDoubtful(leash.host) {
             world.fail("I4: \(attempt) is executed after attempt \(task.highestStart)")
         }
-        if task.isSpent, !isDoubtful(leash.host) {
+        if let host = task.spentOn, !isDoubtful(world.hosts[host]) {
             world.fail("task \(attempt.task) is executed again, and may be once")
         }
         tasks.update(attempt.task) { view in
             view.highestStart = max(view.highestStart, attempt.attempt)
-            if deliveries[attempt] == .atMostOnce { view.isSpent = true }
+            if deliveries[attempt] == .atMostOnce { view.spentOn = leash.host.index }
         }
         if let node = node(of: leash.host), !isDoubtful(leash.host) { checkFence(leash, node) }
         checkCompany(of: leash, task)
@@ -76,14 +75,17 @@ extension TaskChecks {
 
     /// Of one task one attempt, of one key one node, of one handler no more than its slots.
     private func checkCompany(of leash: TaskLeash, _ task: View) {
-        var slots = 0
+        var running = 0
+        // A definition may have changed while the start was written down.
+        var slots = leash.launch.definition.slots
         let key = task.record.submission.exclusiveKey
         for host in world.hosts {
             for other in host.taskLeashes where other !== leash && other.isRunningSomething {
                 if host === leash.host,
                     other.launch.definition.name == leash.launch.definition.name
                 {
-                    slots += 1
+                    running += 1
+                    slots = max(slots, other.launch.definition.slots)
                 }
                 if isDoubtful(host) || isDoubtful(leash.host) { continue }
                 if other.attempt.task == leash.attempt.task {
@@ -102,7 +104,7 @@ extension TaskChecks {
                 }
             }
         }
-        if slots >= Int(leash.launch.definition.slots), !isDoubtful(leash.host) {
+        if running >= Int(slots), !isDoubtful(leash.host) {
             world.fail("\(leash.name) is one more than its handler has slots")
         }
     }

@@ -108,7 +108,7 @@ extension TaskChecks {
         tasks.update(state.id) { view in
             view.state = state
             if wasGivenUp, state.state == .waiting || state.state == .assigned {
-                view.isSpent = false
+                view.spentOn = nil
             }
         }
         return isNew
@@ -132,7 +132,9 @@ extension TaskChecks {
         guard end.state == .done else { return }
         if task.stands == .failed || task.stands == .unknown {
             if world.work?.clients.resolved.contains(end.id) != true {
-                world.fail("task \(end.id) was \(task.stands.rawValue) and is done by nobody's word")
+                world.fail(
+                    "task \(end.id) was \(task.stands.rawValue) and is done by nobody's word"
+                )
             }
             return
         }
@@ -180,22 +182,10 @@ extension TaskChecks {
             site = cluster.activeSite
         }
         guard let record else { return world.fail("task \(id) is given to a stranger") }
-        let obstacle: String? =
-            record.membership != .joined
-            ? "\(record.membership)"
-            : record.cordon != nil
-                ? "cordoned"
-                : record.drain != nil
-                    ? "drained"
-                    : record.maintenance != nil
-                        ? "in maintenance"
-                        : record.conflict != nil
-                            ? "seen twice"
-                            : record.status != .online
-                                ? "Offline"
-                                : record.site != site
-                                    ? "a standby" : !record.isAdmitted ? "not admitted" : nil
-        if let obstacle { world.fail("task \(id) is given to \(record.name), which is \(obstacle)") }
+        let obstacle = record.obstacleToWork(activeSite: site)
+        if let obstacle {
+            world.fail("task \(id) is given to \(record.name), which is \(obstacle)")
+        }
         if given.token.session != record.session {
             world.fail("task \(id) is given under session \(given.token.session)")
         }
@@ -203,7 +193,8 @@ extension TaskChecks {
         checkPlaces(of: given)
         checkOrder(of: id, task)
         let isViewed =
-            world.controller.store.record(.dispatchView, TaskID(given.decision.view).storeKey) != nil
+            world.controller.store.record(.dispatchView, TaskID(given.decision.view).storeKey)
+            != nil
             || entries.contains {
                 if case .put(.dispatchView(let view)) = $0 {
                     view.number == given.decision.view
@@ -287,5 +278,19 @@ extension TaskChecks {
             !mayOverlap(leash.attempt)
         else { return }
         world.fail("I1: \(node) is fenced for session \(session), and \(leash.name) runs")
+    }
+}
+
+extension NodeRecord {
+    /// Why it must not be given a task, as the store has it.
+    fileprivate func obstacleToWork(activeSite: SiteName?) -> String? {
+        if membership != .joined { return "\(membership)" }
+        if cordon != nil { return "cordoned" }
+        if drain != nil { return "drained" }
+        if maintenance != nil { return "in maintenance" }
+        if conflict != nil { return "seen twice" }
+        if status != .online { return "Offline" }
+        if site != activeSite { return "of a standby site" }
+        return isAdmitted ? nil : "not admitted"
     }
 }

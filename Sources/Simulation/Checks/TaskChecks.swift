@@ -15,8 +15,9 @@ final class TaskChecks {
         var end: TaskEndRecord?
         /// The highest attempt that was ever executed.
         var highestStart: UInt16 = 0
-        /// A process of it was started at most once, and no operator has given it again since.
-        var isSpent = false
+        /// The machine that has executed it, where it may be executed once: no operator has given it
+        /// again since.
+        var spentOn: Int?
 
         var attempt: UInt16 { state?.attempt ?? 0 }
         var stands: TaskState { end?.state ?? state?.state ?? .waiting }
@@ -31,24 +32,26 @@ final class TaskChecks {
 
     unowned let world: World
     var tasks = OrderedTable<TaskID, View>()
-    /// Tasks that live, and those of each exclusive key; only looked up by key.
+    /// Live tasks of each exclusive key. Only looked up.
     var keyed: [String: [TaskID]] = [:]
-    /// As each attempt was given.
+    /// As each attempt was given. Only looked up.
     var deliveries: [TaskAttempt: DeliveryPolicy] = [:]
     var executions = OrderedTable<TaskAttempt, Execution>()
-    /// Attempts whose journal says that they are done.
+    /// Attempts whose journal says that they are done. Only looked up.
     var journaledDone: Set<TaskAttempt> = []
+    /// Those whose start a journal has. Only looked up.
     var journaledStarts: Set<TaskAttempt> = []
     /// Which task each job became.
     var tasksOfJobs = OrderedTable<Int, TaskID>()
+    /// Which task each idempotency key has. Only looked up.
     var keyOwners: [String: TaskID] = [:]
     /// Tasks that each node has, with their handlers.
     var held = OrderedTable<NodeID, OrderedTable<TaskID, HandlerName>>()
     /// Session numbers under which nothing runs on a node any more.
     var fenced = OrderedTable<NodeID, UInt32>()
-    /// Attempts that were told as held since the last HELLO, by machine.
+    /// Attempts that were told as held since the last HELLO, by machine. Only looked up.
     var told: [Int: Set<TaskAttempt>] = [:]
-    /// The most that each handler of each machine ever took.
+    /// The most that each handler of each machine ever took. Only looked up.
     var places: [Int: [HandlerName: Int]] = [:]
     private var lastSweep: Int64 = 0
 

@@ -13,7 +13,7 @@ final class Clients {
     /// Jobs by the number under which a program waits for its agent's answer.
     private var waiting = OrderedTable<UInt64, (job: Int, host: Int, life: Int)>()
     private var lastClient: UInt64 = 0
-    /// Tasks that operators have said to be done.
+    /// Tasks that operators have said to be done. Only looked up.
     private(set) var resolved: Set<TaskID> = []
 
     init(world: World) {
@@ -222,17 +222,26 @@ final class Clients {
         }
     }
 
-    /// Some programs submit as soon as their node is up.
+    /// Some programs submit as soon as their node is up, and some agents die at once again.
     func agentStarted(_ host: AgentHost) {
         guard world.plan.has(.spooling), !world.isCalm, jobs.count < countMax,
             world.happens(perMille: 400)
         else { return }
-        world.after(world.between(0, 30 * millisecond)) { _ in
-            let job = self.someJob()
-            self.jobs[job].submission.idempotencyKey = nil
-            self.jobs[job].host = host.index
-            self.jobs[job].spools = true
-            self.ask(job)
+        for _ in 0..<world.between(1, 3) {
+            world.after(world.between(0, 10 * millisecond)) { _ in
+                let job = self.someJob()
+                self.jobs[job].submission.idempotencyKey = nil
+                self.jobs[job].host = host.index
+                self.jobs[job].spools = true
+                self.ask(job)
+            }
+        }
+        guard world.plan.has(.agentCrash), world.happens(perMille: 300) else { return }
+        let life = host.process.life
+        world.after(world.between(0, 20 * millisecond)) { world in
+            guard host.process.isAlive, host.process.life == life else { return }
+            host.crashAgent()
+            world.after(world.between(50 * millisecond, second)) { _ in host.startAgent() }
         }
     }
 

@@ -94,6 +94,17 @@ final class World {
         }
     }
 
+    /// A line as people can read it: long data is cut.
+    func readable(_ bytes: [UInt8]) -> String {
+        let text = String(decoding: bytes.dropLast(), as: UTF8.self)
+        guard text.utf8.count > 160 else { return text }
+        let words = text.split(separator: " ").map { word in
+            word.hasPrefix("data=") && word.utf8.count > 40
+                ? "\(word.prefix(32))…(\(word.utf8.count))" : String(word)
+        }
+        return words.joined(separator: " ")
+    }
+
     func mix(_ value: UInt64) {
         hash = (hash ^ value) &* 0x0000_0100_0000_01b3
     }
