@@ -25,8 +25,14 @@ struct SimulationTests {
         }
     }
 
+    @Test func `seeds with tasks hold, and some of the first have tasks`() {
+        let reports = (UInt64(20)..<32).map { SimulationRun.run(seed: $0) }
+        for report in reports { #expect(report.failure == nil, "seed \(report.seed)") }
+        #expect(reports.count { $0.faults.contains(.tasks) } >= 3)
+    }
+
     @Test func `the same seed is the same run`() {
-        for seed in UInt64(3)..<6 {
+        for seed in UInt64(3)..<8 {
             let first = SimulationRun.run(seed: seed)
             let second = SimulationRun.run(seed: seed)
             #expect(first.traceHash == second.traceHash)

@@ -129,12 +129,11 @@ public struct HandlerDefinition: Hashable, Sendable {
         )
     }
 
-    /// Whether it may run this order only under a lease, and no longer than it. A task with an
-    /// exclusive key must not be on two nodes at once, whatever its handler would allow.
-    func needsLease(for order: RunOrder) -> Bool {
+    /// May only run under a lease, and no longer than it.
+    var needsLease: Bool {
         switch delivery {
         case .exclusive, .atMostOnce: true
-        case .idempotent: order.exclusiveKey != nil
+        case .idempotent: false
         }
     }
 }

@@ -205,19 +205,17 @@ extension TaskBench {
     ) {
         guard let definition = held.definition, let order = held.order else { return }
         let attempt = held.attempt
-        let obstacle = situation.obstacle(
-            toStart: order,
-            by: definition,
-            under: held.token,
+        let needsLease = needsLease(held, definition)
+        if let obstacle = situation.obstacle(
+            toStartUnder: held.token,
+            needsLease: needsLease,
             at: now
-        )
-        if let obstacle {
+        ) {
             live.update(attempt) { $0.cause = .notAllowed(obstacle) }
             return conclude(attempt, at: now)
         }
         guard journal.isDurable(write) else { return }
-        let deadline =
-            definition.needsLease(for: order) ? situation.leaseEnd(for: held.token, at: now) : nil
+        let deadline = needsLease ? situation.leaseEnd(for: held.token, at: now) : nil
         effects.commands.append(
             .launch(
                 attempt,
@@ -297,6 +295,15 @@ extension TaskBench {
 
     // MARK: Starting
 
+    /// It may only run under a lease, and no longer than it: by its definition; by its key, which
+    /// must never be on two nodes at once, whatever its handler would allow; or because this session
+    /// has told the controller so before the definition was changed, and what it has ordered rests on
+    /// that.
+    func needsLease(_ held: LiveAttempt, _ definition: HandlerDefinition) -> Bool {
+        definition.needsLease || held.order?.exclusiveKey != nil
+            || telling?.leased[held.handler] != nil
+    }
+
     /// Gives free slots to what waits: the higher priority first, then the earlier arrival.
     private mutating func startWaiting(_ situation: TaskSituation, at now: Instant) {
         var waiting = live.values.filter { $0.phase == .waiting }
@@ -307,10 +314,13 @@ extension TaskBench {
         }
         waiting.sort { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for held in waiting {
-            guard let definition = handlers[held.handler], let order = held.order,
+            guard let definition = handlers[held.handler],
                 occupied[held.handler] ?? 0 < Int(definition.slots),
-                situation.obstacle(toStart: order, by: definition, under: held.token, at: now)
-                    == nil
+                situation.obstacle(
+                    toStartUnder: held.token,
+                    needsLease: needsLease(held, definition),
+                    at: now
+                ) == nil
             else { continue }
             occupied[held.handler] = (occupied[held.handler] ?? 0) + 1
             let write = journal.put(

@@ -25,14 +25,13 @@ struct TaskSituation: Hashable, Sendable {
 
     /// Why a new attempt under `token` may not start now; nil when it may.
     func obstacle(
-        toStart order: RunOrder,
-        by definition: HandlerDefinition,
-        under token: FencingToken,
+        toStartUnder token: FencingToken,
+        needsLease: Bool,
         at now: Instant
     ) -> String? {
         if let obstacle { return obstacle }
         if token != authority || token != highest { return "its token is not today's" }
-        if definition.needsLease(for: order), leaseEnd(for: token, at: now) == nil {
+        if needsLease, leaseEnd(for: token, at: now) == nil {
             return "there is no lease"
         }
         return nil

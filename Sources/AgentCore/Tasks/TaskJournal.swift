@@ -101,6 +101,8 @@ public struct TaskJournal: Hashable, Sendable {
     /// Of a node that has none yet.
     public init() {}
 
+    /// - Parameter lines: what ends with a line feed. What follows the last one was cut off: it can
+    ///   pass for another line (`attempt=1` of `attempt=12`), and is not for the machine to see.
     /// - Throws: the first line that cannot be read, or contradicts those before it: the agent does
     ///   not start then, because a guess could run what has run.
     public init(lines: [String]) throws(AgentMemoryError) {

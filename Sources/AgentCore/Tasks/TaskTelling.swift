@@ -8,6 +8,8 @@ struct TaskTelling: Hashable, Sendable {
     /// Every handler and attempt was told: from now on changes are.
     var isSynced = false
     var handlers: OrderedTable<HandlerName, HandlerReport> = OrderedTable()
+    /// Handlers that were told to need a lease, at any time of the session.
+    var leased: OrderedTable<HandlerName, Bool> = OrderedTable()
     /// The highest attempt of each task that was given back. What the controller sent before it
     /// learned that may still come, and must not be started.
     var returned: OrderedTable<TaskID, UInt16> = OrderedTable()
@@ -135,6 +137,7 @@ extension TaskBench {
             let report = definition.report
             guard told[name] != report else { continue }
             telling?.handlers[name] = report
+            if definition.needsLease { telling?.leased[name] = true }
             effects.sends.append(.handler(report))
         }
     }

@@ -47,11 +47,15 @@ extension WorkMachine {
     /// The first lane that waits in a group, after what is out of date was dropped.
     private mutating func firstWaiting(in group: Int) -> Group.Waiting? {
         while let first = groups[group]?.waiting.first {
-            if let lane = lanes.update(first.lane, { $0.glance }), lane.offered == first.task,
-                lane.group == group
-            {
-                return first
+            let isValid = lanes.update(first.lane) { lane -> Bool in
+                guard lane.offered == first.task, lane.group == group else { return false }
+                if lane.queue.first == first.task { return true }
+                // An older task has come back, or this one is gone: the lane is to be looked at
+                // again and will offer its new head.
+                lane.offered = nil
+                return false
             }
+            if isValid ?? false { return first }
             _ = groups[group]?.waiting.removeFirst()
         }
         return nil
@@ -80,14 +84,14 @@ extension WorkMachine {
         }
         offer(group)
         guard isPlaced.isNarrow else { return }
+        // A task that was given back has new patience: the old clock says nothing of it.
+        let until = Lane.Aging(head: head, until: entry.queuedAt + rules.patience)
         let isNew = lanes.update(number) { lane -> Bool in
-            guard lane.offered == head, lane.agingFor != head else { return false }
-            lane.agingFor = head
+            guard lane.offered == head, lane.aging != until else { return false }
+            lane.aging = until
             return true
         }
-        if isNew ?? false {
-            aging.insert(Due(at: entry.queuedAt + rules.patience, number: number))
-        }
+        if isNew ?? false { aging.insert(Due(at: until.until, number: number)) }
     }
 
     /// The lane has nothing to offer now.
@@ -268,10 +272,14 @@ extension WorkMachine {
         forgetKeys()
     }
 
-    /// A delayed task's time has come, by the clock on the wall: that is what it was told in.
+    /// A delayed task's time has come. What was asked for at a time is told by the clock on the wall;
+    /// what waits after a failure by ours, which nobody sets.
     private mutating func wake(_ id: TaskID) {
         guard let entry = tasks[id.number], entry.state == .delayed else { return }
-        if let notBefore = entry.notBefore, now.wall < notBefore {
+        if entry.attempt > 0 {
+            // A clock of an earlier delay may still ring.
+            guard entry.queuedAt <= now.instant else { return }
+        } else if let notBefore = entry.notBefore, now.wall < notBefore {
             return delay(id, until: notBefore)
         }
         move(id, to: .waiting)
@@ -280,9 +288,20 @@ extension WorkMachine {
         dirtyLanes.append(entry.lane)
     }
 
+    /// After a failure `notBefore` is the delay from the time of the failure on: when this is called
+    /// then, or after a start of the controller. It is no longer than any delay there is, however the
+    /// clock on the wall was set meanwhile.
     mutating func delay(_ id: TaskID, until notBefore: WallTime) {
+        guard let entry = tasks[id.number] else { return }
         let left = max(notBefore - now.wall, .milliseconds(1))
-        delayed.insert(Due(at: now.instant + min(left, Limits.delayedLook), number: id.number))
+        let isRetry = entry.attempt > 0
+        let due = now.instant + min(left, isRetry ? retryDelayMax(entry) : Limits.delayedLook)
+        if isRetry { tasks.update(id.number) { $0.queuedAt = due } }
+        delayed.insert(Due(at: due, number: id.number))
+    }
+
+    func retryDelayMax(_ entry: TaskEntry) -> Duration {
+        max(classes[entry.taskClass]?.value.retryDelay ?? rules.retryDelay, rules.retryDelayMax)
     }
 
     func isOrdered(_ entry: TaskEntry) -> Bool {

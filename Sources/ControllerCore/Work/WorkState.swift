@@ -55,6 +55,7 @@ struct TaskEntry: Hashable, Sendable {
     var payloadBytes: UInt32
     var acceptedAt: WallTime
     var since: WallTime
+    /// Since when it waits; while it is delayed after a failure, when it will wait again.
     var queuedAt: Instant
     var notBefore: WallTime?
     var idempotencyKey: String?
@@ -85,8 +86,13 @@ struct Lane: Hashable, Sendable {
     var rule = Decision.Rule.wholeSite
     /// For which class and state of the nodes it was placed, while no patience was over.
     var placed: Placed?
-    /// The head whose patience is on the clock.
-    var agingFor: TaskID?
+    /// The head whose patience is on the clock, and until when.
+    var aging: Aging?
+
+    struct Aging: Hashable, Sendable {
+        var head: TaskID
+        var until: Instant
+    }
 
     struct Placed: Hashable, Sendable {
         var version: UInt64

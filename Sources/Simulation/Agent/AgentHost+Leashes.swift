@@ -9,17 +9,9 @@ extension AgentHost {
         switch command {
         case .launch(let id, let launch):
             world.checks.agentLaunches(self, id, launch)
-            let leash = LeashHost(host: self, launch: id, launch)
+            let leash = ServiceLeash(host: self, launch: id, launch)
             leashes.append(leash)
-            let life = process.life
-            world.after(world.between(millisecond, 20 * millisecond)) { _ in
-                guard self.leashes.contains(where: { $0 === leash }) else { return }
-                leash.start()
-                // Also when this agent has died meanwhile: the leash waits for the next.
-                if self.process.isAlive, self.process.life == life {
-                    leash.connect(agentLife: life)
-                }
-            }
+            spawn(leash)
         case .extend(let id, let deadline): leash(id)?.order(.extend(deadline: deadline))
         case .authorise(let id, let token): leash(id)?.order(.authorise(token: "\(token)"))
         case .stop(let id, let timeout): leash(id)?.order(.stop(grace: timeout))
@@ -27,8 +19,22 @@ extension AgentHost {
         }
     }
 
-    private func leash(_ id: LaunchID) -> LeashHost? {
+    private func leash(_ id: LaunchID) -> ServiceLeash? {
         leashes.last { $0.launch == id && !$0.isForgotten }
+    }
+
+    // MARK: Of both kinds
+
+    var allLeashes: [LeashHost] { leashes + taskLeashes }
+
+    func spawn(_ leash: LeashHost) {
+        let life = process.life
+        world.after(world.between(millisecond, 20 * millisecond)) { _ in
+            guard self.allLeashes.contains(where: { $0 === leash }) else { return }
+            leash.start()
+            // Also when this agent has died meanwhile: the leash waits for the next.
+            if self.process.isAlive, self.process.life == life { leash.connect(agentLife: life) }
+        }
     }
 
     func heard(_ report: LeashReport, from leash: LeashHost, life: Int) {
@@ -43,42 +49,46 @@ extension AgentHost {
         case .state(let state):
             guard let processID = state.processID, !leash.hasToldStart else { return }
             leash.hasToldStart = true
-            step(.leash(leash.launch, .started(processID: UInt32(processID))))
+            step(leash.event(.started(processID: UInt32(processID))))
         case .started(let processID):
             guard !leash.hasToldStart else { return }
             leash.hasToldStart = true
-            step(.leash(leash.launch, .started(processID: UInt32(processID))))
+            step(leash.event(.started(processID: UInt32(processID))))
         case .exited(let result):
-            if result.cause == .deadlinePassed { step(.leash(leash.launch, .leaseEnded)) }
-            step(.leash(leash.launch, .exited(result.programExit)))
+            if let task = leash as? TaskLeash { reportTask(task) }
+            if result.cause == .deadlinePassed { step(leash.event(.leaseEnded)) }
+            step(leash.event(.exited(result.programExit)))
         case .empty(let result):
             leash.isForgotten = true
             leash.order(.acknowledge)
             if result.exit == nil {
-                step(.leash(leash.launch, .notStarted(reason: result.cause.rawValue)))
+                step(leash.event(.notStarted(reason: result.cause.rawValue)))
             } else {
-                step(.leash(leash.launch, .emptied))
+                step(leash.event(.emptied))
             }
         case .unkillable(let processes):
-            step(.leash(leash.launch, .unkillable(processes: processes)))
+            step(leash.event(.unkillable(processes: processes)))
         case .refused: break
         }
+    }
+
+    private func remove(_ leash: LeashHost) {
+        leashes.removeAll { $0 === leash }
+        taskLeashes.removeAll { $0 === leash }
+        tellLeftover(leash)
     }
 
     /// The leash has left by itself.
     func leashLeft(_ leash: LeashHost) {
         if !leash.isReplayedEqual() { world.fail("\(leash.name) is not what its events make") }
-        if leash.isForgotten || leash.agentLife == nil {
-            leashes.removeAll { $0 === leash }
-            return
-        }
+        if leash.isForgotten || leash.agentLife == nil { return remove(leash) }
         // The agent sees the end of the socket and reads the file.
         let life = process.life
         world.after(millisecond) { world in
             self.process.run(in: world, life: life) { _ in
                 guard !leash.isForgotten, let record = leash.record else { return }
                 self.translate(record, from: leash)
-                self.leashes.removeAll { $0 === leash }
+                self.remove(leash)
             }
         }
     }
@@ -92,12 +102,12 @@ extension AgentHost {
         let life = process.life
         world.after(world.between(millisecond, 50 * millisecond)) { world in
             leash.killOrphans()
-            self.leashes.removeAll { $0 === leash }
+            self.remove(leash)
             self.process.run(in: world, life: life) { _ in
                 guard !leash.isForgotten else { return }
                 leash.isForgotten = true
-                self.step(.leash(leash.launch, .lost))
-                self.step(.leash(leash.launch, .emptied))
+                self.step(leash.event(.lost))
+                self.step(leash.event(.emptied))
             }
         }
     }

@@ -23,7 +23,12 @@ final class AgentHost {
     /// Lines of the state file; nil before the first.
     var disk: [String]?
     /// State files of earlier times, for restoring one.
-    var backups: [[String]] = []
+    var backups: [Backup] = []
+
+    struct Backup {
+        var state: [String]
+        var tasks: TaskDisk
+    }
 
     // The process.
     var machine: AgentMachine?
@@ -40,8 +45,15 @@ final class AgentHost {
     var nextKey: KeyFingerprint?
 
     // Leashes: AgentHost+Leashes.swift
-    var leashes: [LeashHost] = []
+    var leashes: [ServiceLeash] = []
     var processIDs: Int32 = 1_000
+
+    // Tasks: AgentHost+Tasks.swift
+    var handlers: [HandlerDefinition] = []
+    var taskLeashes: [TaskLeash] = []
+    /// Attempts of an earlier agent whose leashes the present one waits for.
+    var leftovers: [TaskAttempt] = []
+    var taskDisk = TaskDisk()
 
     // Enrolment: AgentHost+Enrolment.swift
     var joining: Joining?
@@ -82,6 +94,8 @@ final class AgentHost {
                 return world.fail("\(name): the state is not read back: \(error.sentence)")
             }
         }
+        guard let journal = readJournal() else { return }
+        let spool = readSpool()
         process.start()
         world.say(name, "agent starts, incarnation \(memory.incarnation + 1)")
         queuedPersist = nil
@@ -93,12 +107,15 @@ final class AgentHost {
         machine = AgentMachine(
             configuration: configuration,
             memory: memory,
+            journal: journal,
+            spool: spool,
             seed: world.chance.next(),
             at: localNow
         )
         startState = machine
         world.checks.agentStarted(self)
-        step(.started(adoptLeashes()))
+        world.work?.clients.agentStarted(self)
+        step(.started(adoptLeashes(), tasks: findLeftovers()))
         if world.plan.has(.renewal) {
             let life = Duration.seconds(90)
             step(.certificateMeasured(remaining: life, life: life))
@@ -110,6 +127,7 @@ final class AgentHost {
             identity: identity,
             controllers: 1,
             services: definitions,
+            handlers: handlers,
             sharedPaths: ["/shared"],
             facts: Facts(
                 operatingSystem: "debian",
@@ -151,10 +169,14 @@ final class AgentHost {
         world.checks.compareReplay(of: self)
         process.end()
         machine = nil
+        cutJournal()
         leashes.removeAll { !$0.hasBegun }
+        taskLeashes.removeAll { !$0.hasBegun }
+        leftovers = []
         if let link { close(link, tells: !isPowerLoss) }
         link = nil
-        for leash in leashes { leash.disconnect() }
+        for leash in allLeashes { leash.disconnect() }
+        world.work?.clients.agentEnded(self)
     }
 
     /// Power is lost and comes back: nothing runs, nothing is told to anybody.
@@ -163,11 +185,12 @@ final class AgentHost {
         world.say(name, "loses power")
         crashAgent(isPowerLoss: true)
         isUp = false
-        for leash in leashes {
+        for leash in allLeashes {
             leash.killOrphans()
             leash.process.end()
         }
         leashes = []
+        taskLeashes = []
         for connection in world.connections where connection.host == index {
             connection.isOpenAtClient = false
             connection.toServer.packets = []
@@ -216,7 +239,12 @@ final class AgentHost {
 
     private func perform(_ effects: AgentEffects) {
         if let request = effects.persist { persist(request) }
+        if let write = effects.taskJournal { self.write(write, replaces: false) }
+        if let write = effects.taskJournalRewrite { self.write(write, replaces: true) }
+        for task in effects.spool { keepSpooled(task) }
+        for number in effects.unspool { removeSpooled(number) }
         for command in effects.leashes { obey(command) }
+        for command in effects.tasks { obey(command) }
         for message in effects.sends { tell(message) }
         for command in effects.connection {
             switch command {
@@ -226,6 +254,7 @@ final class AgentHost {
                 link = nil
             }
         }
+        for answer in effects.submissionAnswers { self.answer(answer) }
         for check in effects.checks { answer(check) }
         for request in effects.preflight { answer(request) }
         if effects.wantsSample {
@@ -236,6 +265,7 @@ final class AgentHost {
                     load.processors = 2
                     load.memoryTotal = 1 << 33
                     load.memoryAvailable = 1 << 32
+                    if let work = world.work { load.loadAverage1 = work.someLoad() }
                     self.step(.sampled(load, disks: []))
                 }
             }
@@ -302,7 +332,7 @@ final class AgentHost {
     private func keep(_ request: PersistRequest) {
         world.checks.agentPersists(self, request.memory)
         if let disk, world.plan.has(.oldState), world.happens(perMille: 100) {
-            backups.append(disk)
+            backups.append(Backup(state: disk, tasks: taskDisk))
         }
         disk = request.memory.lines
     }

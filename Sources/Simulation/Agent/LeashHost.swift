@@ -1,13 +1,16 @@
 import AgentCore
 import Model
 
-/// One leash process with its group, on the clock of its machine.
-final class LeashHost {
+/// One leash process with its group, on the clock of its machine. What it holds, and who is told of
+/// it, its kinds say: ``ServiceLeash`` and ``TaskLeash``.
+class LeashHost {
     unowned let host: AgentHost
-    let launch: LaunchID
-    let definition: ServiceDefinition
+    let name: String
     /// The token under which it was launched.
     let launchToken: FencingToken
+    /// It runs under a lease: what it holds ends with it.
+    let isSelfFenced: Bool
+    let onDisconnect: LeashDisconnectPolicy
     let process = SimulatedProcess()
     var machine: LeashMachine
     private(set) var startState: LeashMachine
@@ -29,20 +32,12 @@ final class LeashHost {
     /// How late this leash acts at worst; with the stall at the start it is at most P.
     private let stall: Int64
 
-    init(host: AgentHost, launch: LaunchID, _ order: Launch) {
+    init(host: AgentHost, name: String, token: FencingToken, _ spec: LeashSpec) {
         self.host = host
-        self.launch = launch
-        definition = order.definition
-        launchToken = order.token
-        var spec = LeashSpec(
-            token: "\(order.token)",
-            program: "/bin/\(launch.service)",
-            arguments: ["\(launch.service)"],
-            onDisconnect: .keep
-        )
-        spec.deadline = order.deadline
-        spec.stopGrace = order.definition.stopTimeout
-        if case .command(_, let stop?) = order.definition.program { spec.stopArguments = stop }
+        self.name = "leash \(host.name) \(name)"
+        launchToken = token
+        isSelfFenced = spec.deadline != nil
+        onDisconnect = spec.onDisconnect
         machine = LeashMachine(spec, at: host.localNow)
         startState = machine
         let world = host.world
@@ -53,9 +48,26 @@ final class LeashHost {
             ? 4 * millisecond : world.plan.isBoundary ? most : world.between(0, most)
     }
 
+    // MARK: What its kinds say
+
+    /// To the agent, of what the leash has told.
+    func event(_ news: LeashNews) -> AgentEvent { preconditionFailure("\(name) holds nothing") }
+
+    /// Why the program cannot be executed; nil when it can.
+    func spawnFailure() -> LeashFailure? { nil }
+
+    /// The program runs, and every check may look at it.
+    func began(_ group: ChildGroup) {}
+
+    /// Nothing of it is left.
+    func emptied() {}
+
+    /// How it ends when it is asked to.
+    func exitWhenAsked() -> LeashExit { .exited(status: 0) }
+
+    // MARK: Life
+
     var world: World { host.world }
-    var name: String { "leash \(host.name) \(launch)" }
-    var isSelfFenced: Bool { definition.isSelfFenced }
     var isRunningSomething: Bool { group.map { !$0.isEmpty } ?? false }
 
     func start() {
@@ -135,10 +147,7 @@ final class LeashHost {
             let failure = LeashFailure(stage: "deadline", path: "", code: 0, reason: "too late")
             return push(.spawnFailed(failure))
         }
-        if world.plan.has(.childEnds), !world.isCalm, world.happens(perMille: 30) {
-            let failure = LeashFailure(stage: "exec", path: "", code: 2, reason: "not found")
-            return push(.spawnFailed(failure))
-        }
+        if let failure = spawnFailure() { return push(.spawnFailed(failure)) }
         host.processIDs += 1
         let canBeHard = world.plan.has(.childStubborn)
         let group = ChildGroup(
@@ -148,20 +157,19 @@ final class LeashHost {
         )
         self.group = group
         world.say(name, "child \(group.processID) runs")
-        world.checks.childStarts(self)
+        began(group)
         push(.childStarted(processID: group.processID))
-        if world.plan.has(.childEnds), !world.isCalm, world.happens(perMille: 300) {
-            world.after(world.between(10 * millisecond, 40 * second)) { world in
-                if !world.isCalm { self.mainEnds(by: .exited(status: 3)) }
-            }
-        }
+        if group.isMainAlive { follow(group) }
     }
+
+    /// What the program does by itself.
+    func follow(_ group: ChildGroup) {}
 
     private func terminate() {
         guard let group, !group.isBeingTerminated, !group.isStubborn else { return }
         group.isBeingTerminated = true
         world.after(world.between(millisecond, 300 * millisecond)) { _ in
-            self.mainEnds(by: .exited(status: 0))
+            self.mainEnds(by: self.exitWhenAsked())
             if !self.world.happens(perMille: 300) { self.helperEnds() }
         }
     }
@@ -196,7 +204,7 @@ final class LeashHost {
     /// What it tells an agent that connects.
     var stateForAgent: LeashState {
         if !process.isAlive, hasBegun, isRunningSomething || record == nil {
-            return LeashState(phase: .killing, token: "\(launchToken)", onDisconnect: .keep)
+            return LeashState(phase: .killing, token: "\(launchToken)", onDisconnect: onDisconnect)
         }
         return machine.state
     }
@@ -204,7 +212,7 @@ final class LeashHost {
     func mainEnds(by exit: LeashExit) {
         guard let group, group.isMainAlive else { return }
         group.isMainAlive = false
-        if group.isEmpty { world.checks.groupEnded(self) }
+        if group.isEmpty { emptied() }
         push(.childExited(exit))
         if machine.awaitsEmptiness { look() }
     }
@@ -212,7 +220,7 @@ final class LeashHost {
     private func helperEnds() {
         guard let group, group.isHelperAlive else { return }
         group.isHelperAlive = false
-        if group.isEmpty { world.checks.groupEnded(self) }
+        if group.isEmpty { emptied() }
         if machine.awaitsEmptiness, process.isAlive { look() }
     }
 

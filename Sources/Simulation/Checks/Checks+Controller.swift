@@ -68,6 +68,11 @@ extension Checks {
                 world.fail("\(command.verb.name) was not answered once")
             }
         }
+        if case .submitted(let request, _, _) = event,
+            effects.replies.filter({ $0.request == request }).count != 1
+        {
+            world.fail("a submission was not answered once")
+        }
         switch event {
         case .disconnected: checkReset(event, effects)
         case .deadlineReached: checkFences()
@@ -210,13 +215,16 @@ extension Checks {
         case .start(let order): told(order, "START", node, connection)
         case .stop(let order): told(order, "STOP", node, connection)
         case .restart(let order): told(order, "RESTART", node, connection)
+        case .work(let message): world.work?.checks.controllerSends(message, to: node)
         default: break
         }
     }
 
     private func trace(_ bytes: [UInt8], _ connection: Connection) {
-        let text = String(decoding: bytes.dropLast(), as: UTF8.self)
-        world.say("controller to \(world.hosts[connection.host].name)", text)
+        world.say(
+            "controller to \(world.hosts[connection.host].name)",
+            world.readable(bytes)
+        )
     }
 
     /// I9: a node has one session, the one that was welcomed last.
@@ -284,7 +292,12 @@ extension Checks {
             if asked.mayAct == false, refused.code != .forbidden {
                 world.fail("\(asked.caller.name) was refused with \(refused.code)")
             }
-        case .certificate, .tasks: break
+        case .tasks:
+            if asked.mayAct == false { world.fail("\(asked.caller.name) may not submit") }
+            if !audited.contains(asked.caller.source) {
+                world.fail("tasks were acknowledged before that was durable")
+            }
+        case .certificate: break
         }
     }
 }

@@ -11,6 +11,7 @@ extension Checks {
         if host.durableTicket == host.lastTicket { compareStore() }
         compareReplay()
         for host in world.hosts where host.process.isAlive { compareReplay(of: host) }
+        world.work?.checks.final()
     }
 
     /// - Returns: what is not at rest yet; nil when everything is.
@@ -27,7 +28,7 @@ extension Checks {
         where !order.isEnded && machine.nodes[order.node]?.record.membership == .joined {
             return "order \(order.id) to \(order.action.verb) is \(order.state.rawValue)"
         }
-        return nil
+        return world.work?.checks.unrest()
     }
 
     private func unrest(

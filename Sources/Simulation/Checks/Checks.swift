@@ -73,9 +73,10 @@ final class Checks {
 
     func inspect() {
         for host in world.hosts {
-            for leash in host.leashes where leash.isRunningSomething { checkLife(of: leash) }
+            for leash in host.allLeashes where leash.isRunningSomething { checkLife(of: leash) }
         }
         checkFences()
+        world.work?.checks.inspect()
         if !world.controller.process.isPaused, world.now - resumedAt > 100 * millisecond {
             checkDetection()
         }
@@ -105,7 +106,7 @@ final class Checks {
         for member in machine.nodes.values
         where member.isFenceTold && member.reachability == .unreachable {
             for host in hosts(of: member.record.id) {
-                for leash in host.leashes where leash.isSelfFenced && leash.isRunningSomething {
+                for leash in host.allLeashes where leash.isSelfFenced && leash.isRunningSomething {
                     world.fail(
                         "I1: the controller holds \(member.record.name) for fenced, and "
                             + "\(leash.name) runs"
@@ -134,7 +135,7 @@ final class Checks {
 
     // MARK: Processes
 
-    func childStarts(_ leash: LeashHost) {
+    func childStarts(_ leash: ServiceLeash) {
         checkLife(of: leash)
         checkFences()
         let host = leash.host
@@ -172,7 +173,7 @@ final class Checks {
         }
     }
 
-    private func checkLease(_ host: AgentHost, _ end: Instant) {
+    func checkLease(_ host: AgentHost, _ end: Instant) {
         guard let latest = view(host).leaseEnd else {
             return world.fail("\(host.name) has a lease that nobody gave it in this life")
         }
@@ -202,8 +203,9 @@ final class Checks {
 
     func agentSends(_ host: AgentHost, _ message: AgentMessage, _ bytes: [UInt8]) {
         if world.traces || !isRoutine(message) {
-            world.say(host.name, String(decoding: bytes.dropLast(), as: UTF8.self))
+            world.say(host.name, world.readable(bytes))
         }
+        world.work?.checks.agentSends(host, message)
         switch message {
         case .ready(let nonce):
             let durable = host.disk.flatMap { try? AgentMemory(lines: $0) }
@@ -227,8 +229,10 @@ final class Checks {
     }
 
     private func checkFloor(_ host: AgentHost, _ floor: FencingToken) {
-        for leash in host.leashes where leash.isRunningSomething {
-            let token = FencingToken(leash.machine.token) ?? leash.launchToken
+        for leash in host.allLeashes where leash.isRunningSomething {
+            var token = FencingToken(leash.machine.token) ?? leash.launchToken
+            // A floor says nothing of tasks one by one.
+            token.work = nil
             if token <= floor {
                 world.fail("I3: \(host.name) states \(floor), and \(leash.name) of \(token) runs")
             }

@@ -16,6 +16,9 @@ final class ControllerHost {
     private var freshNumber: UInt64 = 0
     private var serial: UInt64 = 0
 
+    /// Submissions of nodes, and their pieces, that wait for a look-up; only looked up themselves.
+    var lookups: [ConnectionID: [AgentMessage]] = [:]
+
     // The journal: ControllerHost+Journal.swift
     var lastTicket: UInt64 = 0
     var durableTicket: UInt64 = 0
@@ -73,6 +76,7 @@ final class ControllerHost {
         outbound = []
         isLate = false
         isWatched = false
+        lookups = [:]
         log = []
         let seed = world.chance.next()
         let (machine, effects) = ControllerMachine.started(
@@ -222,6 +226,7 @@ final class ControllerHost {
         case .renew(let request):
             let key = KeyFingerprint(request)
             step(.signingRequested(connection.id, SigningRequest(purpose: .renewNode, key: key)))
+        case .work(.submit), .work(.submitPart): offer(message, connection)
         default:
             step(.received(connection.id, message, fresh: world.text("f")))
             if case .hello(let hello) = message, hello.speaker == .stranger, let machine {
@@ -256,6 +261,7 @@ final class ControllerHost {
 
     func write(_ message: ControllerMessage, to connection: Connection) {
         guard connection.isOpenAtServer else { return }
+        if case .work(.run(let order)) = message { return run(order, to: connection) }
         let bytes = message.line.bytes
         world.checks.controllerSends(message, bytes, to: connection)
         world.send(.line(bytes), connection, toServer: false)

@@ -17,7 +17,8 @@ extension Operators {
     private func doSomething() {
         let account = accounts[Int(world.chance.below(UInt64(accounts.count)))]
         let force = world.happens(perMille: 300)
-        let verb = someVerb()
+        let isOfWork = world.plan.has(.taskSettings) && world.happens(perMille: 400)
+        let verb = isOfWork ? someWorkSetting(someName) : someVerb()
         ask(verb, by: account, force: force)
         // A double click.
         if world.happens(perMille: 100) { ask(verb, by: account, force: force) }

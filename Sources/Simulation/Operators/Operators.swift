@@ -24,8 +24,8 @@ final class Operators {
 
     unowned let world: World
     var accounts: [Account] = []
-    private(set) var asked = OrderedTable<RequestID, Asked>()
-    private var lastRequest: UInt64 = 0
+    var asked = OrderedTable<RequestID, Asked>()
+    var lastRequest: UInt64 = 0
     private var lastSeed: UInt64 = 0
     /// Tokens whose secret is known, for those who try what they should not.
     var tokens: [JoinTokenID] = []
@@ -91,7 +91,7 @@ final class Operators {
         world.after(6 * second) { _ in self.giveUp(request) }
     }
 
-    private func giveUp(_ request: RequestID) {
+    func giveUp(_ request: RequestID) {
         guard let waiting = asked[request] else { return }
         asked[request] = nil
         waiting.then?(nil)
@@ -163,7 +163,7 @@ final class Operators {
     }
 
     /// Until it is done or turned out to be done already.
-    private func insist(_ verb: Command.Verb, then: @escaping () -> Void) {
+    func insist(_ verb: Command.Verb, then: @escaping () -> Void) {
         ask(verb) { outcome in
             switch outcome {
             case .done: then()

@@ -32,6 +32,28 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case findingsFail = "findings-fail"
     case renewal
     case flapping
+
+    // Of tasks. Those above draw the same in every seed, with tasks or without.
+
+    /// There are any at all.
+    case tasks
+    case taskFails = "task-fails"
+    case taskHangs = "task-hangs"
+    case taskSpawnFails = "task-spawn-fails"
+    /// Nodes define the same handler in different ways.
+    case taskDeliveries = "task-deliveries"
+    case taskOrders = "task-orders"
+    case taskSettings = "task-settings"
+    case spooling
+    case journalError = "journal-error"
+    case slowLookup = "slow-lookup"
+    case reload
+
+    static let ofTasks: [Fault] = [
+        .taskFails, .taskHangs, .taskSpawnFails, .taskDeliveries, .taskOrders, .taskSettings,
+        .spooling, .journalError, .slowLookup, .reload,
+    ]
+    static let ofNodes = allCases.filter { $0 != .tasks && !ofTasks.contains($0) }
 }
 
 /// What a seed is about: the size of the cluster, the faults there are, and how hard they are.
@@ -51,7 +73,7 @@ struct FaultPlan {
 
     /// - Parameter without: faults to leave out, for making a failing seed smaller. What else the
     ///   seed draws stays the same.
-    init(_ chance: inout SeededGenerator, without: [Fault]) {
+    init(_ chance: inout SeededGenerator, seed: UInt64, without: [Fault]) {
         isBoundary = chance.below(10) < 4
         hosts = 1 + Int(chance.below(4))
         standbyHosts = Int(chance.below(3))
@@ -60,7 +82,7 @@ struct FaultPlan {
         operatorInterval = Int64(1 + chance.below(10)) * second
         delayMax = Int64(1 + chance.below(60)) * millisecond
         let share = 100 + chance.below(600)
-        for fault in Fault.allCases {
+        for fault in Fault.ofNodes {
             // Without these there is no latest moment to be biased to.
             let isNeeded =
                 isBoundary && [.partition, .slowKill, .slowTimers, .drift].contains(fault)
@@ -68,6 +90,18 @@ struct FaultPlan {
             if isDrawn || isNeeded, !without.contains(fault) { faults.append(fault) }
         }
         if isBoundary { faults.removeAll { $0 == .leashPause } }
+        drawTasks(seed: seed, share: share, without: without)
+    }
+
+    /// By a generator of its own: a seed without tasks is what it was before there were any.
+    private mutating func drawTasks(seed: UInt64, share: UInt64, without: [Fault]) {
+        var chance = SeededGenerator(seed: seed ^ 0x7461_736b_735f_6f66)
+        guard chance.chance(perMille: 500), !without.contains(.tasks) else { return }
+        faults.append(.tasks)
+        for fault in Fault.ofTasks {
+            let isDrawn = chance.chance(perMille: share)
+            if isDrawn, !without.contains(fault) { faults.append(fault) }
+        }
     }
 
     func has(_ fault: Fault) -> Bool { faults.contains(fault) }

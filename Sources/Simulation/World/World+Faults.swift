@@ -36,7 +36,7 @@ extension World {
         case .agentPause: pause(host)
         case .leashPause: pauseLeash(of: host)
         case .leashKill:
-            if let leash = host.leashes.first(where: { $0.process.isAlive }) {
+            if let leash = someLeash(of: host) {
                 host.killLeash(leash)
             }
         case .reboot:
@@ -65,8 +65,10 @@ extension World {
         case .staleLines: forge(host)
         case .strangers: letStrangerTry()
         case .childEnds, .childStubborn, .slowKill, .drift, .operators, .slowTimers, .checksFail,
-            .findingsFail, .renewal:
+            .findingsFail, .renewal, .tasks, .taskFails, .taskHangs, .taskSpawnFails,
+            .taskDeliveries, .journalError, .slowLookup, .taskOrders, .taskSettings, .spooling:
             break
+        case .reload: reload(host)
         }
     }
 
@@ -117,10 +119,17 @@ extension World {
         }
     }
 
+    /// The first there is; where there are tasks, half of the time one of theirs.
+    private func someLeash(of host: AgentHost) -> LeashHost? {
+        let tasks = host.taskLeashes.filter { $0.process.isAlive }
+        if !tasks.isEmpty, happens(perMille: 500) {
+            return tasks[Int(chance.below(UInt64(tasks.count)))]
+        }
+        return host.leashes.first { $0.process.isAlive }
+    }
+
     private func pauseLeash(of host: AgentHost) {
-        guard let leash = host.leashes.first(where: { $0.process.isAlive }),
-            !leash.process.isPaused
-        else { return }
+        guard let leash = someLeash(of: host), !leash.process.isPaused else { return }
         leash.process.pause()
         after(between(0, terms.pauseTime.nanoseconds - 10 * millisecond)) { world in
             leash.process.resume(in: world)
@@ -168,6 +177,9 @@ extension World {
         clone.identity = host.identity
         if let node = host.identity?.node { checks.change(node) { $0.isDoubtful = true } }
         clone.disk = disk
+        clone.handlers = host.handlers
+        clone.taskDisk = host.taskDisk
+        clone.taskDisk.startProcess()
         clone.bootID = text("boot-")
         add(clone)
         checks.hostViews[clone.index].highest = checks.hostViews[host.index].highest
@@ -177,7 +189,9 @@ extension World {
     private func restoreOldState(of host: AgentHost) {
         guard let backup = host.backups.last, host.process.isAlive else { return }
         host.crashAgent()
-        host.disk = backup
+        host.disk = backup.state
+        host.taskDisk = backup.tasks
+        host.taskDisk.startProcess()
         host.backups = []
         checks.forgetDurable(host)
         if let node = host.identity?.node { checks.change(node) { $0.isDoubtful = true } }
@@ -219,6 +233,11 @@ extension World {
             old.epoch.counter -= 1
             old.session += 5
         }
+        if let leash = host.taskLeashes.last(where: { $0.isRunningSomething }),
+            leash.attempt.attempt > 1, happens(perMille: 500)
+        {
+            return forgeLowerAttempt(than: leash, token: today, link)
+        }
         let number = 9_000_000 + chance.below(1_000_000)
         checks.forged.append(number)
         let order = ServiceOrder(order: number, token: old, service: service)
@@ -241,5 +260,29 @@ extension World {
         default: message = .start(order)
         }
         send(.line(message.line.bytes), link, toServer: false)
+    }
+
+    /// An order of an attempt before one that the node has: it must not be followed.
+    private func forgeLowerAttempt(
+        than leash: TaskLeash,
+        token: FencingToken,
+        _ link: Connection
+    ) {
+        guard let type = leash.launch.definition.types.first,
+            let payload = work?.checks.tasks[leash.attempt.task]?.payload,
+            payload.count <= WorkLimits.inlineBytesMax
+        else { return }
+        var attempt = leash.attempt
+        attempt.attempt -= 1
+        let order = RunOrder(
+            attempt: attempt,
+            token: token,
+            handler: leash.launch.definition.name,
+            type: type,
+            submittedAt: controller.moment.wall,
+            payloadBytes: UInt32(payload.count),
+            payload: payload
+        )
+        send(.line(ControllerMessage.work(.run(order)).line.bytes), link, toServer: false)
     }
 }

@@ -9,6 +9,7 @@ extension World {
     func make() {
         checks = Checks(world: self)
         operators = Operators(world: self)
+        if plan.has(.tasks) { work = Work(world: self) }
         var settings = ControllerSettings()
         settings.lease = terms
         settings.holdDownBase = .seconds(5)
@@ -46,6 +47,7 @@ extension World {
         controller.start()
         operators.bootstrap()
         operators.work()
+        work?.begin()
         after(10 * second) { $0.unleashFaults() }
         inspectForever()
     }
@@ -54,6 +56,7 @@ extension World {
         hosts.append(host)
         links.append(HostLink())
         checks.hostViews.append(Checks.HostView())
+        work?.checks.follow(host)
     }
 
     func someClock() -> SimulatedClock {
@@ -66,7 +69,7 @@ extension World {
     }
 
     private func someHost(site: SiteName) -> AgentHost {
-        AgentHost(
+        let host = AgentHost(
             world: self,
             index: hosts.count,
             site: site,
@@ -74,6 +77,8 @@ extension World {
             clock: someClock(),
             key: KeyFingerprint(text("key-"))
         )
+        if let work { host.handlers = work.someHandlers() }
+        return host
     }
 
     private func someDefinitions() -> [ServiceDefinition] {
@@ -152,11 +157,12 @@ extension World {
             host.isDiskFull = false
             if host.isClone {
                 host.crashAgent()
-                for leash in host.leashes {
+                for leash in host.allLeashes {
                     leash.killOrphans()
                     leash.process.end()
                 }
                 host.leashes = []
+                host.taskLeashes = []
                 host.identity = nil
                 host.joining = nil
             } else {
@@ -167,6 +173,7 @@ extension World {
         }
         resumeController()
         controller.start()
+        work?.calmDown()
         tidyForever()
     }
 

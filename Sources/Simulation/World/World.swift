@@ -21,6 +21,8 @@ final class World {
     var connections: [Connection] = []
     var operators: Operators!
     var checks: Checks!
+    /// Tasks, in seeds that have any.
+    var work: Work?
 
     /// Files on the shared path.
     var markers = OrderedTable<String, Bool>()
@@ -36,7 +38,7 @@ final class World {
         self.seed = seed
         self.traces = traces
         chance = SeededGenerator(seed: seed)
-        plan = FaultPlan(&chance, without: without)
+        plan = FaultPlan(&chance, seed: seed, without: without)
         terms = LeaseTerms()
     }
 
@@ -90,6 +92,17 @@ final class World {
             let fraction = String(1_000 + milliseconds % 1_000).dropFirst()
             print("\(milliseconds / 1_000).\(fraction) \(who): \(what)")
         }
+    }
+
+    /// A line as people can read it: long data is cut.
+    func readable(_ bytes: [UInt8]) -> String {
+        let text = String(decoding: bytes.dropLast(), as: UTF8.self)
+        guard text.utf8.count > 160 else { return text }
+        let words = text.split(separator: " ").map { word in
+            word.hasPrefix("data=") && word.utf8.count > 40
+                ? "\(word.prefix(32))…(\(word.utf8.count))" : String(word)
+        }
+        return words.joined(separator: " ")
     }
 
     func mix(_ value: UInt64) {

@@ -275,4 +275,27 @@ struct PolicyTests {
         #expect(stage.submit(TaskType("INVOICE")!).count == 1)
         #expect(stage.submit(.push).count == 1)
     }
+
+    @Test func `a task that is given back spills after its new patience, found by seed 31`() {
+        var (stage, nodes) = cluster(2, slots: 1)
+        let first = stage.submit(account: "acme")[0]
+        let home = stage.running(nodes[0]).isEmpty ? 1 : 0
+        // The second waits for its home, which has no room.
+        let second = stage.submit(account: "acme", priority: 6)[0]
+        stage.live(nodes, for: 3)
+        stage.end(TaskAttempt(task: first, attempt: 1), on: nodes[home])
+        #expect(stage.runs(nodes[home]) == [TaskAttempt(task: second, attempt: 1)])
+        let returned = AgentWorkMessage.returned(
+            TaskAttempt(task: second, attempt: 1),
+            code: .storage,
+            text: "full"
+        )
+        stage.say(.work(returned), on: nodes[home])
+        let third = stage.submit(account: "acme", priority: 9)[0]
+        stage.live(nodes, for: 2)
+        #expect(stage.running(nodes[home]).map(\.attempt.task) == [third])
+        #expect(stage.state(second) == .waiting)
+        stage.live(nodes, for: 4)
+        #expect(stage.running(nodes[1 - home]).map(\.attempt.task) == [second])
+    }
 }

@@ -229,4 +229,40 @@ struct TaskLifeTests {
         #expect(stage.audits.last?.outcome == "forbidden")
         #expect(stage.machine.work.counts.waiting == 3)
     }
+
+    @Test func `a retry waits as long as it was told, however the wall clock is set`() {
+        var stage = Stage()
+        let node = stage.online("n1", handlers: [.plain()])
+        stage.ask(.set(.cluster, key: "task.retry-delay", value: "10s"))
+        stage.ask(.set(.cluster, key: "task.retry-delay-max", value: "10s"))
+        let task = stage.submit()[0]
+        stage.end(TaskAttempt(task: task, attempt: 1), .failed, status: 1, on: node)
+        // Back by an hour (simulation, seeds 92 and 246): the retry would wait that hour, too.
+        stage.now.wall = stage.now.wall + .seconds(-3_600)
+        stage.now.instant = stage.now.instant + .seconds(1)
+        stage.beat(node)
+        #expect(stage.state(task) == .delayed)
+        for _ in 0..<10 {
+            stage.now.instant = stage.now.instant + .seconds(1)
+            stage.beat(node)
+        }
+        #expect(stage.runs(node) == [TaskAttempt(task: task, attempt: 2)])
+    }
+
+    @Test func `a controller that starts keeps a retry waiting no longer than any retry waits`() {
+        var stage = Stage()
+        let node = stage.online("n1", handlers: [.plain()])
+        stage.ask(.set(.cluster, key: "task.retry-delay", value: "10s"))
+        stage.ask(.set(.cluster, key: "task.retry-delay-max", value: "20s"))
+        let task = stage.submit()[0]
+        stage.now.wall = stage.now.wall + .seconds(3_600)
+        stage.end(TaskAttempt(task: task, attempt: 1), .failed, status: 1, on: node)
+        stage.restart()
+        let before = stage.now.instant
+        while stage.state(task) == .delayed, stage.now.instant < before + .seconds(30) {
+            stage.pass(.seconds(1))
+        }
+        #expect(stage.state(task) == .waiting)
+        #expect(stage.now.instant <= before + .seconds(21))
+    }
 }

@@ -194,4 +194,30 @@ struct TaskLossTests {
         stage.say(.work(.handler(.plain())), on: connection)
         #expect(stage.closed.last == .badVerb)
     }
+
+    @Test func `an interrupted task comes back before those that wait the same way`() {
+        var stage = Stage()
+        let node = stage.online("n1", handlers: [.plain()])
+        let tasks = stage.submit(count: 3)
+        // The second stands at the head of its lane, and the node has room again in this very step.
+        stage.end(TaskAttempt(task: tasks[0], attempt: 1), .interrupted, on: node)
+        #expect(stage.runs(node) == [TaskAttempt(task: tasks[0], attempt: 2)])
+        #expect(stage.work(node) == tasks)
+    }
+
+    @Test func `a head that is cancelled while its node gets room is passed over`() {
+        var stage = Stage()
+        let node = stage.online("n1", handlers: [.plain()])
+        let tasks = stage.submit(count: 3)
+        let returned = AgentWorkMessage.returned(
+            TaskAttempt(task: tasks[0], attempt: 1),
+            code: .busy,
+            text: "full"
+        )
+        stage.say(.work(returned), on: node)
+        // The pause after a refusal ends in the step that cancels.
+        stage.advance(.seconds(1))
+        stage.ask(.cancelTasks([tasks[0]]))
+        #expect(stage.work(node) == [tasks[1], tasks[2]])
+    }
 }

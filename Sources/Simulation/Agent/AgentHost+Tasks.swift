@@ -1,0 +1,81 @@
+import AgentCore
+import Model
+import Protocol
+
+// Attempts under their leashes, as the agent's shell holds them.
+
+extension AgentHost {
+    func obey(_ command: TaskCommand) {
+        switch command {
+        case .launch(let attempt, let launch):
+            world.work?.checks.launches(self, attempt, launch)
+            let leash = TaskLeash(host: self, attempt: attempt, launch)
+            taskLeashes.append(leash)
+            spawn(leash)
+        case .extend(let attempt, let deadline):
+            world.checks.checkLease(self, deadline)
+            taskLeash(attempt)?.order(.extend(deadline: deadline))
+        case .stop(let attempt, let grace): taskLeash(attempt)?.order(.stop(grace: grace))
+        case .destroy(let attempt): if let leash = taskLeash(attempt) { killLeash(leash) }
+        }
+    }
+
+    private func taskLeash(_ attempt: TaskAttempt) -> TaskLeash? {
+        taskLeashes.last { $0.attempt == attempt && !$0.isForgotten }
+    }
+
+    /// Sometimes before the leash says that it is empty, sometimes after, seldom never.
+    func reportTask(_ leash: TaskLeash) {
+        guard !world.happens(perMille: world.isCalm ? 0 : 10) else { return }
+        let life = process.life
+        world.after(world.between(millisecond, 40 * millisecond)) { world in
+            self.process.run(in: world, life: life) { _ in
+                self.step(.taskReport(leash.attempt, leash.report))
+            }
+        }
+    }
+
+    // MARK: What an earlier agent has left
+
+    /// Attempts whose leashes are not proven to hold nothing.
+    func findLeftovers() -> [TaskAttempt] {
+        leftovers =
+            taskLeashes.filter { $0.process.isAlive || $0.isRunningSomething }.map(\.attempt)
+        return leftovers
+    }
+
+    func tellLeftover(_ leash: LeashHost) {
+        guard let leash = leash as? TaskLeash, leftovers.contains(leash.attempt),
+            leash.agentLife == nil
+        else { return }
+        let life = process.life
+        world.after(world.between(millisecond, 100 * millisecond)) { world in
+            self.process.run(in: world, life: life) { _ in
+                guard self.leftovers.contains(leash.attempt) else { return }
+                self.leftovers.removeAll { $0 == leash.attempt }
+                self.step(.task(leash.attempt, .emptied))
+            }
+        }
+    }
+
+    // MARK: Programs that submit
+
+    func answer(_ answer: SubmissionAnswer) {
+        world.say(name, "answers client \(answer.client): \(answer.outcome.forTrace)")
+        let life = process.life
+        world.after(millisecond) { world in
+            guard self.process.life == life else { return }
+            world.work?.clients.answered(self, answer)
+        }
+    }
+}
+
+extension SubmissionAnswer.Outcome {
+    var forTrace: String {
+        switch self {
+        case .accepted(let id, let isKnown): "accepted \(id)\(isKnown ? ", known" : "")"
+        case .declined(let code, let text, _): "declined \(code.rawValue): \(text)"
+        case .spooled: "spooled"
+        }
+    }
+}
