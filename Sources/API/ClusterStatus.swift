@@ -10,6 +10,7 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     public var problems: [Problem]
     /// The last five, oldest first.
     public var lastEvents: [Event]
+    public var work: WorkStatus?
     public var controller: ControllerStatus
     /// Those that end within a third of their life, the soonest first.
     public var expiringCertificates: [ExpiringCertificate]

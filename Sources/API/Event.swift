@@ -97,6 +97,8 @@ public struct StreamChange: Codable, Hashable, Sendable {
 
 public struct StreamPulse: Codable, Hashable, Sendable {
     public var asOf: String
+    /// The tasks in figures: of the status, what changes all the time.
+    public var work: WorkStatus?
     /// By the names of nodes with a session.
     public var nodeHeartbeatAgesMilliseconds: [String: UInt64]
     /// By the names of sites; see ``SiteStatus/heartbeatAgeMilliseconds``.
@@ -104,10 +106,12 @@ public struct StreamPulse: Codable, Hashable, Sendable {
 
     public init(
         asOf: String,
+        work: WorkStatus? = nil,
         nodeHeartbeatAgesMilliseconds: [String: UInt64],
         siteHeartbeatAgesMilliseconds: [String: UInt64]
     ) {
         self.asOf = asOf
+        self.work = work
         self.nodeHeartbeatAgesMilliseconds = nodeHeartbeatAgesMilliseconds
         self.siteHeartbeatAgesMilliseconds = siteHeartbeatAgesMilliseconds
     }

@@ -55,6 +55,7 @@ public enum FailureCode {
         ("storage", 507, "It could not be stored"),
         ("not-active", 503, "The controller is not active"),
         ("clock", 409, "The clocks are too far apart"),
+        ("busy", 503, "There is no room now"),
         ("confirmation", 422, "A confirmation or a reason is missing"),
         ("busy", 429, "There is no room now"),
         ("invalid", 422, "The value is outside what is allowed"),

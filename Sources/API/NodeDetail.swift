@@ -24,6 +24,10 @@ public struct NodeDetail: Codable, Hashable, Sendable {
     public var disks: [DiskDetail]
     /// In the order of starting.
     public var services: [ServiceDetail]
+    /// Sorted by name.
+    public var handlers: [HandlerDetail]?
+    /// How the settings direct its work.
+    public var policy: NodePolicy?
     /// Of its last preflight run.
     public var findings: [PreflightFinding]
     /// The last five about it, oldest first.

@@ -70,6 +70,11 @@ public struct NodeSummary: Codable, Hashable, Sendable {
     /// Services that run, of those that should.
     public var servicesRunning: UInt32
     public var servicesWanted: UInt32
+    /// Tasks it has, and those of them whose handler was executed.
+    public var tasksAssigned: UInt32?
+    public var tasksStarted: UInt32?
+    /// Why it is passed over when tasks are given; left out when it is not.
+    public var overload: String?
     public var agentVersion: String?
     /// The configuration's version it runs.
     public var configurationVersion: UInt64?

@@ -36,6 +36,17 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case unsetSetting
     case startPreflight
     case showPreflight
+    case submitTask
+    case submitTasks
+    case listTasks
+    case showTask
+    case showTaskOutput
+    case getTaskPayload
+    case explainTask
+    case cancelTasks
+    case retryTasks
+    case resolveTasks
+    case showPolicy
     case listAudit
     case verifyAudit
     case makeBackup
@@ -127,6 +138,17 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .unsetSetting: (.delete, "/settings", .admin)
         case .startPreflight: (.post, "/preflight", .operator)
         case .showPreflight: (.get, "/preflight/{run}", .viewer)
+        case .submitTask: (.post, "/tasks", .operator)
+        case .submitTasks: (.post, "/tasks/batch", .operator)
+        case .listTasks: (.get, "/tasks", .viewer)
+        case .showTask: (.get, "/tasks/{id}", .viewer)
+        case .showTaskOutput: (.get, "/tasks/{id}/output", .viewer)
+        case .getTaskPayload: (.get, "/tasks/{id}/payload", .operator)
+        case .explainTask: (.get, "/tasks/{id}/why", .viewer)
+        case .cancelTasks: (.post, "/tasks/cancel", .operator)
+        case .retryTasks: (.post, "/tasks/retry", .operator)
+        case .resolveTasks: (.post, "/tasks/resolve", .operator)
+        case .showPolicy: (.get, "/policy", .viewer)
         case .listAudit: (.get, "/audit", .viewer)
         case .verifyAudit: (.get, "/audit/verify", .viewer)
         case .makeBackup: (.post, "/backup", .admin)

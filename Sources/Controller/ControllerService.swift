@@ -35,7 +35,7 @@ struct ControllerService {
             options: configuration.storeOptions
         )
         defer { store.close() }
-        let contents = try store.load()
+        let contents = try JournalWriter.load(store)
         let office = try CertificateOffice(
             directory: CredentialDirectory(path: configuration.authorityDirectory),
             lifetimes: configuration.certificates
@@ -143,6 +143,7 @@ struct ControllerService {
             }
             tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
             tasks.addTask { try await tidyEvents(store, log) }
+            tasks.addTask { try await tidyHistory(driver, store, log) }
             tasks.addTask { try await reassureServiceManager(driver) }
             tasks.addTask { try await tellCheckpoints(store, log) }
             tasks.addTask {
@@ -260,6 +261,31 @@ struct ControllerService {
             ) == 500 {
                 try await Task.sleep(for: .milliseconds(50))
             }
+        }
+    }
+}
+
+extension ControllerService {
+    /// The history of tasks is kept for as long as the settings say.
+    private func tidyHistory(
+        _ driver: Driver,
+        _ store: SQLiteStore,
+        _ log: Logger
+    ) async throws {
+        var janitor = HistoryJanitor(store: store)
+        while true {
+            let history = await driver.read { machine, _ in machine.work.rules.history }
+            var portion = HistoryJanitor.Portion(isLast: true)
+            do throws(StoreError) {
+                portion = try janitor.portion(history: history, now: WallClock.now())
+            } catch {
+                // What leaves the store in doubt ends the program by the next commit.
+                log.error(
+                    "The history of tasks cannot be tidied",
+                    metadata: ["error": "\(error)"]
+                )
+            }
+            try await Task.sleep(for: portion.isLast ? .seconds(60) : .milliseconds(50))
         }
     }
 }

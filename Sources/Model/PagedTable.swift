@@ -87,6 +87,23 @@ public struct PagedTable<Value> {
             }
         }
     }
+
+    /// The entries whose number is below `before`, the highest first, until `body` returns false.
+    public func forEachBackwards(before: UInt64?, _ body: (UInt64, Value) -> Bool) {
+        guard before != 0 else { return }
+        let last = (before ?? .max) - (before == nil ? 0 : 1)
+        let size = UInt64(Self.pageSize)
+        let end = pages.lowerBound(last / size)
+        let from = end < pages.count && pages.keys[end] == last / size ? end + 1 : end
+        for index in (0..<from).reversed() {
+            let base = pages.keys[index] * size
+            for slot in (0..<Self.pageSize).reversed() {
+                guard base + UInt64(slot) <= last, let value = pages.values[index].slots[slot]
+                else { continue }
+                if !body(base + UInt64(slot), value) { return }
+            }
+        }
+    }
 }
 
 extension PagedTable.Page: Sendable where Value: Sendable {}

@@ -14,13 +14,17 @@ public enum WireLimits {
     public static let lineTimeout: Duration = .seconds(5)
     public static let strangerConnectionsMax = 64
     public static let strangerConnectionsPerAddressMax = 8
-    /// A node's lines a second, and how many may come at once (a full report after joining).
-    public static let memberLinesPerSecond = 50
-    public static let memberLinesBurst = 2_000
+    /// A node's lines a second, and how many may come at once: results of thousands of short tasks
+    /// a second pass, and a full report with every attempt it has. Whoever sends more than the
+    /// controller takes is not read for a while; only who exceeds this is closed as broken.
+    public static let memberLinesPerSecond = 20_000
+    public static let memberLinesBurst = 40_000
     public static let strangerLinesPerSecond = 1
     public static let strangerLinesBurst = 3
-    /// Bytes that may wait to be sent to one peer; over it the connection is closed.
-    public static let memberOutboxBytesMax = 256 * 1_024
+    /// Bytes that may wait to be sent to one peer; over it the connection is closed. Room for the
+    /// payloads that may be on their way to a node (2 MiB, and one more of 1 MiB, in base64), beside
+    /// the orders for all the attempts it may have.
+    public static let memberOutboxBytesMax = 8 * 1_024 * 1_024
     public static let strangerOutboxBytesMax = 8 * 1_024
     /// Services, checks and disks of one node.
     public static let servicesPerNodeMax = 256

@@ -187,7 +187,7 @@ extension SQLiteStore {
         of database: Database,
         at wall: WallTime
     ) throws -> BackupManifest {
-        let contents = try contents(of: database)
+        let contents = try contents(of: database) { _ in false }
         try verifyEvents(database)
         if case .broken(let sequence, let problem) = try verifyAudit(database, against: nil) {
             throw StoreError.damaged("audit record \(sequence) \(problem)")
@@ -215,7 +215,7 @@ extension SQLiteStore {
             generation: contents.generation,
             schema: schema,
             revision: contents.revision,
-            entries: contents.entries.count,
+            entries: Int(head.entryCount),
             events: events,
             auditHead: contents.auditHead,
             taken: wall,

@@ -35,8 +35,10 @@ public final class SQLiteStore: Store {
         working = Mutex(Working(head: head, lock: lock))
     }
 
-    public func load() throws(StoreError) -> StoreContents {
-        try reading { try Self.contents(of: $0) }
+    public func load(leavingOut tables: Set<String>) throws(StoreError) -> StoreContents {
+        try reading { database in
+            try Self.contents(of: database) { !tables.contains($0) }
+        }
     }
 
     public func checkpoint() throws(StoreError) -> AuditCheckpoint {
@@ -92,30 +94,29 @@ public final class SQLiteStore: Store {
 
     deinit { close() }
 
-    /// Everything, verified row by row and against the head.
-    static func contents(of database: Database) throws -> StoreContents {
+    /// Everything is verified, row by row and against the head; kept are the rows of some tables.
+    static func contents(
+        of database: Database,
+        keeping isKept: (String) -> Bool
+    ) throws -> StoreContents {
         let head = try Head.read(database)
         let rows = try Row.fetchCursor(
             database,
             sql: "SELECT section, key, value, checksum FROM entry ORDER BY section, key"
         )
         var entries: [StoreEntry] = []
-        entries.reserveCapacity(Int(clamping: min(head.entryCount, 1 << 20)))
+        var count: Int64 = 0
         var sum = Checksum.zero
         while let row = try rows.next() {
             let table = row.text("section")
-            let key = row.text("key")
-            let value = row.blob("value")
-            let checksum = Self.checksum(table: table, key: key, value: value)
-            guard checksum.data == row.blob("checksum") else {
-                throw StoreError.damaged("the row \(table)/\(key)")
-            }
+            let (entry, checksum) = try verified(row, table, isKept: isKept(table))
             sum &+= checksum
-            entries.append(StoreEntry(table: table, key: key, value: Array(value)))
+            count += 1
+            if let entry { entries.append(entry) }
         }
-        guard entries.count == head.entryCount, sum == head.entrySum else {
+        guard count == head.entryCount, sum == head.entrySum else {
             throw StoreError.damaged(
-                "\(entries.count) rows, which are not the \(head.entryCount) once written"
+                "\(count) rows, which are not the \(head.entryCount) once written"
             )
         }
         return StoreContents(
@@ -127,6 +128,22 @@ public final class SQLiteStore: Store {
             auditHead: head.auditHead,
             entries: entries
         )
+    }
+
+    /// A row whose checksum fits it.
+    static func verified(
+        _ row: Row,
+        _ table: String,
+        isKept: Bool = true
+    ) throws -> (StoreEntry?, Checksum) {
+        let key = row.text("key")
+        let value = row.blob("value")
+        let checksum = Self.checksum(table: table, key: key, value: value)
+        guard checksum.data == row.blob("checksum") else {
+            throw StoreError.damaged("the row \(table)/\(key)")
+        }
+        guard isKept else { return (nil, checksum) }
+        return (StoreEntry(table: table, key: key, value: Array(value)), checksum)
     }
 
     static func checksum(table: String, key: String, value: Data) -> Checksum {

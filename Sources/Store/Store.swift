@@ -7,7 +7,21 @@ public import Model
 /// reads see whole commits only.
 public protocol Store: Sendable {
     /// Everything that was put and not deleted, verified row by row.
-    func load() throws(StoreError) -> StoreContents
+    ///
+    /// - Parameter tables: whose rows are verified, one after the other, and not returned: there may
+    ///   be more of them than there is memory.
+    func load(leavingOut tables: Set<String>) throws(StoreError) -> StoreContents
+
+    /// The values of several keys of a table, verified; a key that is not there has none.
+    func values(of table: String, keys: [String]) throws(StoreError) -> [String: [UInt8]]
+
+    /// Rows of a table in the order of their keys or against it, verified, `limit` at most.
+    func entries(
+        of table: String,
+        in keys: KeyRange,
+        limit: Int,
+        newestFirst: Bool
+    ) throws(StoreError) -> [StoreEntry]
 
     /// Applies the writes of several steps, in order, as one transaction. They are durable when
     /// this returns.
@@ -55,6 +69,26 @@ public protocol Store: Sendable {
 
     /// Later calls fail. Closing twice is fine.
     func close()
+}
+
+extension Store {
+    public func load() throws(StoreError) -> StoreContents { try load(leavingOut: []) }
+
+    /// The value of one key, verified; nil when it is not there.
+    public func value(of table: String, key: String) throws(StoreError) -> [UInt8]? {
+        try values(of: table, keys: [key])[key]
+    }
+}
+
+/// Keys of one table between two that do not belong to it, by their bytes; nil for no end.
+public struct KeyRange: Sendable, Hashable {
+    public var after: String?
+    public var before: String?
+
+    public init(after: String? = nil, before: String? = nil) {
+        self.after = after
+        self.before = before
+    }
 }
 
 /// One write of a step.
@@ -105,7 +139,8 @@ public struct StoreContents: Sendable, Hashable {
     public let lastEvent: UInt64
     /// The head of the audit chain; sequence 0 when there was no record.
     public let auditHead: AuditCheckpoint
-    /// Sorted by table, then key, by their bytes.
+    /// Sorted by table, then key, by their bytes; those of the tables that were left out are not
+    /// among them.
     public let entries: [StoreEntry]
 }
 

@@ -61,6 +61,15 @@ import Yams
             ("StreamChange", StreamChange(node: Samples.nodes[0])),
             ("DrainRequest", DrainRequest(withinMilliseconds: 1, reason: "x", force: true)),
             ("ChangeDone", ChangeDone(asOf: "", text: "done", orders: [1])),
+            ("TaskRequest", TaskSamples.request), ("TaskBatchAnswer", TaskSamples.batch),
+            ("SubmittedTask", SubmittedTask(id: 1, known: false)),
+            ("TasksChange", TasksChange(ids: [1], reason: "x", force: true)),
+            ("ResolveTasksRequest", ResolveTasksRequest(ids: [1], done: true, reason: "x")),
+            ("TaskPage", TaskPage(asOf: "", tasks: [TaskSamples.summary], next: 40)),
+            ("TaskDetail", TaskSamples.detail), ("TaskOutput", TaskSamples.output),
+            ("TaskExplanation", TaskSamples.explanation), ("ClusterPolicy", TaskSamples.policy),
+            ("ClusterStatus", TaskSamples.status), ("NodeDetail", TaskSamples.node),
+            ("StreamPulse", TaskSamples.pulse),
             ("Order", Order(asOf: "", id: 1, node: "n", action: "stop", state: .done, givenAt: "")),
         ]
         for (name, value) in values {

@@ -17,6 +17,18 @@ final class FakeStore: Store {
         var isHeld = false
         var durable: [[StoreWrite]] = []
         var attempts = 0
+        /// What the durable writes add up to, by table and key.
+        var rows: [String: [String: [UInt8]]] = [:]
+        var reads = 0
+        var areReadsBroken = false
+
+        mutating func apply(_ write: StoreWrite) {
+            switch write {
+            case .put(let table, let key, let value): rows[table, default: [:]][key] = value
+            case .delete(let table, let key): rows[table]?[key] = nil
+            case .event, .audit: break
+            }
+        }
     }
 
     private let state = Mutex(State())
@@ -44,7 +56,10 @@ final class FakeStore: Store {
         }
         if isHeld { gate.wait() }
         let disk = state.withLock { state in
-            if state.disk == .good { state.durable += batch }
+            if state.disk == .good {
+                state.durable += batch
+                for write in batch.joined() { state.apply(write) }
+            }
             return state.disk
         }
         switch disk {
@@ -54,11 +69,49 @@ final class FakeStore: Store {
         }
     }
 
+    // MARK: Rows
+
+    /// Looks at rows, and looks in vain.
+    var reads: Int { state.withLock { $0.reads } }
+
+    func breakReads() { state.withLock { $0.areReadsBroken = true } }
+
+    /// Changes a row behind everybody's back.
+    func tamper(_ table: String, _ key: String, _ value: [UInt8]?) {
+        state.withLock { $0.rows[table, default: [:]][key] = value }
+    }
+
+    func rows(of table: String) -> [String: [UInt8]] { state.withLock { $0.rows[table] ?? [:] } }
+
+    func values(of table: String, keys: [String]) throws(StoreError) -> [String: [UInt8]] {
+        let found = state.withLock { state -> [String: [UInt8]]? in
+            state.reads += 1
+            return state.areReadsBroken
+                ? nil : state.rows[table]?.filter { keys.contains($0.key) } ?? [:]
+        }
+        guard let found else { throw .damaged("a test") }
+        return found
+    }
+
+    func entries(
+        of table: String,
+        in keys: KeyRange,
+        limit: Int,
+        newestFirst: Bool
+    ) throws(StoreError) -> [StoreEntry] {
+        let found = rows(of: table)
+            .filter { key, _ in
+                (keys.after.map { key > $0 } ?? true) && (keys.before.map { key < $0 } ?? true)
+            }
+            .sorted { newestFirst ? $0.key > $1.key : $0.key < $1.key }
+        return found.prefix(limit).map { StoreEntry(table: table, key: $0.key, value: $0.value) }
+    }
+
     // MARK: What the driver does not ask for
 
     private func unused() -> Never { preconditionFailure("the driver does not read the store") }
 
-    func load() -> StoreContents { unused() }
+    func load(leavingOut tables: Set<String>) -> StoreContents { unused() }
     func events(after: UInt64, limit: Int, matching filter: EventFilter) -> [EventRecord] {
         unused()
     }

@@ -19,11 +19,13 @@ final class World: Sendable {
     let store = FakeStore()
     let driver: Driver
     let room = Room()
+    let wire = Wire()
     private let told = Mutex<[String]>([])
 
-    init() throws {
-        let founded = try World.founding()
+    init(and records: [Record] = []) throws {
+        let founded = try World.founding() + records
         let room = room
+        let wire = wire
         let configuration = try ControllerConfiguration.parse("log: {level: critical}", path: "x")
         driver = Driver(
             store: store,
@@ -46,9 +48,9 @@ final class World: Sendable {
             first: first,
             outlets: Driver.Outlets(
                 certify: { _ in nil },
-                send: { _ in },
-                close: { _ in },
-                taken: { _ in },
+                send: { wire.send($0) },
+                close: { wire.close($0) },
+                taken: { wire.take($0) },
                 fail: { error in room.fail(error) }
             )
         )
@@ -83,7 +85,7 @@ final class World: Sendable {
             switch outcome {
             case .done: "done \(name)"
             case .refused(let refused): "\(refused.code.rawValue) \(name)"
-            case .certificate, .preflightStarted: "unexpected \(name)"
+            case .certificate, .preflightStarted, .tasks: "unexpected \(name)"
             }
         told.withLock { $0.append(text) }
         return text
@@ -93,6 +95,30 @@ final class World: Sendable {
 
     func siteNames() async -> [String] {
         await driver.read { machine, _ in machine.sites.keys.map(\.text) }
+    }
+}
+
+/// What goes out to agents.
+final class Wire: Sendable {
+    private struct State {
+        var sent: [Send] = []
+        var closed: [Close] = []
+        var taken = 0
+    }
+
+    private let state = Mutex(State())
+
+    var sent: [Send] { state.withLock { $0.sent } }
+    var closed: [Close] { state.withLock { $0.closed } }
+    var taken: Int { state.withLock { $0.taken } }
+
+    func send(_ sends: [Send]) { state.withLock { $0.sent += sends } }
+    func close(_ close: Close) { state.withLock { $0.closed.append(close) } }
+    func take(_ connection: ConnectionID) { state.withLock { $0.taken += 1 } }
+
+    /// Of messages about tasks.
+    var work: [ControllerWorkMessage] {
+        sent.compactMap { if case .work(let message) = $0.message { message } else { nil } }
     }
 }
 

@@ -20,6 +20,9 @@ import Testing
         var action = "stop"
         var service = "web"
         var owner = "me"
+        var type = "PUSH"
+        var ids = [1]
+        var done = true
         var reason = "a test"
     }
 
@@ -50,7 +53,10 @@ import Testing
             for (name, closed) in [
                 ("vera", [Route.Access.operator, .admin]), ("otto", [Route.Access.admin]),
             ] {
-                let tried = Route.allCases.filter { closed.contains($0.access) }
+                // What is only read is judged by the interface, and not written down.
+                let tried = Route.allCases.filter {
+                    closed.contains($0.access) && $0.method != .get
+                }
                 let audited = forbidden.filter { $0.actor == name }
                 #expect(audited.count == tried.count)
                 #expect(audited.allSatisfy { !$0.key.isEmpty && !$0.source.isEmpty })

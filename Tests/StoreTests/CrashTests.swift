@@ -84,6 +84,88 @@ import Testing
         #expect(try reopened.load().revision == next, "\(place)")
     }
 
+    /// One task after the other is accepted, ended and forgotten; what is accepted and ended in one
+    /// commit is there together or not at all.
+    @Test func `after a power cut a task and all that belongs to it are of the same commit`()
+        throws
+    {
+        let world = try CrashWorld()
+        try makeStore(world.scratch).close()
+        try world.begin()
+        var book = Book()
+        let store = try openStore(world.scratch.path)
+        try book.note(store, world)
+        for number in 0..<5 {
+            let payload = [UInt8](repeating: UInt8(number), count: 7_000)
+            try store.commit([Self.accepted(number, payload), Self.accepted(number + 100, [1])])
+            try book.note(store, world)
+            try store.commit([Self.ended(number)])
+            try book.note(store, world)
+            if number > 0 {
+                try store.commit([Self.forgotten(number - 1)])
+                try book.note(store, world)
+            }
+        }
+        store.close()
+        var states = 0
+        for point in world.crashPoints {
+            let acknowledged = book.acknowledged.last { $0.operations <= point }?.revision ?? 0
+            for survivors in CrashWorld.Survivors.allCases {
+                let after = try world.crash(at: point, survivors, seed: UInt64(states))
+                states += 1
+                try checkTasks(after, book, acknowledged, "point \(point), \(survivors)")
+            }
+        }
+        #expect(states > 200, "\(states)")
+    }
+
+    private static func accepted(_ number: Int, _ payload: [UInt8]) -> [StoreWrite] {
+        [
+            .put(table: "task", key: "\(number)", value: Array("TASK".utf8)),
+            .put(table: "payload", key: "\(number)", value: payload),
+            .put(table: "task-key", key: "key-\(number)", value: Array("KEY".utf8)),
+        ]
+    }
+
+    private static func ended(_ number: Int) -> [StoreWrite] {
+        [
+            .put(table: "task-end", key: "\(number)", value: Array("ENDED".utf8)),
+            .delete(table: "task", key: "\(number)"),
+            .delete(table: "payload", key: "\(number)"),
+            .put(table: "output", key: "\(number)", value: [UInt8](repeating: 9, count: 5_000)),
+        ]
+    }
+
+    private static func forgotten(_ number: Int) -> [StoreWrite] {
+        [
+            .delete(table: "task-end", key: "\(number)"),
+            .delete(table: "output", key: "\(number)"),
+            .delete(table: "task-key", key: "key-\(number)"),
+        ]
+    }
+
+    private func checkTasks(
+        _ after: Scratch,
+        _ book: Book,
+        _ acknowledged: UInt64,
+        _ place: String
+    ) throws {
+        let store = try #require(try? openStore(after.path), "\(place)")
+        defer { store.close() }
+        let found = try store.load()
+        #expect(found.revision >= acknowledged, "\(place)")
+        #expect(found.entries == book.contents[found.revision], "\(place)")
+        let left = try store.load(leavingOut: ["payload", "output", "task-key", "task-end"])
+        #expect(left.entries == found.entries.filter { $0.table == "task" }, "\(place)")
+        for table in ["payload", "output", "task-key", "task-end"] {
+            let rows = try store.entries(of: table, in: KeyRange(), limit: 99, newestFirst: false)
+            #expect(rows == found.entries.filter { $0.table == table }, "\(place)")
+            for row in rows {
+                #expect(try store.value(of: table, key: row.key) == row.value, "\(place)")
+            }
+        }
+    }
+
     @Test func `after a power cut in a migration the file is of the old version or of the new`()
         throws
     {

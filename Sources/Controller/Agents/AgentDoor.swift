@@ -120,6 +120,14 @@ final class AgentDoor: Sendable {
             } catch {
                 refuse(id, .invalid, error.sentence)
             }
+        case .work(.submit(let submission)):
+            do throws(Refused) {
+                try driver.submit(submission, line: core(id))
+            } catch {
+                // The pieces of its payload may follow; the machine passes over them.
+                send([submission.declined(error, to: core(id))])
+                taken(core(id))
+            }
         default:
             driver.put(
                 .received(core(id), message, fresh: Hex.encode(RandomBytes.take(16))),
@@ -193,8 +201,15 @@ final class AgentDoor: Sendable {
 
     func send(_ sends: [Send]) {
         guard let server = server.withLock({ $0 }) else { return }
-        for send in sends {
-            server.send([send.message.line], to: .init(number: send.connection.number))
+        // What goes to one connection is written in one go.
+        var lines: [Line] = []
+        for (index, send) in sends.enumerated() {
+            lines.append(send.message.line)
+            let isLast =
+                index + 1 == sends.count || sends[index + 1].connection != send.connection
+            guard isLast else { continue }
+            server.send(lines, to: .init(number: send.connection.number))
+            lines.removeAll(keepingCapacity: true)
         }
     }
 

@@ -107,7 +107,7 @@ struct InitCommand: AsyncParsableCommand {
             options: options
         )
         defer { store.close() }
-        let generation = UInt16(clamping: try store.load().generation)
+        let generation = UInt16(clamping: try JournalWriter.load(store).generation)
         let entries = ControllerMachine.founding(
             cluster: ClusterRecord(
                 id: cluster,

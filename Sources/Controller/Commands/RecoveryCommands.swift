@@ -170,7 +170,7 @@ struct CredentialCommand: ParsableCommand {
             options: configuration.storeOptions
         )
         defer { store.close() }
-        let records = try JournalWriter.records(of: store.load())
+        let records = try JournalWriter.records(of: JournalWriter.load(store))
         var found: OperatorRecord?
         var clusterName = ""
         for record in records {

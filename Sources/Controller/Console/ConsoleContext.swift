@@ -1,3 +1,4 @@
+import API
 import Foundation
 import Host
 import Hummingbird
@@ -15,8 +16,8 @@ struct ConsoleContext: RequestContext {
         channel = source.channel
     }
 
-    /// Nothing the console asks for is near it.
-    var maxUploadSize: Int { RequestBodyReader.bytesMax }
+    /// Each route has a limit of its own, and none a higher one.
+    var maxUploadSize: Int { TaskRequest.batchBytesMax }
 
     /// The operator's certificate, as TLS has verified it; nil when none was shown.
     func peer() async -> PeerIdentity? {

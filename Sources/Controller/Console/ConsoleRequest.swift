@@ -81,7 +81,7 @@ struct ConsoleRequest: Sendable {
         }
     }
 
-    private static func describe(_ error: DecodingError) -> String {
+    static func describe(_ error: DecodingError) -> String {
         func path(_ context: DecodingError.Context) -> String {
             context.codingPath.map(\.stringValue).joined(separator: ".")
         }
@@ -112,8 +112,12 @@ enum ConsoleAnswer {
         }
         response.status = HTTPResponse.Status(code: failure.status)
         if failure.status == 429 { response.headers[.retryAfter] = "1" }
+        if failure.code == RefusalCode.busy.rawValue { response.headers[.retryAfter] = busySeconds }
         return response
     }
+
+    /// As the machine says to a node whose submission it has no room for.
+    static let busySeconds = "5"
 
     static func text(_ value: some Encodable) throws -> String {
         String(decoding: try encoder.encode(value), as: UTF8.self)
@@ -147,9 +151,12 @@ extension API.Failure {
 enum RequestBodyReader {
     static let bytesMax = 65_536
     static let timeout: Duration = .seconds(10)
+    /// Of a body that may be larger.
+    static let largeTimeout: Duration = .seconds(60)
 
-    static func read(_ request: Request) async throws -> [UInt8] {
+    static func read(_ request: Request, bytesMax: Int = bytesMax) async throws -> [UInt8] {
         let body = request.body
+        let timeout = bytesMax > Self.bytesMax ? largeTimeout : timeout
         return try await withThrowingTaskGroup(of: [UInt8].self) { tasks in
             tasks.addTask {
                 do {

@@ -11,7 +11,7 @@ import Store
 extension ConsoleRoutes {
     /// Looks at a copy of the machine, so that the thread that decides does not wait for a view.
     func views<Result>(_ body: (NodeViews) -> Result) async -> Result {
-        let (machine, now) = await driver.read { ($0, $1) }
+        let (machine, now) = await driver.read { ($0.withoutTasks, $1) }
         return body(NodeViews(machine: machine, now: now))
     }
 

@@ -133,6 +133,7 @@ extension ConsoleRoutes {
             }
             return StreamPulse(
                 asOf: views.asOf,
+                work: views.work,
                 nodeHeartbeatAgesMilliseconds: nodes,
                 siteHeartbeatAgesMilliseconds: sites
             )
@@ -198,6 +199,8 @@ struct LiveView: Sendable {
         var status = status
         status.asOf = ""
         status.controller.uptimeMilliseconds = 0
+        // Figures of tasks change all the time: the pulse shows them.
+        status.work = nil
         status.sites = status.sites.map {
             var site = $0
             site.heartbeatAgeMilliseconds = nil
@@ -224,6 +227,9 @@ struct LiveView: Sendable {
         node.roundTripMicroseconds = nil
         node.clockOffsetMilliseconds = nil
         node.load?.ageMilliseconds = 0
+        // They change with every task; each load report brings them along.
+        node.tasksAssigned = nil
+        node.tasksStarted = nil
         return node
     }
 }

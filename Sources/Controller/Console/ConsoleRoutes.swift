@@ -49,13 +49,23 @@ struct ConsoleRoutes: Sendable {
             )
             try await admit(asked, to: route)
             // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
-            if route.method != .get { asked.bytes = try await RequestBodyReader.read(request) }
+            let isLarge = route == .submitTasks
+            guard !isLarge || server.largeBodies.enter() else {
+                throw Self.tooMany("the controller is reading \(server.largeBodies.max) batches")
+            }
+            defer { if isLarge { server.largeBodies.leave() } }
+            if route.method != .get {
+                asked.bytes = try await RequestBodyReader.read(
+                    request,
+                    bytesMax: route.bodyBytesMax
+                )
+            }
             guard route.access != .anyone || route == .enrolOperator else {
                 return try await respond(route, asked)
             }
             guard server.requests.enter() else {
                 throw Self.tooMany(
-                    "the controller is answering \(RequestGate.requestsMax) requests"
+                    "the controller is answering \(server.requests.max) requests"
                 )
             }
             defer { server.requests.leave() }
@@ -109,7 +119,17 @@ struct ConsoleRoutes: Sendable {
             )
         }
         guard route.method == .get else { return }
-        _ = try await account(of: caller)
+        let account = try await account(of: caller)
+        guard route.access.rawValue != OperatorRole.viewer.rawValue else { return }
+        guard let least = OperatorRole(rawValue: route.access.rawValue), account.role >= least
+        else {
+            throw API.Failure(
+                code: RefusalCode.forbidden.rawValue,
+                detail: "this is for the role \(route.access.rawValue) and up; "
+                    + "\(caller.name) is \(account.role.rawValue)",
+                mend: "ask an admin"
+            )
+        }
     }
 
     func account(of caller: Caller) async throws -> OperatorRecord {
@@ -171,6 +191,25 @@ struct ConsoleRoutes: Sendable {
         case .unsetSetting: try await unsetSetting(request)
         case .startPreflight: try await startPreflight(request)
         case .makeBackup: try await makeBackup(request)
+        case .submitTask: try await submitTask(request)
+        case .submitTasks: try await submitTasks(request)
+        case .listTasks: try await listTasks(request)
+        case .showTask: try await showTask(request)
+        case .showTaskOutput: try await showTaskOutput(request)
+        case .getTaskPayload: try await getTaskPayload(request)
+        case .explainTask: try await explainTask(request)
+        case .cancelTasks: try await cancelTasks(request)
+        case .retryTasks: try await retryTasks(request)
+        case .resolveTasks: try await resolveTasks(request)
+        case .showPolicy: try await showPolicy(request)
         }
+    }
+}
+
+extension Route {
+    /// Bytes of the body that are read.
+    var bodyBytesMax: Int {
+        if self == .submitTask { return TaskRequest.bodyBytesMax }
+        return self == .submitTasks ? TaskRequest.batchBytesMax : RequestBodyReader.bytesMax
     }
 }

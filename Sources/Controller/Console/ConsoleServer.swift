@@ -27,7 +27,9 @@ final class ConsoleServer: Sendable {
     let configuration: ControllerConfiguration
     let agentEndpoints: [Endpoint]
     let log: Logger
-    let requests: RequestGate
+    let requests = RequestGate(max: 256)
+    /// Batches of tasks that are read or answered at once; each may hold much memory.
+    let largeBodies = RequestGate(max: 32)
     let enrolments = RateGate(perSecond: 1, burst: 20)
     /// Open connections at each address; more wait to be accepted.
     private static let connectionsMax = 512
@@ -49,7 +51,6 @@ final class ConsoleServer: Sendable {
         self.configuration = configuration
         self.agentEndpoints = agentEndpoints
         self.log = log
-        requests = RequestGate()
     }
 
     /// New connections are served with this credential from now on.
@@ -202,13 +203,16 @@ final class RateGate: Sendable {
 
 /// How many requests are answered at once; over it they are turned away with a hint to retry.
 final class RequestGate: Sendable {
-    static let requestsMax = 256
-
+    let max: Int
     private let open = Atomic<Int>(0)
+
+    init(max: Int) {
+        self.max = max
+    }
 
     func enter() -> Bool {
         let (before, _) = open.wrappingAdd(1, ordering: .relaxed)
-        if before < Self.requestsMax { return true }
+        if before < max { return true }
         open.wrappingSubtract(1, ordering: .relaxed)
         return false
     }

@@ -57,6 +57,11 @@ struct NodeViews {
             member.services.values.filter { $0.report.state == .running }.count
         )
         summary.servicesWanted = UInt32(member.services.values.filter(\.report.isWanted).count)
+        if let load = machine.work.load(of: record.id) {
+            summary.tasksAssigned = UInt32(load.assigned)
+            summary.tasksStarted = UInt32(load.started)
+            summary.overload = load.overload
+        }
         summary.agentVersion = member.facts?.agentVersion
         summary.configurationVersion = member.configurationVersion
         summary.certificateNotAfter = record.certificateNotAfter?.iso8601
@@ -148,6 +153,8 @@ struct NodeViews {
             )
         }
         detail.load = load(member)
+        detail.handlers = handlers(of: member)
+        detail.policy = policy(of: member)
         return detail
     }
 

@@ -18,7 +18,7 @@ struct StatusView {
 
     var status: ClusterStatus {
         let cluster = machine.cluster
-        return ClusterStatus(
+        var status = ClusterStatus(
             asOf: views.asOf,
             cluster: Self.identity(cluster),
             activeSite: cluster.activeSite.text,
@@ -39,6 +39,8 @@ struct StatusView {
                 certificateNotAfter: account.notAfter?.iso8601
             )
         )
+        status.work = views.work
+        return status
     }
 
     static func identity(_ cluster: ClusterRecord) -> ClusterIdentity {

@@ -37,7 +37,10 @@ final class Driver: Sendable {
         /// An event that came as a line of this connection.
         case line(ConnectionID, ControllerEvent)
         case command(ControllerEvent, @Sendable (Reply.Outcome) -> Void)
-        case read(@Sendable (ControllerMachine, Moment) -> Void)
+        /// A line that submits a task, with what was looked up of its idempotency key, and when.
+        case submission(ConnectionID, LocalSubmission, TaskKeyRecord?, at: Instant)
+        /// Looks at the machine and gives back how to tell what it has seen.
+        case read(@Sendable (ControllerMachine, Moment) -> @Sendable () -> Void)
         case durable(UInt64)
         case journalFailed(StoreError)
         case stop(@Sendable () -> Void)
@@ -49,11 +52,15 @@ final class Driver: Sendable {
     private let log: Logger
     private let requests = Atomic<UInt64>(1)
     let feed = EventFeed()
+    let tasks: TaskStore
+    /// The disk is full: what can wait is turned away before it is decided.
+    let shortage = Shortage()
 
     init(store: any Store, reserve: Reserve, log: Logger) {
         self.store = store
         self.reserve = reserve
         self.log = log
+        tasks = TaskStore(store: store)
     }
 
     /// Starts the thread.
@@ -76,6 +83,8 @@ final class Driver: Sendable {
             reserve: reserve,
             outlets: outlets,
             feed: feed,
+            supply: PayloadSupply(tasks: tasks, log: log),
+            shortage: shortage,
             log: log
         )
         let thread = Thread { loop.run(first: first) }
@@ -103,6 +112,54 @@ final class Driver: Sendable {
         return await answer(make(id))
     }
 
+    /// Submits tasks and waits for the answers, which come when they are durable.
+    func submit(_ offers: [TaskOffer], by caller: Caller) async -> Reply.Outcome {
+        var offers = offers
+        do throws(StoreError) {
+            let known = try tasks.known(offers.compactMap(\.submission.idempotencyKey))
+            for index in offers.indices {
+                offers[index].known = offers[index].submission.idempotencyKey.flatMap { known[$0] }
+            }
+        } catch {
+            return .refused(keysUnreadable(error))
+        }
+        let id = nextRequest()
+        return await answer(.submitted(id, caller, offers))
+    }
+
+    /// A line of a node that submits a task.
+    ///
+    /// The key is looked up here, on the thread that has read the line, so that the thread that
+    /// decides does not wait for the disk, and the pieces of the payload stay behind it.
+    ///
+    /// - Throws: why it was not taken.
+    func submit(_ submission: LocalSubmission, line connection: ConnectionID) throws(Refused) {
+        if shortage.isOn { throw Shortage.refusal }
+        try TaskLine.check(submission.task)
+        let now = BootClock.now()
+        var known: TaskKeyRecord?
+        if let key = submission.task.idempotencyKey {
+            do throws(StoreError) {
+                known = try tasks.known([key])[key]
+            } catch {
+                throw keysUnreadable(error)
+            }
+        }
+        inbox.put(.submission(connection, submission, known, at: now), in: .ordinary)
+    }
+
+    private func keysUnreadable(_ error: StoreError) -> Refused {
+        log.critical(
+            "Idempotency keys cannot be read",
+            metadata: ["error": "\(error)"]
+        )
+        return Refused(
+            .storage,
+            "the controller cannot read its store",
+            mend: "look into the controller's log"
+        )
+    }
+
     private func nextRequest() -> RequestID {
         RequestID(requests.wrappingAdd(1, ordering: .relaxed).oldValue)
     }
@@ -113,13 +170,17 @@ final class Driver: Sendable {
         }
     }
 
-    /// Reads the machine. The answer is given when everything it may rest on is durable.
+    /// Reads the machine, on the thread that decides: briefly. The answer is given when everything
+    /// it may rest on is durable.
     func read<Result: Sendable>(
         _ body: @escaping @Sendable (ControllerMachine, Moment) -> Result
     ) async -> Result {
         await withCheckedContinuation { continuation in
             inbox.put(
-                .read { machine, now in continuation.resume(returning: body(machine, now)) },
+                .read { machine, now in
+                    let result = body(machine, now)
+                    return { continuation.resume(returning: result) }
+                },
                 in: .urgent
             )
         }

@@ -13,6 +13,8 @@ final class DriverLoop: @unchecked Sendable {
     private let reserve: Driver.Reserve
     private let outlets: Driver.Outlets
     private let feed: EventFeed
+    private var supply: PayloadSupply
+    private let shortage: Shortage
     private let log: Logger
 
     private var lastTicket: UInt64 = 0
@@ -23,10 +25,10 @@ final class DriverLoop: @unchecked Sendable {
     private var outbound: [Outbound] = []
     private var waiting: [RequestID: @Sendable (Reply.Outcome) -> Void] = [:]
     /// Since when the journal cannot be written: nothing is decided until it can.
-    private var stalledSince: Instant?
+    private var stalledSince: Instant? { didSet { shortage.set(isStalled || isShort) } }
     /// The reserve was given up: what is left of the disk is for what runs by itself, and operators'
     /// changes are refused before they are decided.
-    private var isShort = false
+    private var isShort = false { didSet { shortage.set(isStalled || isShort) } }
     private var isLate = false
     /// Nothing is decided any more.
     private var hasStopped = false
@@ -51,6 +53,8 @@ final class DriverLoop: @unchecked Sendable {
         reserve: Driver.Reserve,
         outlets: Driver.Outlets,
         feed: EventFeed,
+        supply: PayloadSupply,
+        shortage: Shortage,
         log: Logger
     ) {
         self.machine = machine
@@ -59,6 +63,8 @@ final class DriverLoop: @unchecked Sendable {
         self.reserve = reserve
         self.outlets = outlets
         self.feed = feed
+        self.supply = supply
+        self.shortage = shortage
         self.log = log
     }
 
@@ -102,32 +108,25 @@ final class DriverLoop: @unchecked Sendable {
             step(event)
             outlets.taken(connection)
         case .command(let event, let reply):
-            guard !isStalled, !isShort else {
-                return reply(
-                    .refused(
-                        Refused(
-                            .storage,
-                            "the disk of the controller is full: nothing can be changed",
-                            mend: "free space in the controller's state directory; try again then"
-                        )
-                    )
-                )
-            }
+            guard !isStalled, !isShort else { return reply(.refused(Shortage.refusal)) }
             guard let id = event.request else { preconditionFailure("a command without a number") }
             waiting[id] = reply
             step(event)
+        case .submission(let connection, let submission, let known, let at):
+            submit(submission, known, at, connection)
+            outlets.taken(connection)
         case .read(let body):
-            let snapshot = machine
             let now = Self.moment()
+            let tell = body(machine, now)
             if isStalled || lastTicket == durableTicket {
-                body(snapshot, now)
+                tell()
             } else {
                 outbound.append(
                     Outbound(
                         ticket: lastTicket,
                         since: now.instant,
                         effects: ControllerEffects(),
-                        read: { body(snapshot, now) }
+                        read: tell
                     )
                 )
             }
@@ -162,10 +161,46 @@ final class DriverLoop: @unchecked Sendable {
         switch item {
         case .durable(let ticket): durableTicket = max(durableTicket, ticket)
         case .command(_, let reply): reply(.refused(Self.stopping))
-        case .read(let body): body(machine, Self.moment())
+        case .read(let body): body(machine, Self.moment())()
         case .stop(let done): done()
-        case .event, .line, .journalFailed: break
+        case .event, .line, .submission, .journalFailed: break
         }
+    }
+
+    // MARK: Tasks
+
+    private func submit(
+        _ submission: LocalSubmission,
+        _ known: TaskKeyRecord?,
+        _ lookedUpAt: Instant,
+        _ connection: ConnectionID
+    ) {
+        if isShort { return decline(submission, Shortage.refusal, connection) }
+        var known = known
+        if let key = submission.task.idempotencyKey,
+            BootClock.now() - lookedUpAt > TaskStore.lookUpAgeMax
+        {
+            // It has waited for a full disk: the machine may have forgotten by now what was
+            // accepted in the moment in which the key was looked up.
+            do throws(StoreError) {
+                known = try supply.tasks.known([key])[key]
+            } catch {
+                log.critical(
+                    "An idempotency key cannot be read",
+                    metadata: ["error": "\(error)"]
+                )
+                return decline(submission, Shortage.refusal, connection)
+            }
+        }
+        step(.offered(connection, submission, known: known))
+    }
+
+    private func decline(
+        _ submission: LocalSubmission,
+        _ refused: Refused,
+        _ connection: ConnectionID
+    ) {
+        outlets.send([submission.declined(refused, to: connection)])
     }
 
     private static let stopping = Refused(
@@ -189,6 +224,7 @@ final class DriverLoop: @unchecked Sendable {
         effects.certificates = []
         if !effects.journal.isEmpty {
             lastTicket += 1
+            supply.cache.note(effects.journal)
             submit(lastTicket, effects.journal.map(JournalWriter.write))
         }
         if !effects.isEmpty {
@@ -310,7 +346,11 @@ final class DriverLoop: @unchecked Sendable {
     }
 
     private func carryOut(_ item: Outbound) {
-        if !item.effects.sends.isEmpty { outlets.send(item.effects.sends) }
+        if !item.effects.sends.isEmpty {
+            let (sends, closes) = supply.supplied(item.effects.sends)
+            outlets.send(sends)
+            for close in closes { outlets.close(close) }
+        }
         for close in item.effects.closes { outlets.close(close) }
         for reply in item.effects.replies {
             waiting.removeValue(forKey: reply.request)?(reply.outcome)
@@ -330,7 +370,7 @@ final class DriverLoop: @unchecked Sendable {
 extension ControllerEvent {
     var request: RequestID? {
         switch self {
-        case .command(let id, _, _): id
+        case .command(let id, _, _), .submitted(let id, _, _): id
         case .signingRequested(_, let request):
             switch request.purpose {
             case .enrolOperator(let id, _, _), .renewOperator(let id, _): id
@@ -359,5 +399,22 @@ extension ClusterEvent {
         if !cause.isEmpty { metadata["cause"] = "\(cause)" }
         if !consequence.isEmpty { metadata["consequence"] = "\(consequence)" }
         return metadata
+    }
+}
+
+extension LocalSubmission {
+    /// The answer to a submission that is turned down before it is decided.
+    func declined(_ refused: Refused, to connection: ConnectionID) -> Send {
+        Send(
+            connection: connection,
+            message: .work(
+                .declined(
+                    reference: reference,
+                    code: refused.code,
+                    text: "\(refused.text); \(refused.mend)",
+                    retry: .seconds(10)
+                )
+            )
+        )
     }
 }

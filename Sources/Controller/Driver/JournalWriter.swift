@@ -41,10 +41,39 @@ enum JournalWriter {
                     outcome: record.outcome
                 )
             )
+        case .payload(let task, let bytes):
+            .put(table: Section.payload, key: task.storeKey, value: bytes)
+        case .payloadGone(let task): .delete(table: Section.payload, key: task.storeKey)
+        case .output(let task, let bytes):
+            .put(table: Section.output, key: task.storeKey, value: bytes)
+        case .taskKey(let key, let record):
+            .put(
+                table: Section.taskKey,
+                key: TaskKeyRecord.storeKey(key),
+                value: Array(record.line.description.utf8)
+            )
         }
     }
 
-    /// Everything a store holds, as the machine's records.
+    /// Tables of the store that no machine is started with.
+    enum Section {
+        static let payload = "payload"
+        static let output = "output"
+        static let taskKey = "task-key"
+
+        /// There may be more of their rows than there is memory.
+        static let unloaded = Set(
+            [payload, output, taskKey]
+                + RecordTable.allCases.filter { !$0.isLoaded }.map(\.rawValue)
+        )
+    }
+
+    /// What a machine is started with; all the rest is verified too.
+    static func load(_ store: any Store) throws(StoreError) -> StoreContents {
+        try store.load(leavingOut: Section.unloaded)
+    }
+
+    /// Everything that was loaded of a store, as the machine's records.
     static func records(of contents: StoreContents) throws(StoreError) -> [Record] {
         var records: [Record] = []
         for entry in contents.entries {
@@ -55,18 +84,58 @@ enum JournalWriter {
                     mend: "use the version of muster-controller that wrote it"
                 )
             }
-            do {
-                let line = try Line.parse(entry.value[...], limits: .record)
-                records.append(try Record(table: table, line: line))
-            } catch let error as LineError {
-                throw StoreError.damaged("\(entry.table)/\(entry.key): \(error.sentence)")
-            } catch let error as MessageError {
-                throw StoreError.damaged("\(entry.table)/\(entry.key): \(error.sentence)")
-            } catch {
-                throw StoreError.damaged("\(entry.table)/\(entry.key)")
-            }
+            records.append(try record(of: entry, in: table))
         }
         return records
+    }
+
+    private static func record(
+        of entry: StoreEntry,
+        in table: RecordTable
+    ) throws(StoreError) -> Record {
+        do {
+            return try Record(table: table, line: try line(entry.value))
+        } catch {
+            throw damaged(entry.table, entry.key, error)
+        }
+    }
+
+    private static func line(_ value: [UInt8]) throws -> Line {
+        try Line.parse(value[...], limits: .record)
+    }
+
+    private static func damaged(_ table: String, _ key: String, _ error: any Error) -> StoreError {
+        let sentence = (error as? LineError)?.sentence ?? (error as? MessageError)?.sentence
+        return .damaged("\(table)/\(key)" + (sentence.map { ": \($0)" } ?? ""))
+    }
+
+    // MARK: Rows that are not loaded
+
+    static func task(_ value: [UInt8], _ id: TaskID) throws(StoreError) -> TaskRecord {
+        let entry = StoreEntry(
+            table: RecordTable.task.rawValue,
+            key: id.storeKey,
+            value: value
+        )
+        guard case .task(let record) = try record(of: entry, in: .task), record.id == id else {
+            throw .damaged("task/\(id.storeKey): it is the record of another task")
+        }
+        return record
+    }
+
+    static func taskEnd(_ entry: StoreEntry) throws(StoreError) -> TaskEndRecord {
+        guard case .taskEnd(let record) = try record(of: entry, in: .taskEnd),
+            record.id.storeKey == entry.key
+        else { throw .damaged("task-end/\(entry.key): it is the record of another task") }
+        return record
+    }
+
+    static func taskKey(_ value: [UInt8], _ key: String) throws(StoreError) -> TaskKeyRecord {
+        do {
+            return try TaskKeyRecord(FieldReader(try line(value)))
+        } catch {
+            throw damaged(Section.taskKey, key, error)
+        }
     }
 
     private static func line(of event: ClusterEvent) -> Line {

@@ -20,7 +20,7 @@ extension ControllerMachine {
     }
 
     /// A node's own values over its site's over the cluster's.
-    func preferences(of record: NodeRecord) -> NodePreferences {
+    public func preferences(of record: NodeRecord) -> NodePreferences {
         var preferences = NodePreferences()
         for setting in effectiveSettings(for: record)
         where WorkSetting.nodeKeys.contains(setting.key) {

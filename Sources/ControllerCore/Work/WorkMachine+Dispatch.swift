@@ -17,6 +17,7 @@ extension WorkMachine {
             for lane in dirty { refresh(lane) }
         }
         noticeQueue()
+        settleAges()
     }
 
     /// A node with room takes the first of what waits for it, again and again.

@@ -126,6 +126,14 @@ extension WorkMachine {
         tasks[id.number].map { !$0.state.isEnded } ?? false
     }
 
+    /// Live tasks below `before`, the newest first, until `body` returns false.
+    public func forEachTaskBackwards(before: TaskID?, _ body: (TaskView) -> Bool) {
+        tasks.forEachBackwards(before: before?.number) { number, _ in
+            guard let view = view(of: TaskID(number)) else { return true }
+            return body(view)
+        }
+    }
+
     /// The output of a running attempt, as far as it was told.
     public func output(of id: TaskID) -> (offset: UInt64, bytes: [UInt8])? {
         assignments[id.number].map { ($0.output.offset, $0.output.bytes) }

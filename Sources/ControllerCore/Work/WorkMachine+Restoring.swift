@@ -23,6 +23,7 @@ extension WorkMachine {
         leaveLane(id, lane)
         move(id, to: state.state)
         tasks.update(id.number) { $0.since = state.since }
+        noteAge(id)
         switch state.state {
         case .waiting, .delayed: enqueue(id)
         case .assigned: restoreAssignment(id, state)

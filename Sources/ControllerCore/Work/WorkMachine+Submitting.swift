@@ -139,6 +139,7 @@ extension WorkMachine {
         tasks[record.id.number] = entry
         counts.add(1, to: entry.state)
         counts.bytes += UInt64(record.payloadBytes)
+        noteAge(record.id)
         enqueue(record.id)
     }
 

@@ -32,6 +32,7 @@ public struct WorkMachine: Hashable, Sendable {
     var recentKeyOrder: [RecentKey] = []
     var recentKeysFrom = 0
     var delayed = BinaryHeap<Due>()
+    var ages = WorkAges()
 
     // Lanes and groups
     var lanes: PagedTable<Lane> = PagedTable()
@@ -201,5 +202,6 @@ extension WorkMachine {
             entry.since = now.wall
             counts.add(1, to: state)
         }
+        noteAge(id)
     }
 }

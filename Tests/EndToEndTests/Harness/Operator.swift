@@ -36,7 +36,12 @@ struct Operator {
         )
     }
 
-    func ask(_ method: String, _ path: String, body: Data? = nil) async throws -> Answer {
+    func ask(
+        _ method: String,
+        _ path: String,
+        body: Data? = nil,
+        headers: [String] = ["content-type: application/json"]
+    ) async throws -> Answer {
         let result = folder["answer-\(Hex.encode(RandomBytes.take(4)))"]
         defer { try? FileManager.default.removeItem(atPath: result) }
         var arguments = [
@@ -45,10 +50,10 @@ struct Operator {
         ]
         if let credential { arguments += ["--cert", credential, "--key", credential] }
         if let body {
-            arguments += [
-                "-H", "content-type: application/json", "--data-raw",
-                String(decoding: body, as: UTF8.self),
-            ]
+            // By way of a file: an argument has no room for a large one.
+            let file = folder["body-\(Hex.encode(RandomBytes.take(4)))"]
+            try body.write(to: URL(fileURLWithPath: file))
+            arguments += headers.flatMap { ["-H", $0] } + ["--data-binary", "@\(file)"]
         }
         let finished = try await folder.run(
             "/usr/bin/curl",
