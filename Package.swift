@@ -168,8 +168,9 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Controller",
         dependencies: [
-            "ControllerCore", "Model", "Protocol", "Transport", "Store", "Identity", "API", "Host",
-            "CHost", "Logs",
+            "ControllerCore", "Model", "Calendar", "Protocol", "Transport", "Store", "Identity",
+            "API",
+            "Host", "CHost", "Logs",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
             package("X509", "swift-certificates"),
@@ -237,7 +238,8 @@ let shellTargets: [Target] = [
     .testTarget(
         name: "ControllerTests",
         dependencies: [
-            "Controller", "ControllerCore", "Store", "Transport", "API", "Model", "Protocol",
+            "Controller", "ControllerCore", "Store", "Transport", "API", "Model", "Calendar",
+            "Protocol",
         ],
         swiftSettings: common
     ),
