@@ -1,5 +1,6 @@
 import API
 import Foundation
+import Model
 import Testing
 
 @testable import Console

@@ -1,4 +1,5 @@
 import API
+import Model
 
 // Tasks and schedules of the night in question.
 

@@ -125,7 +125,7 @@ import Testing
             Command(.addSchedule(try Self.draft("nightly"))),
             by: World.admin
         )
-        let name = ScheduleName("nightly")!
+        let name = ScheduleName("nightly")
         func next() async -> WallTime? {
             await world.driver.read { machine, _ in machine.schedules.entries[name]?.next }
         }
