@@ -24,7 +24,12 @@ func package(_ name: String, _ package: String) -> Target.Dependency {
 }
 
 let coreProducts: [Product] = [
-    .executable(name: "simulate", targets: ["Simulate"])
+    .executable(name: "simulate", targets: ["Simulate"]),
+    // For Benchmarks/, a package of its own.
+    .library(
+        name: "MusterCore",
+        targets: ["Model", "Protocol", "Calendar", "ControllerCore", "AgentCore"]
+    ),
 ]
 
 let coreTargets: [Target] = [
@@ -114,9 +119,19 @@ let shellTargets: [Target] = [
         swiftSettings: common
     ),
     .target(
+        name: "Digests",
+        dependencies: ["Host", package("Crypto", "swift-crypto")],
+        swiftSettings: common
+    ),
+    .target(
+        name: "YAMLFiles",
+        dependencies: ["Model", package("Yams", "Yams")],
+        swiftSettings: common
+    ),
+    .target(
         name: "Store",
         dependencies: [
-            "Model", "Host", "CHost", package("GRDB", "GRDB.swift"),
+            "Digests", "Model", "Host", "CHost", package("GRDB", "GRDB.swift"),
             package("Crypto", "swift-crypto"),
         ],
         swiftSettings: common
@@ -124,7 +139,7 @@ let shellTargets: [Target] = [
     .target(
         name: "Identity",
         dependencies: [
-            "Model", "Host",
+            "Digests", "Model", "Host",
             package("X509", "swift-certificates"),
             package("Crypto", "swift-crypto"),
             package("SwiftASN1", "swift-asn1"),
@@ -169,10 +184,9 @@ let shellTargets: [Target] = [
         name: "Controller",
         dependencies: [
             "ControllerCore", "Model", "Calendar", "Protocol", "Transport", "Store", "Identity",
-            "API",
-            "Host", "CHost", "Logs",
+            "API", "Host", "CHost", "Logs", "Digests", "YAMLFiles",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
-            package("NIOSSL", "swift-nio-ssl"),
+            package("NIOSSL", "swift-nio-ssl"), package("NIOTLS", "swift-nio"),
             package("X509", "swift-certificates"),
             package("Crypto", "swift-crypto"),
             package("Hummingbird", "hummingbird"), package("HummingbirdCore", "hummingbird"),
@@ -180,14 +194,13 @@ let shellTargets: [Target] = [
             package("ServiceLifecycle", "swift-service-lifecycle"),
             package("Logging", "swift-log"),
             package("ArgumentParser", "swift-argument-parser"),
-            package("Yams", "Yams"),
         ],
         swiftSettings: common
     ),
     .executableTarget(
         name: "Console",
         dependencies: [
-            "API", "Identity", "Host", "Model",
+            "API", "Identity", "Host", "Model", "YAMLFiles",
             package("ArgumentParser", "swift-argument-parser"),
             package("AsyncHTTPClient", "async-http-client"),
             package("NIOCore", "swift-nio"), package("NIOSSL", "swift-nio-ssl"),
@@ -206,7 +219,7 @@ let shellTargets: [Target] = [
     .testTarget(
         name: "StoreTests",
         dependencies: [
-            "Store", "Model", "CCrashVFS", package("GRDB", "GRDB.swift"),
+            "Store", "Digests", "Model", "CCrashVFS", package("GRDB", "GRDB.swift"),
             package("Crypto", "swift-crypto"),
         ],
         swiftSettings: common
@@ -214,7 +227,7 @@ let shellTargets: [Target] = [
     .testTarget(
         name: "IdentityTests",
         dependencies: [
-            "Identity", "Model", "Host",
+            "Identity", "Digests", "Model", "Host",
             package("X509", "swift-certificates"), package("Crypto", "swift-crypto"),
             package("SwiftASN1", "swift-asn1"),
         ],
@@ -232,14 +245,16 @@ let shellTargets: [Target] = [
     ),
     .testTarget(
         name: "AgentTests",
-        dependencies: ["Agent", "AgentCore", "Host", "Model", "Protocol"],
+        dependencies: [
+            "Agent", "AgentCore", "Host", "Model", "Protocol", package("Logging", "swift-log"),
+        ],
         swiftSettings: common
     ),
     .testTarget(
         name: "ControllerTests",
         dependencies: [
-            "Controller", "ControllerCore", "Store", "Transport", "API", "Model", "Calendar",
-            "Protocol",
+            "Controller", "ControllerCore", "Store", "Transport", "API", "Host", "Model",
+            "Calendar", "Protocol", "YAMLFiles",
         ],
         swiftSettings: common
     ),

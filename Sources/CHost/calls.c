@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -53,6 +55,14 @@ bool muster_status_signaled(int status, int *signal) {
     if (!WIFSIGNALED(status)) return false;
     *signal = WTERMSIG(status);
     return true;
+}
+
+void muster_children_usage(int64_t *processor_microseconds, int64_t *memory_bytes) {
+    struct rusage usage = {0};
+    getrusage(RUSAGE_CHILDREN, &usage);
+    *processor_microseconds = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+                              usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+    *memory_bytes = (int64_t)usage.ru_maxrss * 1024;
 }
 
 // ---- Clocks, timers and signals ----
@@ -165,6 +175,28 @@ int muster_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);
     if (flags < 0) return -1;
     return fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+}
+
+// ---- Readiness ----
+
+int muster_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int muster_epoll_add(int epoll, int descriptor, uint64_t tag) {
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = tag}};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int muster_epoll_remove(int epoll, int descriptor) {
+    struct epoll_event event = {0};
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event);
+}
+
+int muster_epoll_wait(int epoll, uint64_t *tags, size_t count, int milliseconds) {
+    struct epoll_event events[64];
+    size_t most = sizeof events / sizeof events[0];
+    int ready = epoll_wait(epoll, events, (int)(count < most ? count : most), milliseconds);
+    for (int index = 0; index < ready; index++) tags[index] = events[index].data.u64;
+    return ready;
 }
 
 // ---- Unix sockets ----

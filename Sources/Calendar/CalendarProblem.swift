@@ -85,6 +85,7 @@ public struct CalendarProblem: Error, Hashable, Sendable, CustomStringConvertibl
         case unknownKind
     }
 
+    /// What is the matter.
     public var code: Code
     /// Of an expression.
     public var field: CalendarField?
@@ -97,6 +98,7 @@ public struct CalendarProblem: Error, Hashable, Sendable, CustomStringConvertibl
     /// What to write instead.
     public var mend: String?
 
+    /// A problem at that place. Lines and columns count from 1, columns in bytes.
     public init(
         _ code: Code,
         field: CalendarField? = nil,

@@ -85,6 +85,7 @@ public struct CivilDate: Hashable, Comparable, Sendable, CustomStringConvertible
 /// What a clock on the wall shows: a date and a time of day, without a time zone. There are no
 /// leap seconds in it, as there are none in POSIX time.
 public struct CivilTime: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The day that the clock shows.
     public let date: CivilDate
     /// 0 to 23.
     public let hour: Int

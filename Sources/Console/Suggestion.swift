@@ -1,4 +1,5 @@
 import ArgumentParser
+import Model
 
 /// Finds the first word that is no command where one must be, and what was probably meant.
 enum Suggestion {
@@ -18,14 +19,11 @@ enum Suggestion {
                 continue
             }
             let place = path.joined(separator: " ")
-            let near = children.map { names(of: $0)[0] }
-                .map { (name: $0, distance: distance($0, word)) }
-                .filter { $0.distance <= 2 }
-                .min { $0.distance < $1.distance }
+            let near = NearestName.to(word, among: children.map { names(of: $0)[0] })
             return ConsoleError(
                 .usage,
                 "\(place) has no command \(word)",
-                hint: near.map { "did you mean `\(place) \($0.name)`?" }
+                hint: near.map { "did you mean `\(place) \($0)`?" }
                     ?? "see `\(place) --help`"
             )
         }
@@ -41,21 +39,5 @@ enum Suggestion {
 
     static func names(of command: any ParsableCommand.Type) -> [String] {
         [command._commandName] + command.configuration.aliases
-    }
-
-    /// How many letters must be changed, added or taken away (Levenshtein).
-    static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right)
-        var row = Array(0...right.count)
-        for (index, letter) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in right.indices {
-                let changed = diagonal + (letter == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(changed, row[column] + 1, diagonal + 1)
-            }
-        }
-        return row[right.count]
     }
 }

@@ -50,7 +50,7 @@ struct ControllerService {
         let options = configuration.storeOptions
         let onlyOne = try takeMachineWide(contents.cluster)
         defer { withExtendedLifetime(onlyOne) {} }
-        let driver = Driver(
+        let driver = try Driver(
             store: store,
             reserve: Driver.Reserve(
                 release: { store.releaseReserve() },
@@ -151,7 +151,7 @@ struct ControllerService {
             tasks.addTask { try await zones.run() }
             tasks.addTask { try await tidyHistory(driver, store, log) }
             tasks.addTask { try await reassureServiceManager(driver) }
-            tasks.addTask { try await tellCheckpoints(store, log) }
+            tasks.addTask { try await AuditCheckpoints(store, office, log).run() }
             tasks.addTask {
                 await stopping.wait()
                 throw CancellationError()
@@ -235,23 +235,6 @@ struct ControllerService {
             await driver.read { _, _ in }
             _ = try? ServiceManager.notify("WATCHDOG=1")
             try await Task.sleep(for: .nanoseconds(interval.nanoseconds))
-        }
-    }
-
-    /// The head of the audit chain is told to the log, which a careful operator keeps elsewhere:
-    /// against it, a chain that was cut at its end can be told from a whole one.
-    private func tellCheckpoints(_ store: SQLiteStore, _ log: Logger) async throws {
-        var told: UInt64 = 0
-        while true {
-            let head = try store.checkpoint()
-            if head.sequence != told {
-                told = head.sequence
-                log.notice(
-                    "Audit checkpoint",
-                    metadata: ["audit.sequence": "\(head.sequence)", "hash": "\(head.hash)"]
-                )
-            }
-            try await Task.sleep(for: .seconds(600))
         }
     }
 

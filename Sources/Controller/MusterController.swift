@@ -1,3 +1,4 @@
+import YAMLFiles
 import ArgumentParser
 import Dispatch
 import Host

@@ -73,6 +73,23 @@ extension ControllerMachine {
         )
     }
 
+    mutating func auditRefusal(_ request: TurnedAway) {
+        effects.journal.append(
+            .audit(
+                AuditRecord(
+                    at: now.wall,
+                    actor: kept(request.actor, bytesMax: Limits.textBytesMax),
+                    key: request.key.text,
+                    source: request.source,
+                    verb: request.verb,
+                    object: kept(request.object, bytesMax: Limits.textBytesMax),
+                    reason: kept(request.refused.text, bytesMax: Limits.textBytesMax),
+                    outcome: request.refused.code.rawValue
+                )
+            )
+        )
+    }
+
     func token(of record: NodeRecord) -> FencingToken {
         FencingToken(epoch: cluster.epoch, session: record.session)
     }

@@ -59,6 +59,8 @@ public struct ControllerMachine: Hashable, Sendable {
         /// A session, the one that takes its place, and one that is being given up.
         static let connectionsPerNodeMax = 4
         static let findingsPerNodeMax = 128
+        /// Each is signed, journalled and audited.
+        static let renewalsPerHourMax = 300
         static let wrongSecretsMax: UInt16 = 5
         /// Orders are numbered in durable blocks of this size.
         static let orderBlock: UInt64 = 1_000
@@ -227,6 +229,7 @@ public struct ControllerMachine: Hashable, Sendable {
         case .offered(let connection, let submission, let known):
             offered(submission, known: known, on: connection)
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
+        case .turnedAway(let request): auditRefusal(request)
         case .deadlineReached: break
         case .journalLate(let isLate): isJournalLate = isLate
         case .stopping: sayGoodbye()

@@ -205,7 +205,7 @@ struct Joining {
     private func refusal(_ code: RefusalCode, _ text: String, _ endpoint: Endpoint) -> Failure {
         let said = text.isEmpty ? code.rawValue : "\(text) (\(code.rawValue))"
         switch code {
-        case .notActive, .tooFast, .tooSlow, .storage, .notNow:
+        case .notActive, .tooFast, .tooSlow, .storage, .notNow, .busy:
             return Failure(ExitCode.unreachable, said)
         case .badToken:
             return Failure(

@@ -52,6 +52,30 @@ public final class Cgroup: Sendable {
         for process in try processIDs() { Glibc.kill(process, number) }
     }
 
+    /// Limits the memory of the group, where its tree has the controller for that.
+    ///
+    /// - Returns: false where it has not.
+    @discardableResult
+    public func limitMemory(to bytes: UInt64) throws(HostError) -> Bool {
+        let file = path + "/memory.max"
+        let number = muster_open(file, O_WRONLY, 0)
+        if number < 0, errno == ENOENT { return false }
+        guard number >= 0 else { throw HostError("open", path: file, code: errno) }
+        try Descriptor(owning: number).writeAll(Array("\(bytes)".utf8), path: file)
+        return true
+    }
+
+    /// What everything that ever was in the group has used; nil for what its kernel or its tree
+    /// does not count.
+    public func usage() -> (processorMicroseconds: UInt64?, memoryBytesMax: UInt64?) {
+        let processor = (try? Cgroup.read(path + "/cpu.stat"))??.split(separator: "\n")
+            .first { $0.hasPrefix("usage_usec ") }
+            .flatMap { UInt64($0.dropFirst("usage_usec ".count)) }
+        let memory = (try? Cgroup.read(path + "/memory.peak"))??.split(separator: "\n").first
+            .flatMap { UInt64($0) }
+        return (processor, memory)
+    }
+
     /// Removes the empty group. That it is not there is no error.
     public func remove() throws(HostError) {
         guard rmdir(path) == 0 || errno == ENOENT else {

@@ -76,22 +76,21 @@ public enum Base64 {
     }
 }
 
-/// Base32 (RFC 4648, section 6): what people copy by hand.
+/// Base32 (RFC 4648, section 6) in lower case and without padding: what people copy by hand.
 public enum Base32 {
-    private static let symbols = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
+    private static let symbols = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
 
-    /// - Parameter isPadded: whether `=` fills up the last group of eight.
-    public static func encode(_ bytes: some Sequence<UInt8>, isPadded: Bool = true) -> String {
-        let text = Bits.encode(Array(bytes), width: 5, alphabet: symbols)
-        return Bits.padded(text, to: isPadded ? 8 : 1)
+    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
+        String(
+            decoding: Bits.encode(Array(bytes), width: 5, alphabet: symbols),
+            as: UTF8.self
+        )
     }
 
-    /// Reads letters of either case. Refuses what ``Base64/decode(_:alphabet:)`` refuses.
-    public static func decode(_ text: some StringProtocol, isPadded: Bool = true) -> [UInt8]? {
-        Bits.decode(text, width: 5, group: 8, isPadded: isPadded) { symbol in
-            let upper = (97...122).contains(symbol) ? symbol - 32 : symbol
-            return symbols.firstIndex(of: upper)
-        }
+    /// Refuses what ``encode(_:)`` does not write: two tokens that differ in text never mean the
+    /// same secret.
+    public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        Bits.decode(text, width: 5, group: 8, isPadded: false) { symbols.firstIndex(of: $0) }
     }
 }
 

@@ -30,6 +30,17 @@ public enum ProcessTree {
         return process == 0 ? .nothingYet : .childless
     }
 
+    /// What the children that were reaped have used, and what they had reaped.
+    ///
+    /// Memory is the most that a single one of them had, and not less than ours was when it was
+    /// forked: it begins as our copy.
+    public static func reapedUsage() -> (processorMicroseconds: UInt64, memoryBytesMax: UInt64) {
+        var processor: Int64 = 0
+        var memory: Int64 = 0
+        muster_children_usage(&processor, &memory)
+        return (UInt64(max(0, processor)), UInt64(max(0, memory)))
+    }
+
     /// A descendant, and the parent it had when it was found.
     public struct Descendant: Hashable, Sendable {
         public var processID: Int32

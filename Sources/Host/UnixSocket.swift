@@ -8,6 +8,12 @@ public enum UnixSocket {
         public var processID: Int32
         public var user: UInt32
         public var group: UInt32
+
+        public init(processID: Int32, user: UInt32, group: UInt32) {
+            self.processID = processID
+            self.user = user
+            self.group = group
+        }
     }
 
     /// Makes a listening socket in place of what was at the path before, if that was a socket.

@@ -10,6 +10,8 @@ import Host
 /// | `pending-key.pem` | 0600 | the key of a request that has no answer yet |
 /// | `authority.pem` | 0600 | controllers only: issuing key, issuing and root certificate |
 /// | `root.pem` | 0600 | root key and certificate; may be taken away to a safe place |
+/// | `audit-key.pem` | 0600 | controllers only: signs checkpoints of the audit log |
+/// | `audit-key.pub` | 0644 | its public half, in PEM |
 ///
 /// Every file is replaced atomically and durably. Secrets that others may read are refused.
 public struct CredentialDirectory: Sendable {
@@ -24,6 +26,8 @@ public struct CredentialDirectory: Sendable {
     public var rootsPath: String { "\(path)/ca.pem" }
     public var pendingKeyPath: String { "\(path)/pending-key.pem" }
     public var authorityPath: String { "\(path)/authority.pem" }
+    public var auditKeyPath: String { "\(path)/audit-key.pem" }
+    public var auditPublicKeyPath: String { "\(path)/audit-key.pub" }
     public var rootAuthorityPath: String { "\(path)/root.pem" }
 
     /// Makes the folder (mode 0700) if it is missing.
@@ -96,6 +100,16 @@ public struct CredentialDirectory: Sendable {
 
     public func replace(_ authority: CertificateAuthority) throws(IdentityError) {
         try write(authority.pem, to: authorityPath, mode: 0o600)
+    }
+
+    /// The key that signs checkpoints of the audit log; made, with its public half, when there is
+    /// none.
+    public func auditKey() throws(IdentityError) -> KeyPair {
+        if let text = try readSecret(auditKeyPath) { return try KeyPair(pem: text) }
+        let key = KeyPair.make()
+        try write(key.publicKey.pem, to: auditPublicKeyPath, mode: 0o644)
+        try write(key.pem, to: auditKeyPath, mode: 0o600)
+        return key
     }
 
     /// - Returns: nil when the root's key is kept elsewhere.

@@ -1,3 +1,5 @@
+import Digests
+public import Host
 public import Model
 
 /// What a person carries to a new node, or an operator to a new console: enough to find the
@@ -32,7 +34,7 @@ public struct JoinToken: Hashable, Sendable {
     public init(
         kind: Kind,
         id: JoinTokenID,
-        secret: [UInt8] = Randomness.bytes(secretLength),
+        secret: [UInt8] = RandomBytes.take(secretLength),
         pin: TrustPin,
         addresses: [ControllerAddress]
     ) throws(IdentityError) {
@@ -79,7 +81,7 @@ public struct JoinToken: Hashable, Sendable {
         guard let pin = TrustPin(parts[3]) else {
             throw Self.unreadable("pin (fourth part) is broken")
         }
-        guard let bytes = BitEncoding.base64URL.decode(parts[4]),
+        guard let bytes = Base64.decode(parts[4], alphabet: .url),
             let list = String(validating: bytes, as: UTF8.self)
         else {
             throw Self.unreadable("addresses (fifth part) are broken")
@@ -101,26 +103,25 @@ public struct JoinToken: Hashable, Sendable {
         let list = addresses.map(\.description).joined(separator: ",")
         return [
             kind.rawValue, id.text, secretText, pin.text,
-            BitEncoding.base64URL.encode(list.utf8),
+            Base64.encode(list.utf8, alphabet: .url),
         ].joined(separator: ".")
     }
 
     /// The secret in base64url, 43 characters: what the new node shows the controller.
-    public var secretText: String { BitEncoding.base64URL.encode(secret) }
+    public var secretText: String { Base64.encode(secret, alphabet: .url) }
 
     /// SHA-256 of the secret's bytes in lower-case hexadecimal: what the controller keeps.
-    public var secretHash: String { Digest.sha256(secret) }
+    public var secretHash: String { Digest(of: secret).hex }
 
-    /// The hash of a secret as it comes over the wire, to be compared with the kept one by
-    /// ``Digest/areEqual(_:_:)``.
+    /// The hash of a secret as it comes over the wire, to be compared with the kept one.
     ///
     /// - Returns: nil when the text is not 43 characters of base64url for 32 bytes.
     public static func secretHash(ofSecretText text: String) -> String? {
-        secretBytes(text).map { Digest.sha256($0) }
+        secretBytes(text).map { Digest(of: $0).hex }
     }
 
     private static func secretBytes(_ text: some StringProtocol) -> [UInt8]? {
-        guard text.utf8.count == 43, let bytes = BitEncoding.base64URL.decode(text),
+        guard text.utf8.count == 43, let bytes = Base64.decode(text, alphabet: .url),
             bytes.count == secretLength
         else { return nil }
         return bytes

@@ -1,4 +1,5 @@
 import Crypto
+import Digests
 import FoundationEssentials
 import SwiftASN1
 import X509
@@ -14,8 +15,11 @@ public struct PublicKey: Hashable, Sendable {
     /// The SubjectPublicKeyInfo of the key, in DER.
     public var subjectPublicKeyInfo: [UInt8] { Array(key.derRepresentation) }
 
+    /// The SubjectPublicKeyInfo in PEM, ended by a newline.
+    public var pem: String { key.pemRepresentation + "\n" }
+
     /// SHA-256 of the SubjectPublicKeyInfo, in lower-case hexadecimal.
-    public var fingerprint: String { Digest.sha256(subjectPublicKeyInfo) }
+    public var fingerprint: String { Digest(of: subjectPublicKeyInfo).hex }
 
     public static func == (left: PublicKey, right: PublicKey) -> Bool {
         left.subjectPublicKeyInfo == right.subjectPublicKeyInfo

@@ -1,4 +1,5 @@
 import Crypto
+import Host
 import Model
 import SwiftASN1
 import X509
@@ -99,7 +100,7 @@ struct ParsedCertificate {
     }
 
     /// Lower-case hexadecimal, two digits a byte.
-    var serial: String { Hexadecimal.encode(certificate.serialNumber.bytes) }
+    var serial: String { Hex.encode(certificate.serialNumber.bytes) }
 
     func checkValidity(at now: WallTime) throws(IdentityError) {
         guard now.wholeSeconds >= notBefore.wholeSeconds else {

@@ -1,3 +1,5 @@
+import Host
+
 /// The serial number of a certificate of ours: 16 bytes, the first between 0x40 and 0x7f.
 ///
 /// So it is positive in DER, never zero, and always 32 hexadecimal digits wherever it is printed,
@@ -16,9 +18,9 @@ public struct SerialNumber: Hashable, Sendable, CustomStringConvertible {
     }
 
     public static func make() -> SerialNumber {
-        SerialNumber(random: Randomness.bytes(length))
+        SerialNumber(random: RandomBytes.take(length))
     }
 
     /// Lower-case hexadecimal, two digits a byte.
-    public var description: String { Hexadecimal.encode(bytes) }
+    public var description: String { Hex.encode(bytes) }
 }

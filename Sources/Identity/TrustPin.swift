@@ -1,3 +1,6 @@
+import Digests
+import Host
+
 /// The pin of a root certificate: base32 (RFC 4648, lower case, no padding) of SHA-256 over its
 /// SubjectPublicKeyInfo. 52 characters.
 public struct TrustPin: Hashable, Sendable, CustomStringConvertible {
@@ -11,13 +14,13 @@ public struct TrustPin: Hashable, Sendable, CustomStringConvertible {
     }
 
     public init(of key: PublicKey) {
-        self.text = BitEncoding.base32.encode(Digest.sha256Bytes(key.subjectPublicKeyInfo))
+        self.text = Base32.encode(Digest(of: key.subjectPublicKeyInfo).bytes)
     }
 
     /// - Returns: nil unless the text is 52 characters of lower-case base32 for 32 bytes.
     public init?(_ text: some StringProtocol) {
         guard text.utf8.count == 52,
-            BitEncoding.base32.decode(text)?.count == Self.digestLength
+            Base32.decode(text)?.count == Self.digestLength
         else { return nil }
         self.text = String(text)
     }

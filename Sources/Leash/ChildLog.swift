@@ -1,13 +1,111 @@
 import Glibc
 import Host
+import Model
+import Synchronization
 
 /// Takes what a program writes and keeps at most twice a limit of it: `NAME` and `NAME.1`.
 ///
-/// What cannot be written is dropped: a full disk must not stop the program.
-final class ChildLog {
+/// It has a thread of its own: a disk that hangs makes the program wait that writes too much, and
+/// nobody else. What cannot be written is dropped: a full disk must not stop the program.
+final class ChildLog: Sendable {
     /// What the program writes into.
     let writeEnd: Descriptor
-    private(set) var readEnd: Descriptor?
+    private let requests: Inbox<Void>
+    private let answers: Inbox<Void>
+    private let total: ByteCount
+
+    /// All that the program has written so far, whether it could be kept or not.
+    var totalByteCount: UInt64 { total.value.load(ordering: .relaxed) }
+
+    init(_ path: String, byteCountMax: Int64) throws(HostError) {
+        let file = try ChildLogFile(path, byteCountMax: byteCountMax)
+        let pipe = try Descriptor.pipe()
+        try pipe.read.setNonblocking()
+        writeEnd = pipe.write
+        let requests = try Inbox<Void>()
+        let answers = try Inbox<Void>()
+        self.requests = requests
+        self.answers = answers
+        let total = ByteCount()
+        self.total = total
+        let hasBegun = startThread {
+            var reader = ChildLogReader(
+                pipe.read,
+                file,
+                total: total,
+                requests: requests,
+                answers: answers
+            )
+            reader.run()
+        }
+        guard hasBegun else { throw HostError("start a thread", code: EAGAIN) }
+    }
+
+    /// Waits until what the program has written by now is kept, but no longer than this. For one
+    /// thread at a time.
+    func settle(within patience: Duration) {
+        _ = answers.take()
+        requests.put(())
+        _ = answers.take(timeout: patience, takeOrdinary: true)
+    }
+}
+
+/// Of what was read; written by one thread and looked at by another.
+private final class ByteCount: Sendable {
+    let value = Atomic<UInt64>(0)
+}
+
+/// What the thread does.
+private struct ChildLogReader {
+    let readEnd: Descriptor
+    var file: ChildLogFile
+    let total: ByteCount
+    let requests: Inbox<Void>
+    let answers: Inbox<Void>
+
+    init(
+        _ readEnd: Descriptor,
+        _ file: ChildLogFile,
+        total: ByteCount,
+        requests: Inbox<Void>,
+        answers: Inbox<Void>
+    ) {
+        self.readEnd = readEnd
+        self.file = file
+        self.total = total
+        self.requests = requests
+        self.answers = answers
+    }
+
+    mutating func run() {
+        while true {
+            var watched = [readEnd.number, requests.descriptor].map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            guard poll(&watched, nfds_t(watched.count), -1) > 0 else { continue }
+            let isAsked = !requests.take().isEmpty
+            drain()
+            if isAsked { answers.put(()) }
+        }
+    }
+
+    /// Takes what is there. A program that writes without end cannot hold us: no more than 1 MiB
+    /// is taken at a time.
+    private mutating func drain() {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        for _ in 0..<16 {
+            let count = read(readEnd.number, &buffer, buffer.count)
+            if count > 0 {
+                total.value.wrappingAdd(UInt64(count), ordering: .relaxed)
+                file.keep(buffer[0..<count])
+            } else if count == 0 || errno != EINTR {
+                return
+            }
+        }
+    }
+}
+
+private struct ChildLogFile: Sendable {
     private let path: String
     private let byteCountMax: Int64
     private var file: Descriptor
@@ -16,33 +114,14 @@ final class ChildLog {
     init(_ path: String, byteCountMax: Int64) throws(HostError) {
         self.path = path
         self.byteCountMax = byteCountMax
-        file = try ChildLog.open(path)
+        file = try Self.open(path)
         byteCount = Int64(max(0, lseek(file.number, 0, SEEK_END)))
-        let pipe = try Descriptor.pipe()
-        try pipe.read.setNonblocking()
-        readEnd = pipe.read
-        writeEnd = pipe.write
     }
 
-    /// Takes what is there. A program that writes faster than we read cannot hold us: no more
-    /// than 1 MiB is taken at a time.
-    func drain() {
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        for _ in 0..<16 {
-            guard let readEnd else { return }
-            let count = read(readEnd.number, &buffer, buffer.count)
-            if count > 0 {
-                keep(buffer[0..<count])
-            } else if count == 0 {
-                self.readEnd = nil
-            } else if errno != EINTR {
-                return
-            }
-        }
-    }
-
-    private func keep(_ bytes: ArraySlice<UInt8>) {
-        var rest = bytes
+    mutating func keep(_ bytes: ArraySlice<UInt8>) {
+        // What twice the limit comes after would only be written to be thrown away.
+        let most = byteCountMax < Int64(bytes.count) ? 2 * Int(byteCountMax) : bytes.count
+        var rest = bytes.suffix(most)
         while !rest.isEmpty {
             if byteCount >= byteCountMax { rotate() }
             let part = rest.prefix(Int(clamping: max(1, byteCountMax - byteCount)))
@@ -56,9 +135,9 @@ final class ChildLog {
         }
     }
 
-    private func rotate() {
+    private mutating func rotate() {
         _ = rename(path, path + ".1")
-        if let next = try? ChildLog.open(path) {
+        if let next = try? Self.open(path) {
             file = next
         } else {
             _ = ftruncate(file.number, 0)

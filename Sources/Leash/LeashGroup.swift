@@ -24,12 +24,14 @@ struct LeashGroup {
     }
 
     func kill() {
-        do {
+        var failure: HostError?
+        do throws(HostError) {
             try cgroup?.kill()
         } catch {
-            complain("\(error)")
+            failure = error
         }
         ProcessTree.killDescendants(of: getpid())
+        if let failure { complain("\(failure)") }
     }
 
     /// Nil when it cannot be told; that is not empty.

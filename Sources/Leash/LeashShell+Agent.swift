@@ -12,6 +12,7 @@ extension LeashShell {
             // An agent that is replaced has not gone away: there is one, so nothing is lost.
             agent = socket
             reader = LineReader()
+            forgetUnsent()
             events.append(.agentConnected)
             drive()
         }
@@ -34,6 +35,7 @@ extension LeashShell {
     func dropAgent() {
         guard agent != nil else { return }
         agent = nil
+        forgetUnsent()
         events.append(.agentDisconnected)
     }
 

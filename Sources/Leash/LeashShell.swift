@@ -4,12 +4,14 @@ import Glibc
 import Host
 import Model
 
-/// Carries out what the ``LeashMachine`` decides: one thread, one `poll`.
+/// Carries out what the ``LeashMachine`` decides: one thread, one `poll`. What may wait for a disk,
+/// the program's log and the result, has threads of its own.
 final class LeashShell {
     let spec: LeashSpec
     private let folder: String
     private(set) var group: LeashGroup
     let log: ChildLog?
+    private let records: RecordWriter
     private let lock: InstanceLock
     let listener: Descriptor
     private let signals: Descriptor
@@ -22,6 +24,12 @@ final class LeashShell {
     var childID: Int32?
     var stopCommandID: Int32?
     private var hasReaped = false
+    /// Records that were given to be written, and that are.
+    private var recordsGiven: UInt64 = 0
+    private var recordsWritten: UInt64 = 0
+    /// What is told, or done last, when so many records are written.
+    private var unsent: [(after: UInt64, report: LeashReport)] = []
+    private var leaving: (after: UInt64, status: Int32)?
     private var exitStatus: Int32?
 
     init(_ spec: LeashSpec, folder: String) throws(HostError) {
@@ -48,10 +56,12 @@ final class LeashShell {
         try ProcessTree.becomeReaper()
         var cgroup: Cgroup?
         if let path = spec.cgroup { cgroup = try Cgroup(path) }
+        if let bytes = spec.cgroupMemoryMax { try cgroup?.limitMemory(to: bytes) }
         group = LeashGroup(cgroup: cgroup)
         var log: ChildLog?
         if let path = spec.log { log = try ChildLog(path, byteCountMax: spec.logByteCountMax) }
         self.log = log
+        records = try RecordWriter(folder + "/" + LeashFiles.exit, log: log)
         try DurableFile.remove(folder + "/" + LeashFiles.exit)
         listener = try UnixSocket.listen(folder + "/" + LeashFiles.socket)
         machine = LeashMachine(spec, at: BootClock.now())
@@ -86,7 +96,7 @@ final class LeashShell {
             watched.append(pollfd(fd: number, events: Int16(POLLIN), revents: 0))
         }
         watched.append(pollfd(fd: agent?.number ?? -1, events: Int16(POLLIN), revents: 0))
-        watched.append(pollfd(fd: log?.readEnd?.number ?? -1, events: Int16(POLLIN), revents: 0))
+        watched.append(pollfd(fd: records.descriptor, events: Int16(POLLIN), revents: 0))
         guard poll(&watched, nfds_t(watched.count), -1) > 0 else { return }
 
         events.append(.deadlineReached)
@@ -101,7 +111,10 @@ final class LeashShell {
         hasReaped = false
         if watched[3].revents != 0 { readAgent() }
         if watched[2].revents != 0 { acceptAgent() }
-        if watched[4].revents != 0 { log?.drain() }
+        if watched[4].revents != 0 {
+            recordsWritten += records.takeWritten()
+            release()
+        }
     }
 
     func drive() {
@@ -111,7 +124,10 @@ final class LeashShell {
     }
 
     private func perform(_ effects: LeashEffects) {
-        if let record = effects.record { keep(record) }
+        if let record = effects.record {
+            records.put(measured(record))
+            recordsGiven += 1
+        }
         if let spawn = effects.spawn { events.append(startChild(spawn)) }
         if effects.runsStopCommand { runStopCommand() }
         for signal in effects.signals {
@@ -121,19 +137,41 @@ final class LeashShell {
             }
         }
         if effects.looks { look() }
-        for report in effects.sends { tell(report) }
-        if let exit = effects.exit { exitStatus = exit }
+        for report in effects.sends { unsent.append((recordsGiven, report)) }
+        if let status = effects.exit { leaving = (recordsGiven, status) }
+        release()
     }
 
-    /// The result must outlive us before anybody is told. When even that fails, telling is all
-    /// that is left.
-    private func keep(_ report: LeashReport) {
-        log?.drain()
-        do {
-            try DurableFile.replace(folder + "/" + LeashFiles.exit, with: report.line + "\n")
-        } catch {
-            complain("\(error)")
+    /// The result must outlive us before anybody is told.
+    private func release() {
+        while let first = unsent.first, first.after <= recordsWritten {
+            unsent.removeFirst()
+            // The last of the output has been counted since.
+            tell(measured(first.report))
         }
+        if let leaving, leaving.after <= recordsWritten { exitStatus = leaving.status }
+    }
+
+    /// A next agent is told all of it anew.
+    func forgetUnsent() { unsent = [] }
+
+    /// With what was used so far, where it tells of an end.
+    private func measured(_ report: LeashReport) -> LeashReport {
+        switch report {
+        case .exited, .empty: report.adding(usage)
+        case .state, .started, .unkillable, .refused: report
+        }
+    }
+
+    private var usage: LeashUsage {
+        let reaped = ProcessTree.reapedUsage()
+        let group = group.cgroup?.usage()
+        let processor = max(reaped.processorMicroseconds, group?.processorMicroseconds ?? 0)
+        return LeashUsage(
+            processorMilliseconds: processor / 1_000,
+            memoryBytesMax: group?.memoryBytesMax ?? reaped.memoryBytesMax,
+            outputBytes: log?.totalByteCount ?? 0
+        )
     }
 
     private func tell(_ report: LeashReport) {

@@ -1,31 +1,42 @@
 /// Finds what somebody probably meant.
 public enum NearestName {
-    /// The candidate with the fewest edits, when it is near enough to be a slip of the hand: at
-    /// most a third of the length, and at least one.
+    /// The candidate with the fewest edits, when it is near enough to be a slip of the finger: at
+    /// most a third of the length, at least one and at most three.
     public static func to(_ text: String, among candidates: [String]) -> String? {
+        let limit = max(1, min(3, text.utf8.count / 3))
         var best: (distance: Int, name: String)?
         for candidate in candidates {
             let distance = distance(text, candidate)
-            if distance <= max(1, text.utf8.count / 3), distance < (best?.distance ?? .max) {
+            if distance <= limit, distance < (best?.distance ?? .max) {
                 best = (distance, candidate)
             }
         }
         return best?.name
     }
 
-    /// Levenshtein distance in bytes: insertions, deletions and substitutions.
+    /// Insertions, deletions, substitutions and swaps of neighbours, in bytes, that turn one text
+    /// into the other (the "optimal string alignment" distance).
     public static func distance(_ left: String, _ right: String) -> Int {
-        let other = Array(right.utf8)
-        var row = Array(0...other.count)
-        for (i, a) in left.utf8.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, b) in other.enumerated() {
-                let substituted = diagonal + (a == b ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
+        let from = Array(left.utf8)
+        let to = Array(right.utf8)
+        var beforePrevious: [Int] = []
+        var previous = Array(0...to.count)
+        for row in from.indices {
+            var current = [row + 1]
+            for column in to.indices {
+                var cost = min(
+                    previous[column + 1] + 1,
+                    current[column] + 1,
+                    previous[column] + (from[row] == to[column] ? 0 : 1)
+                )
+                if row > 0, column > 0, from[row] == to[column - 1], from[row - 1] == to[column] {
+                    cost = min(cost, beforePrevious[column - 1] + 1)
+                }
+                current.append(cost)
             }
+            beforePrevious = previous
+            previous = current
         }
-        return row[other.count]
+        return previous[to.count]
     }
 }

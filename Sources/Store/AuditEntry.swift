@@ -1,3 +1,5 @@
+public import Digests
+import Host
 public import Model
 
 /// One order, refused ones too: who, from where, what, why, with what outcome.
@@ -114,9 +116,7 @@ func quoted(_ text: String) -> String {
         case 0x22: result += [0x5C, 0x22]
         case 0x5C: result += [0x5C, 0x5C]
         case 0..<0x20:
-            result += Array("\\u00".utf8)
-            result.append(hexDigit(byte >> 4))
-            result.append(hexDigit(byte & 15))
+            result += Array("\\u00\(Hex.encode([byte]))".utf8)
         default: result.append(byte)
         }
     }

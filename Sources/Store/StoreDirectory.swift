@@ -1,4 +1,5 @@
 import CHost
+import Digests
 import Glibc
 import Host
 

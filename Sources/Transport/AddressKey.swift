@@ -1,13 +1,13 @@
-import NIOCore
+public import NIOCore
 
 /// What counts as one place: an IPv4 address, or the 64 bits of an IPv6 address that name its
 /// network, since whoever has one address of such a network has all of them.
-enum AddressKey: Hashable {
+public enum AddressKey: Hashable, Sendable {
     case version4(UInt32)
     case version6(UInt64)
     case other
 
-    init(_ address: SocketAddress?) {
+    public init(_ address: SocketAddress?) {
         switch address {
         case .v4: self = .version4(Self.number(Self.bytes(address, 4..<8)))
         case .v6: self.init(version6: Self.bytes(address, 8..<24))

@@ -2,7 +2,7 @@ import NIOCore
 import Synchronization
 
 /// Who is inside, counted against the limits.
-final class Admission: Sendable {
+public final class Admission: Sendable {
     private struct State {
         var strangers = 0
         var members = 0
@@ -14,10 +14,22 @@ final class Admission: Sendable {
     private let membersMax: Int
     private let state = Mutex(State())
 
-    init(_ settings: LineServerSettings) {
-        strangersMax = settings.strangersMax
-        strangersPerAddressMax = settings.strangersPerAddressMax
-        membersMax = settings.membersMax
+    /// - Parameters:
+    ///   - strangersMax: connections that have not shown a certificate (yet).
+    ///   - strangersPerAddressMax: the same from one address.
+    ///   - membersMax: the others.
+    public init(strangersMax: Int, strangersPerAddressMax: Int, membersMax: Int) {
+        self.strangersMax = strangersMax
+        self.strangersPerAddressMax = strangersPerAddressMax
+        self.membersMax = membersMax
+    }
+
+    convenience init(_ settings: LineServerSettings) {
+        self.init(
+            strangersMax: settings.strangersMax,
+            strangersPerAddressMax: settings.strangersPerAddressMax,
+            membersMax: settings.membersMax
+        )
     }
 
     var open: (strangers: Int, members: Int) {
@@ -27,7 +39,7 @@ final class Admission: Sendable {
     /// Counts a new connection as a stranger's.
     ///
     /// - Returns: why it is turned away, in which case it is not counted.
-    func enter(_ key: AddressKey) -> CloseReason? {
+    public func enter(_ key: AddressKey) -> CloseReason? {
         state.withLock { state in
             if state.strangers >= strangersMax { return .tooManyStrangers }
             let ofAddress = state.strangersOfAddress[key, default: 0]
@@ -41,7 +53,7 @@ final class Admission: Sendable {
     /// Counts a stranger as a member from now on.
     ///
     /// - Returns: false when there are members enough; it stays counted as a stranger.
-    func becomeMember(_ key: AddressKey) -> Bool {
+    public func becomeMember(_ key: AddressKey) -> Bool {
         state.withLock { state in
             guard state.members < membersMax else { return false }
             state.members += 1
@@ -50,7 +62,7 @@ final class Admission: Sendable {
         }
     }
 
-    func leave(_ key: AddressKey, asMember: Bool) {
+    public func leave(_ key: AddressKey, asMember: Bool) {
         state.withLock { state in
             if asMember { state.members -= 1 } else { Self.removeStranger(key, &state) }
         }

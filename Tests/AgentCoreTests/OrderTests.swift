@@ -229,6 +229,27 @@ struct OrderTests {
         #expect(launch.environment.allSatisfy { $0.name.hasPrefix("MUSTER_") })
     }
 
+    @Test func `as many settings are taken as a controller keeps`() {
+        // What a controller keeps is told by ControllerCoreTests.
+        var scene = Scene()
+        scene.join()
+        scene.receive(.config(version: 3, count: 256))
+        for number in 100..<356 {
+            let value = String(repeating: "v", count: 230)
+            scene.receive(.set(Setting(key: "k\(number)", value: value, scope: .cluster)))
+        }
+        #expect(scene.disk.settingsVersion == 3)
+        #expect(scene.disk.settings.count == 256)
+
+        scene.receive(.config(version: 4, count: 30))
+        for number in 10..<40 {
+            let value = String(repeating: "v", count: 1_995)
+            scene.receive(.set(Setting(key: "key\(number)", value: value, scope: .cluster)))
+        }
+        #expect(scene.disk.settingsVersion == 4)
+        #expect(scene.disk.settings.count == 30)
+    }
+
     @Test func `too many settings are refused and the old ones stay`() {
         var scene = Scene()
         scene.join()

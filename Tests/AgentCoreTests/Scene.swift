@@ -1,6 +1,7 @@
 import AgentCore
 import Model
 import Protocol
+import Testing
 
 /// One agent's machine on a stage: a clock, a disk that keeps what it is given, and leashes that do
 /// what they are told only when a test says so.
@@ -27,6 +28,11 @@ struct Scene {
     var now = Instant(nanoseconds: 1_000_000_000_000)
     /// What the disk holds.
     var disk = AgentMemory()
+    var journal: [String] = []
+    var spool: OrderedTable<UInt64, SpooledTask> = OrderedTable()
+    /// Of the protocol, as a controller chooses it.
+    var version: UInt16 = 1
+    var handlers: [HandlerDefinition]
     var link: UInt64 = 0
     var isDialling = false
     var token = Scene.base
@@ -34,21 +40,44 @@ struct Scene {
 
     init(
         _ services: [ServiceDefinition] = [],
+        handlers: [HandlerDefinition] = [],
         memory: AgentMemory = AgentMemory(),
+        journal: [String] = [],
+        spool: OrderedTable<UInt64, SpooledTask> = OrderedTable(),
         identity: NodeIdentity? = Scene.identity,
         controllers: Int = 1,
         sharedPaths: [String] = [],
         seed: UInt64 = 1
     ) {
         disk = memory
+        self.journal = journal
+        self.spool = spool
+        self.handlers = handlers
         let configuration = AgentConfiguration(
             identity: identity,
             controllers: controllers,
             services: services,
+            handlers: handlers,
             sharedPaths: sharedPaths,
             facts: Scene.facts
         )
-        machine = AgentMachine(configuration: configuration, memory: memory, seed: seed, at: now)
+        machine = AgentMachine(
+            configuration: configuration,
+            memory: memory,
+            journal: Scene.read(journal),
+            spool: spool.values,
+            seed: seed,
+            at: now
+        )
+    }
+
+    static func read(_ lines: [String]) -> TaskJournal {
+        do throws(AgentMemoryError) {
+            return try TaskJournal(lines: lines)
+        } catch {
+            Issue.record("the journal is not read back: line \(error.line), \(error.sentence)")
+            return TaskJournal()
+        }
     }
 
     /// One step; what it asks to persist does not become durable.
@@ -60,6 +89,7 @@ struct Scene {
         }
         if case .connected = event { isDialling = false }
         for case .beat(let beat) in effects.sends { lastBeat = beat }
+        for number in effects.unspool { spool[number] = nil }
         return effects
     }
 
@@ -67,12 +97,33 @@ struct Scene {
     @discardableResult
     mutating func run(_ event: AgentEvent) -> AgentEffects {
         var effects = step(event)
-        while let request = effects.persist {
+        while let answer = write(&effects) { effects.add(step(answer)) }
+        return effects
+    }
+
+    /// Does the first of what a step asks of the disk, and says so.
+    private mutating func write(_ effects: inout AgentEffects) -> AgentEvent? {
+        if let request = effects.persist {
             disk = request.memory
             effects.persist = nil
-            effects.add(step(.persisted(upTo: request.revision)))
+            return .persisted(upTo: request.revision)
         }
-        return effects
+        if let write = effects.taskJournal ?? effects.taskJournalRewrite {
+            keep(effects)
+            effects.taskJournal = nil
+            effects.taskJournalRewrite = nil
+            return .taskJournaled(upTo: write.sequence)
+        }
+        guard !effects.spool.isEmpty else { return nil }
+        let task = effects.spool.removeFirst()
+        spool[task.number] = task
+        return .spooled(task.number)
+    }
+
+    /// What a step asks of the journal is on the disk now.
+    mutating func keep(_ effects: AgentEffects) {
+        if let write = effects.taskJournalRewrite { journal = write.entries.map(\.line) }
+        if let write = effects.taskJournal { journal += write.entries.map(\.line) }
     }
 
     /// Lets time pass, stepping at every deadline on the way.
@@ -113,7 +164,7 @@ struct Scene {
 
     func welcome(_ role: SiteRole = .active, token: FencingToken? = nil) -> Welcome {
         Welcome(
-            version: 1,
+            version: version,
             cluster: Scene.identity.cluster,
             node: Scene.identity.node,
             name: Scene.identity.name,
@@ -132,9 +183,10 @@ struct Scene {
     @discardableResult
     mutating func join(
         _ role: SiteRole = .active,
-        adopting leashes: [AdoptedLeash] = []
+        adopting leashes: [AdoptedLeash] = [],
+        tasks: [TaskAttempt] = []
     ) -> AgentEffects {
-        run(.started(leashes))
+        run(.started(leashes, tasks: tasks))
         run(.sampled(Load(), disks: []))
         return rejoin(role)
     }
@@ -195,17 +247,33 @@ struct Scene {
     }
 
     /// Ends the process of the machine, keeps the disk, and makes a new one.
-    mutating func restart(_ services: [ServiceDefinition]) {
+    mutating func restart(_ services: [ServiceDefinition] = []) {
         let clock = now
         let token = token
-        self = Scene(services, memory: disk, seed: 2)
+        let version = version
+        self = Scene(
+            services,
+            handlers: handlers,
+            memory: disk,
+            journal: journal,
+            spool: spool,
+            seed: 2
+        )
         now = clock
         self.token = token
+        self.version = version
     }
 }
 
 extension AgentEffects {
     mutating func add(_ other: AgentEffects) {
+        persist = other.persist ?? persist
+        taskJournal = other.taskJournal ?? taskJournal
+        taskJournalRewrite = other.taskJournalRewrite ?? taskJournalRewrite
+        spool += other.spool
+        unspool += other.unspool
+        tasks += other.tasks
+        submissionAnswers += other.submissionAnswers
         leashes += other.leashes
         sends += other.sends
         connection += other.connection

@@ -160,6 +160,20 @@ struct SessionTests {
         #expect(scene.pass(.seconds(300)).launched.isEmpty)
     }
 
+    @Test func `a node whose identity is held stops nothing and starts nothing`() {
+        var scene = Scene([.plain("db"), .plain("web", order: 1)])
+        scene.join()
+        scene.start("db", order: 1)
+        scene.receive(.start(scene.order(2, "web")))
+        scene.report("web", .notStarted(reason: "no such file"))
+        let refused = scene.receive(.error(code: .conflicted, text: "held"))
+        #expect(refused.stopped.isEmpty)
+        let effects = scene.pass(.seconds(3_600))
+        #expect(effects.stopped.isEmpty)
+        #expect(effects.launched.isEmpty)
+        #expect(scene.state("db") == .running)
+    }
+
     @Test func `a passive controller sends the agent to the next address at once`() {
         var scene = Scene(controllers: 2)
         scene.run(.started([]))

@@ -118,14 +118,21 @@ struct RecurrenceTests {
         )
     }
 
-    /// Against asking at every beat whether its date is excluded.
-    @Test(arguments: ["Europe/Berlin", "Pacific/Apia", "America/Sao_Paulo", "Asia/Gaza"])
-    func `excluded dates are left out beat by beat`(name: String) throws {
+    /// Against asking at every beat whether its date is excluded, in the days around a change of
+    /// the clocks: an excluded day may be longer or shorter than 24 hours.
+    @Test(
+        arguments: [
+            ("Europe/Berlin", 1_774_746_000), ("Europe/Berlin", 1_792_890_000),
+            ("Pacific/Apia", 1_325_239_200), ("America/Sao_Paulo", 1_541_300_400),
+            ("Australia/Lord_Howe", 1_791_041_400),
+        ] as [(String, Int64)]
+    )
+    func `excluded dates are left out beat by beat`(name: String, change: Int64) throws {
         let zone = Fixture.zone(name)
         var random = SeededBytes(seed: 7)
         for _ in 0..<60 {
-            let seconds = Int64(600 + random.next(90_000))
-            let anchor = Int64(1_325_000_000 + random.next(500_000))
+            let seconds = Int64(600 + random.next(9_000))
+            let anchor = change - Int64(random.next(150_000))
             let recurrence = Recurrence.every(
                 .seconds(seconds),
                 anchor: WallTime(milliseconds: anchor * 1_000)

@@ -31,18 +31,25 @@ import Testing
     }
 
     @Test(arguments: [
-        ("contexts: [1", "contexts.yaml: not YAML"),
-        ("curent: prod\n", "contexts.yaml:1:1: the file has no key curent"),
+        ("contexts: [1", "contexts.yaml:2:1: did not find"),
+        ("curent: prod\n", "contexts.yaml:1:1: curent is not a setting; did you mean current?"),
         (
             "contexts:\n  prod:\n    server: x\n",
-            "contexts.yaml:3:5: context prod has no key server"
+            "contexts.yaml:3:5: contexts.prod.server is not a setting; did you mean"
         ),
-        ("contexts:\n  prod:\n    servers: x\n", "contexts.yaml:3:14: servers is not a list"),
+        (
+            "contexts:\n  prod:\n    servers: x\n",
+            "contexts.yaml:3:14: contexts.prod.servers is not a list"
+        ),
         (
             "contexts:\n  prod:\n    servers:\n      - http://a\n",
-            "contexts.yaml:4:9: http://a is not an https address"
+            "contexts.yaml:4:9: contexts.prod.servers: http://a is not an https address"
         ),
-        ("contexts:\n  prod: {}\n", "contexts.yaml:2:9: context prod needs servers"),
+        (
+            "contexts:\n  prod: {}\n",
+            "contexts.yaml:2:9: contexts.prod needs servers and a credential"
+        ),
+        ("contexts:\n  a/b: {}\n", "contexts.yaml:2:8: contexts.a/b is not a name"),
     ])
     func `a mistake is named with its place`(_ sample: (String, String)) {
         #expect { try ContextFile(yaml: sample.0, path: "contexts.yaml") } throws: { error in

@@ -17,6 +17,7 @@ import Testing
             options: options
         )
         model.entries = Samples.nodes.map { .init(node: $0, at: BootClock.now()) }
+        model.clock.set(Samples.now.iso8601)
         return model
     }
 

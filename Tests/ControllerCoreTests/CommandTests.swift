@@ -216,6 +216,57 @@ struct CommandTests {
         #expect(stage.machine.member(named: "n1") == nil)
     }
 
+    @Test func `a removal is not finished by time when its services were not seen to stop`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        stage.ask(.removeNodes(["n1"]))
+        stage.live([connection], for: 300)
+        let id = stage.machine.member(named: "n1")?.record.id
+        #expect(id != nil)
+        #expect(stage.told(.nodeDrainOverdue) == 1)
+        stage.step(.disconnected(connection, .closedByPeer))
+        stage.pass(.seconds(86_400))
+        #expect(stage.machine.member(named: "n1")?.record.membership == .removing)
+        stage.ask(.removeNodes(["n1"]))
+        #expect(stage.lastRefusal == .notNow)
+        stage.ask(.removeNodes(["n1"]), force: true)
+        #expect(stage.machine.member(named: "n1") == nil)
+    }
+
+    @Test func `a removal is finished when every service had to fence itself by then`() {
+        var stage = Stage()
+        let fenced = ServiceReport.plain("db", .running, isWanted: true, isSelfFenced: true)
+        let connection = stage.online("n1", [fenced])
+        stage.ask(.removeNodes(["n1"]))
+        stage.step(.disconnected(connection, .closedByPeer))
+        stage.pass(.seconds(15))
+        #expect(stage.machine.member(named: "n1")?.record.membership == .removing)
+        stage.pass(.seconds(300))
+        #expect(stage.machine.member(named: "n1") == nil)
+    }
+
+    @Test func `no more settings are kept than an agent takes`() {
+        // What an agent takes is told by AgentCoreTests: 256 settings, 60 000 bytes.
+        var stage = Stage()
+        for number in 1...256 {
+            stage.ask(.set(.cluster, key: "k\(number)", value: "v"))
+            #expect(stage.lastRefusal == nil, "\(number)")
+        }
+        stage.ask(.set(.cluster, key: "k257", value: "v"))
+        #expect(stage.lastRefusal == .invalid)
+        stage.ask(.set(.cluster, key: "k1", value: "another"))
+        #expect(stage.lastRefusal == nil)
+
+        var other = Stage()
+        let value = String(repeating: "v", count: 1_995)
+        for number in 10...39 {
+            other.ask(.set(.cluster, key: "key\(number)", value: value))
+            #expect(other.lastRefusal == nil, "\(number)")
+        }
+        other.ask(.set(.cluster, key: "k", value: ""))
+        #expect(other.lastRefusal == .invalid)
+    }
+
     @Test func `the nearer setting wins`() {
         var stage = Stage()
         stage.online("n1")
@@ -227,5 +278,69 @@ struct CommandTests {
         #expect(stage.machine.effectiveSettings(for: record).map(\.value) == ["node", "site"])
         stage.ask(.unset(.node("n1"), key: "env.A"))
         #expect(stage.machine.effectiveSettings(for: record).map(\.value) == ["site", "site"])
+    }
+
+    private func own(_ stage: Stage, _ prefix: String = "service.") -> [String] {
+        stage.audits.filter { $0.actor == "controller" && $0.verb.hasPrefix(prefix) }
+            .map { "\($0.verb) \($0.object): \($0.reason)" }
+    }
+
+    @Test func `what the controller orders by itself is audited with its reason, once`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db"), .plain("app", order: 1)])
+        #expect(own(stage) == ["service.start n1/db: it should run here"])
+        stage.live([connection], for: 5)
+        #expect(own(stage).count == 1)
+        stage.say(.service(.plain("db", .running, isWanted: true)), on: connection)
+        #expect(own(stage).last == "service.start n1/app: it should run here")
+        stage.say(.service(.plain("app", .running, order: 1, isWanted: true)), on: connection)
+        stage.ask(.drain("n1", within: .seconds(30), keepServices: false))
+        #expect(own(stage).last == "service.stop n1/app: the node is being drained")
+        #expect(own(stage).count == 3)
+    }
+
+    @Test func `an order of an operator is audited as the operator's alone`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        let before = own(stage)
+        for action in [ServiceAction.stop, .start, .restart] {
+            let count = stage.audits.count
+            stage.ask(.service(action, "db", "n1"))
+            #expect(stage.audits.count == count + 1, "\(action)")
+            #expect(stage.audits.last?.actor == "root")
+            #expect(stage.audits.last?.verb == "service.\(action.rawValue)")
+            let isWanted = action != .stop
+            stage.say(
+                .service(.plain("db", isWanted ? .running : .stopped, isWanted: isWanted)),
+                on: connection
+            )
+            for order in stage.openOrders(of: "n1") {
+                stage.say(.done(order: order.id), on: connection)
+            }
+        }
+        #expect(own(stage) == before)
+    }
+
+    @Test func `what the door has refused is audited as it was told`() {
+        var stage = Stage()
+        let store = stage.store
+        let effects = stage.step(
+            .turnedAway(
+                TurnedAway(
+                    actor: "stranger",
+                    key: KeyFingerprint(""),
+                    source: "192.0.2.9:1",
+                    verb: "listNodes",
+                    object: String(repeating: "/", count: 70_000),
+                    refused: Refused(.noCertificate, "no operator's certificate was shown")
+                )
+            )
+        )
+        #expect(effects.journal.count == 1)
+        let audit = stage.audits.last
+        #expect(audit?.actor == "stranger" && audit?.source == "192.0.2.9:1")
+        #expect(audit?.outcome == "no-certificate")
+        #expect((audit?.object.utf8.count ?? 0) <= 1_000)
+        #expect(stage.store == store)
     }
 }

@@ -101,4 +101,113 @@ struct EnrolmentTests {
         stage.ask(.removeOperator("root"))
         #expect(stage.lastRefusal == .notNow)
     }
+
+    @Test func `while the authority cannot sign who asks is told and no token is used up`() {
+        var stage = Stage()
+        let session = stage.online("n1")
+        let token = stage.seed()
+        stage.ask(.createToken(token, site: nil, node: nil))
+        let invitation = stage.seed()
+        stage.ask(.addOperator("ann", .viewer, token: invitation))
+        let store = stage.store
+        let asked = SigningRequest(
+            purpose: .enrolOperator(
+                RequestID(7_000),
+                token: invitation.id,
+                secretHash: invitation.secretHash
+            ),
+            key: KeyFingerprint("key-ann")
+        )
+
+        stage.isSigning = false
+        stage.enrol(token, name: "n2", key: "key-n2")
+        #expect(stage.closed.last == .notNow)
+        let renewal = SigningRequest(purpose: .renewNode, key: KeyFingerprint("key-next"))
+        stage.step(.signingRequested(session, renewal))
+        #expect(stage.sent.last?.message.line.verb == "REFUSED")
+        #expect(stage.status("n1") == .online)
+        stage.step(.signingRequested(nil, asked))
+        #expect(stage.lastRefusal == .notNow)
+        #expect(stage.store == store)
+        #expect(
+            stage.audits.filter { $0.outcome == "not-now" }.map(\.verb)
+                == ["node.enrol", "node.renew", "operator.enrol"]
+        )
+
+        stage.isSigning = true
+        stage.enrol(token, name: "n2", key: "key-n2")
+        #expect(stage.machine.member(named: "n2")?.record.membership == .joined)
+        stage.step(.signingRequested(session, renewal))
+        #expect(stage.sent.last?.message.line.verb == "RENEWED")
+        stage.step(.signingRequested(nil, asked))
+        #expect(stage.lastRefusal == nil)
+    }
+
+    @Test func `an operator's key is accepted until the one of a renewal was used`() {
+        var stage = Stage()
+        func caller(_ key: String) -> Caller {
+            Caller(name: "root", key: KeyFingerprint(key), source: "console")
+        }
+        func renew(from old: String, to new: String) {
+            let purpose = SigningRequest.Purpose.renewOperator(RequestID(8_000), caller(old))
+            let request = SigningRequest(purpose: purpose, key: KeyFingerprint(new))
+            stage.step(.signingRequested(nil, request))
+        }
+        // Two replies are lost: what the operator holds is the first key all the time.
+        for key in ["key-second", "key-third"] {
+            renew(from: "key-root", to: key)
+            #expect(stage.lastRefusal == nil)
+            #expect(stage.machine.account(of: caller("key-root")) != nil, "\(key)")
+        }
+        #expect(stage.machine.account(of: caller("key-second")) == nil)
+        stage.ask(.addSite("b"), by: caller("key-third"))
+        #expect(stage.lastRefusal == nil)
+        stage.ask(.addSite("c"), by: caller("key-root"))
+        #expect(stage.lastRefusal == .forbidden)
+        renew(from: "key-root", to: "key-fourth")
+        #expect(stage.lastRefusal == .forbidden)
+        #expect(stage.audits.last?.verb == "operator.renew")
+        #expect(stage.audits.last?.outcome == "forbidden")
+    }
+
+    @Test func `the tokens of a site end with the site`() {
+        var stage = Stage()
+        stage.ask(.addSite("b"))
+        let token = stage.seed()
+        stage.ask(.createToken(token, site: "b", node: nil))
+        let other = stage.seed()
+        stage.ask(.createToken(other, site: "a", node: nil))
+        stage.ask(.removeSite("b"))
+        #expect(stage.lastRefusal == nil)
+        stage.enrol(token, name: "n1", key: "key-1")
+        #expect(stage.closed.last == .badToken)
+        stage.enrol(other, name: "n1", key: "key-1")
+        #expect(stage.machine.member(named: "n1")?.record.site == "a")
+    }
+
+    @Test func `renewals are audited, refused ones too, and have a limit`() {
+        var stage = Stage()
+        stage.join("n2")
+        let connection = stage.online("n1")
+        func renew(_ key: String) {
+            let request = SigningRequest(purpose: .renewNode, key: KeyFingerprint(key))
+            stage.step(.signingRequested(connection, request))
+        }
+        func audited() -> [String] {
+            stage.audits.filter { $0.verb == "node.renew" }
+                .map { "\($0.actor) \($0.key) \($0.outcome)" }
+        }
+        renew("key-next")
+        renew("key-n2")
+        #expect(audited() == ["n1 key-next done", "n1 key-n2 duplicate"])
+        #expect(stage.audits.last?.source == "192.0.2.\(stage.lastConnection)")
+        for number in 3...300 { renew("key-\(number)") }
+        #expect(audited().count == 300)
+        renew("one too many")
+        #expect(stage.verbs(connection).last == "REFUSED")
+        #expect(audited().count == 300)
+        stage.live([connection], for: 3_601)
+        renew("an hour later")
+        #expect(stage.verbs(connection).last == "RENEWED")
+    }
 }

@@ -184,4 +184,56 @@ struct SessionTests {
         }
         #expect(stage.machine.member(named: "n1")!.record.previousKeys.isEmpty)
     }
+
+    @Test func `a connection that may not speak is closed before it says a word`() {
+        var stage = Stage()
+        let live = stage.online("n1")
+        let id = stage.machine.member(named: "n1")!.record.id
+        let stolen = stage.connect(.node(id, key: KeyFingerprint("another key")))
+        #expect(stage.verbs(stolen) == ["ERR"])
+        #expect(stage.closed == [.badCertificate])
+
+        // One that is open and silent when its node is removed goes with it.
+        let silent = stage.connect(.node(id, key: KeyFingerprint("key-n1")))
+        #expect(stage.verbs(silent).isEmpty)
+        stage.ask(.removeNodes(["n1"]), force: true)
+        #expect(stage.verbs(silent) == ["ERR"])
+        #expect(stage.verbs(live).last == "ERR")
+        let late = stage.connect(.node(id, key: KeyFingerprint("key-n1")))
+        #expect(stage.verbs(late) == ["ERR"])
+        #expect(stage.closed.last == .removed)
+    }
+
+    @Test func `a node has four connections at most`() {
+        var stage = Stage()
+        stage.join("n1")
+        let id = stage.machine.member(named: "n1")!.record.id
+        let peer = Peer.node(id, key: KeyFingerprint("key-n1"))
+        let first = stage.connect(peer)
+        for _ in 2...4 { _ = stage.connect(peer) }
+        #expect(stage.closed.isEmpty)
+        _ = stage.connect(peer)
+        #expect(stage.closed == [.tooFast])
+        stage.step(.disconnected(first, .closedByPeer))
+        stage.step(.disconnected(ConnectionID(stage.lastConnection), .closedByUs(.tooFast)))
+        _ = stage.connect(peer)
+        #expect(stage.closed == [.tooFast])
+    }
+
+    @Test func `a session ends with its node's certificate, whatever the wall clock does`() {
+        var stage = Stage()
+        stage.certificateLife = .seconds(60)
+        let connection = stage.online("n1")
+        stage.live([connection], for: 30)
+        stage.now.wall = stage.now.wall + .seconds(3_600)
+        stage.step(.deadlineReached)
+        #expect(stage.status("n1") == .online)
+        for _ in 0..<31 {
+            stage.pass(.seconds(1))
+            if stage.closed.isEmpty { stage.beat(connection) }
+        }
+        #expect(stage.closed == [.badCertificate])
+        #expect(stage.status("n1") == .offline)
+        #expect(stage.reason("n1").contains("certificate ended"))
+    }
 }

@@ -26,6 +26,10 @@ struct Stage {
     var lastToken = 0
     var lastFresh = 0
     var beats = OrderedTable<UInt64, UInt64>()
+    /// Whether the authority signs what the machine orders.
+    var isSigning = true
+    /// When what it signs ends.
+    var certificateLife: Duration = .seconds(1_000_000)
 
     init(settings: ControllerSettings = ControllerSettings()) {
         let cluster = ClusterRecord(
@@ -66,9 +70,13 @@ struct Stage {
         let effects = machine.step(event, at: now)
         keep(effects)
         for order in effects.certificates {
+            guard isSigning else {
+                step(.certificateFailed(order.id))
+                continue
+            }
             let issued = IssuedCertificate(
                 serial: "\(order.id.number)",
-                notAfter: now.wall + .seconds(1_000_000),
+                notAfter: now.wall + certificateLife,
                 certificate: "certificate-\(order.key)",
                 issuer: "issuer"
             )

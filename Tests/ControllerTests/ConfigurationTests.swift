@@ -2,6 +2,7 @@ import ControllerCore
 import Model
 import Testing
 import Transport
+import YAMLFiles
 
 @testable import Controller
 

@@ -101,4 +101,26 @@ import Testing
         try store.commit([[JournalWriter.write(.delete(table: .site, key: key))]])
         #expect(try JournalWriter.records(of: store.load()).count == wanted.count - 1)
     }
+
+    @Test func `no text of an audit entry is longer than what every store takes`() throws {
+        let long = String(repeating: "\u{301}", count: 20_000)
+        let record = ControllerCore.AuditRecord(
+            at: Self.at,
+            actor: "admin",
+            key: KeyFingerprint("abc").text,
+            source: long,
+            verb: "node.remove",
+            object: long,
+            reason: long,
+            parameters: long,
+            outcome: "invalid"
+        )
+        guard case .audit(let entry) = JournalWriter.write(.audit(record)) else {
+            Issue.record("an audit record is written as something else")
+            return
+        }
+        for text in [entry.source, entry.object, entry.reason, entry.parameters, entry.actor] {
+            #expect(text.utf8.count <= StoreLimits.auditFieldBytesMax)
+        }
+    }
 }

@@ -27,7 +27,7 @@ final class World: Sendable {
         let room = room
         let wire = wire
         let configuration = try ControllerConfiguration.parse("log: {level: critical}", path: "x")
-        driver = Driver(
+        driver = try Driver(
             store: store,
             reserve: Driver.Reserve(
                 release: { room.release() },

@@ -64,6 +64,10 @@ import Testing
                 #expect(audited.count == tried.count)
                 #expect(audited.allSatisfy { !$0.key.isEmpty && !$0.source.isEmpty })
             }
+            let strangers = try await cluster.audit().filter { $0.actor == "stranger" }
+            let closed = Route.allCases.filter { $0.access != .anyone }
+            #expect(Set(strangers.map(\.verb)) == Set(closed.map(\.rawValue)))
+            #expect(strangers.allSatisfy { $0.outcome == "no-certificate" && !$0.source.isEmpty })
             // Nothing of all this has left a trace in what holds.
             let sites: SiteList = try await cluster.admin.get(.listSites)
             #expect(sites.sites.map(\.name) == ["north"])

@@ -72,4 +72,42 @@ import Testing
             #expect(alive.status == 200)
         }
     }
+
+    @Test func `the log tells where the audit chain stands, under a signature of its own key`()
+        async throws
+    {
+        try await TestCluster.with { cluster in
+            let controller = try #require(cluster.controller)
+            try await controller.says("Audit checkpoint")
+            let line = try #require(
+                controller.everything.split(separator: "\n").first {
+                    $0.contains("Audit checkpoint")
+                }
+            )
+            func value(_ key: String) throws -> String {
+                let part = line.split(separator: " ").first { $0.hasPrefix(key + "=") }
+                return try #require(part.map { String($0.dropFirst(key.count + 1)) })
+                    .trimmingCharacters(in: CharacterSet(charactersIn: "\""))
+            }
+            let sequence = try #require(UInt64(try value("audit.sequence")))
+            let entry = try #require(try await cluster.audit().first { $0.sequence == sequence })
+            #expect(try value("hash") == entry.hash)
+            let status: ClusterStatus = try await cluster.admin.get(.getStatus)
+            let text = "muster audit checkpoint 1 \(status.cluster.id) \(sequence) \(entry.hash)"
+            try cluster.folder.write("text", text)
+            try cluster.folder.write("other", text + "0")
+            let signature = try #require(Data(base64Encoded: try value("signature")))
+            try signature.write(to: URL(fileURLWithPath: cluster.folder["signature"]))
+            for (file, expected) in [("text", Int32(0)), ("other", 1)] {
+                let checked = try await cluster.folder.run(
+                    "/usr/bin/openssl",
+                    [
+                        "dgst", "-sha256", "-verify", cluster.state + "/identity/audit-key.pub",
+                        "-signature", cluster.folder["signature"], cluster.folder[file],
+                    ]
+                )
+                #expect(checked.status == expected, "\(checked.everything)")
+            }
+        }
+    }
 }

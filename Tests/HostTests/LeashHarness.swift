@@ -36,7 +36,11 @@ final class LeashHarness {
     /// Part of every command line of the test's own programs, so that they can be found.
     let marker = "9" + "\(RandomBytes.seed() % 1_000_000_000)"
     var spec: LeashSpec
+    /// Of the leash itself.
+    var environment: [String] = []
     private(set) var leash: SpawnedProcess?
+    /// Of the last `empty` that was read.
+    private(set) var usage: LeashUsage?
     private var socket: Descriptor?
     private var reader = LineReader()
     private var pending: [String] = []
@@ -85,7 +89,7 @@ final class LeashHarness {
         var plan = SpawnPlan(
             .path(LeashHarness.program),
             arguments: ["muster-leash", folder[LeashFiles.spec]],
-            environment: []
+            environment: environment
         )
         var pipe: (read: Descriptor, write: Descriptor)? = try Descriptor.pipe()
         let reading = pipe!.read
@@ -136,12 +140,27 @@ final class LeashHarness {
         return LeashReport(line: pending.removeFirst())
     }
 
-    /// Skips what comes before `empty`.
+    /// Whether a report of this kind is among those that have come by now.
+    func hasReport(where matches: (LeashReport) -> Bool) -> Bool {
+        var watched = pollfd(fd: socket?.number ?? -1, events: Int16(POLLIN), revents: 0)
+        while let socket, poll(&watched, 1, 0) > 0 {
+            guard case .lines(let lines) = reader.read(socket) else { break }
+            pending += lines
+        }
+        return pending.compactMap { LeashReport(line: $0) }.contains(where: matches)
+    }
+
+    /// Skips what comes before `empty`. What was used is told apart: it differs from run to run.
     func nextEmpty() -> LeashResult? {
         while let report = next() {
-            if case .empty(let result) = report { return result }
+            if case .empty(let result) = report { return withoutUsage(result) }
         }
         return nil
+    }
+
+    private func withoutUsage(_ result: LeashResult) -> LeashResult {
+        usage = result.usage
+        return LeashResult(cause: result.cause, exit: result.exit, failure: result.failure)
     }
 
     /// The result on disk, once it says that all is empty.
@@ -153,7 +172,7 @@ final class LeashHarness {
             result = found
             return true
         }
-        return result
+        return result.map(withoutUsage)
     }
 
     func waitForLeash() -> ProcessEnd {

@@ -81,6 +81,36 @@ import Testing
         #expect(harness.folder.names() == ["exit", "lock", "log", "log.1", "socket", "spec"])
     }
 
+    @Test func `what the program and its children have used is told with its end`() throws {
+        // A child of a child burns 200 ms of processor time and holds 40 MiB; then 3 bytes.
+        let script = """
+            (python3 -c 'b = bytearray(40 << 20)
+            import time
+            while time.process_time() < 0.2: pass') ; printf abc
+            """
+        let harness = LeashHarness(script)
+        try harness.start()
+        try harness.connect()
+        #expect(harness.nextEmpty()?.exit == .exited(status: 0))
+        let usage = try #require(harness.usage)
+        #expect((200..<60_000).contains(usage.processorMilliseconds))
+        #expect((40 << 20..<1 << 30).contains(usage.memoryBytesMax))
+        #expect(usage.outputBytes == 3)
+        _ = harness.recordedEmpty()
+        #expect(harness.usage == usage)
+    }
+
+    @Test func `of output that is not kept every byte is counted`() throws {
+        let harness = LeashHarness("head -c 20000000 /dev/zero")
+        harness.spec.logByteCountMax = 4_096
+        try harness.start()
+        try harness.connect()
+        #expect(harness.nextEmpty()?.exit == .exited(status: 0))
+        #expect(harness.usage?.outputBytes == 20_000_000)
+        #expect(harness.folder.text("log").utf8.count <= 4_096)
+        #expect(harness.folder.text("log.1").utf8.count == 4_096)
+    }
+
     @Test func `no descriptor of ours is held by the leash or reaches the program`() throws {
         let leak = dup(0)
         defer { close(leak) }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Host
 import Model
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
     private func inDirectory(_ body: (CredentialDirectory) throws -> Void) throws {
         let path =
             FileManager.default.temporaryDirectory.path
-            + "/muster-identity-\(Digest.sha256(Randomness.bytes(16)).prefix(16))"
+            + "/muster-identity-\(Hex.encode(RandomBytes.take(8)))"
         let directory = CredentialDirectory(path: path)
         try directory.create()
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -1,3 +1,4 @@
+import Digests
 import Crypto
 import Foundation
 import GRDB

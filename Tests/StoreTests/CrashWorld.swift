@@ -1,3 +1,4 @@
+import Digests
 import CCrashVFS
 import Foundation
 import Glibc

@@ -1,4 +1,5 @@
 import AgentCore
+import Host
 
 /// Runs attempts of checks on a few threads of its own.
 final class CheckRunner: Sendable {

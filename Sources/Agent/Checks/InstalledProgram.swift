@@ -6,13 +6,15 @@ import Protocol
 
 /// A program that the configuration names: whether it is where the configuration says.
 struct InstalledProgram: Hashable, Sendable {
-    var service: ServiceName
+    /// As its finding is called: `program:SERVICE`, `handler:NAME`.
+    var check: String
     var path: String
-    /// The key that names it: `start`, `stop`, `check http`.
+    /// The key that names it: `start`, `stop`, `check http`, `program`.
     var key: String
+    /// Where that key stands.
+    var file: String
 
     func finding() -> PreflightFinding {
-        let check = "program:\(service)"
         do throws(HostError) {
             let program = try TrustedProgram(
                 path,
@@ -27,7 +29,7 @@ struct InstalledProgram: Hashable, Sendable {
                 check: check,
                 outcome: .failed,
                 text: "\(key): \(error)",
-                mend: "install the program, or correct \(key) in services.d/\(service).conf"
+                mend: "install the program, or correct \(key) in \(file)"
             )
         }
     }
@@ -39,7 +41,9 @@ extension ServiceDefinition {
         var programs: [InstalledProgram] = []
         func add(_ arguments: [String]?, _ key: String) {
             guard let path = arguments?.first else { return }
-            programs.append(InstalledProgram(service: name, path: path, key: key))
+            let file = "services.d/\(name).conf"
+            let check = "program:\(name)"
+            programs.append(InstalledProgram(check: check, path: path, key: key, file: file))
         }
         switch program {
         case .command(let start, let stop):
@@ -51,5 +55,16 @@ extension ServiceDefinition {
             if case .command(let arguments) = check.action { add(arguments, "check \(check.name)") }
         }
         return programs
+    }
+}
+
+extension HandlerDefinition {
+    var installedProgram: InstalledProgram {
+        InstalledProgram(
+            check: "handler:\(name)",
+            path: program.first ?? "",
+            key: "program",
+            file: "handlers.d/\(name).conf"
+        )
     }
 }

@@ -36,6 +36,7 @@ final class Preflight: Sendable {
 
     let settings: PreflightSettings
     let services: [ServiceDefinition]
+    let handlers: [HandlerDefinition]
     let files: SystemFiles
     private let resolver = NameResolver()
     private let hanging = Monitor<[String: PatientQuestion<PreflightFinding>]>([:])
@@ -43,11 +44,21 @@ final class Preflight: Sendable {
     init(
         _ settings: PreflightSettings,
         services: [ServiceDefinition],
+        handlers: [HandlerDefinition] = [],
         files: SystemFiles = SystemFiles()
     ) {
         self.settings = settings
         self.services = services
+        self.handlers = handlers
         self.files = files
+    }
+
+    convenience init(_ configuration: NodeConfiguration) {
+        self.init(
+            configuration.preflight,
+            services: configuration.services,
+            handlers: configuration.handlers
+        )
     }
 
     /// Everything that is configured, in the order of the configuration.
@@ -76,8 +87,9 @@ final class Preflight: Sendable {
                     .finding(ownProcesses: ownProcesses, services: services)
             }
         }
-        checks += services.flatMap(\.programs).map { program in
-            Check(name: "program:\(program.service)", part: program.key) { program.finding() }
+        let programs = services.flatMap(\.programs) + handlers.map(\.installedProgram)
+        checks += programs.map { program in
+            Check(name: program.check, part: program.key) { program.finding() }
         }
         return run(checks)
     }

@@ -2,8 +2,9 @@ import AgentCore
 import Glibc
 import Host
 import Model
+import Protocol
 
-/// Reads `agent.conf` and the services it leads to, from files that nobody else could have written.
+/// Reads `agent.conf`, and the services and handlers it leads to, from files that nobody else could have written.
 enum ConfigurationLoader {
     static let servicesMax = 256
 
@@ -17,6 +18,7 @@ enum ConfigurationLoader {
         var configuration = NodeConfiguration(bytes, problems: problems)
         var errors = problems.sorted
         configuration.services = services(configuration, beside: path, &errors)
+        configuration.handlers = handlers(configuration, beside: path, &errors)
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
         return configuration
     }
@@ -26,47 +28,90 @@ enum ConfigurationLoader {
         beside file: String,
         _ errors: inout [ConfigurationError]
     ) -> [ServiceDefinition] {
-        let path = configuration.servicesDirectory
-        guard let names = directoryEntries(path) else {
-            // A node without services needs no directory, unless somebody has said there is one.
-            if errno != ENOENT || path != NodeConfiguration.directory(of: file) + "/services.d" {
-                errors.append(ConfigurationError(file: path, message: HostError.text(of: errno)))
-            }
-            return []
+        let folder = Folder(
+            path: configuration.servicesDirectory,
+            standard: NodeConfiguration.directory(of: file) + "/services.d",
+            owners: configuration.trustedOwners,
+            noun: "service",
+            countMax: servicesMax
+        )
+        return folder.read(&errors) { bytes, name, problems in
+            ServiceDefinition(bytes, name: name, problems: problems)
         }
-        let files = names.filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }.sorted()
-        guard files.count <= servicesMax else {
-            let message = "has more than \(servicesMax) services"
-            errors.append(ConfigurationError(file: path, message: message))
-            return []
-        }
-        var services: [ServiceDefinition] = []
-        for file in files {
-            let problems = ConfigurationProblems(file: "\(path)/\(file)")
-            if let service = service(file, owners: configuration.trustedOwners, problems) {
-                services.append(service)
-            }
-            errors += problems.sorted
-        }
-        return services.sorted { ($0.order, $0.name) < ($1.order, $1.name) }
+        .sorted { ($0.order, $0.name) < ($1.order, $1.name) }
     }
 
-    private static func service(
-        _ file: String,
-        owners: [UInt32],
-        _ problems: ConfigurationProblems
-    ) -> ServiceDefinition? {
-        guard let name = ServiceName(String(file.dropLast(".conf".count))) else {
+    private static func handlers(
+        _ configuration: NodeConfiguration,
+        beside file: String,
+        _ errors: inout [ConfigurationError]
+    ) -> [HandlerDefinition] {
+        let folder = Folder(
+            path: configuration.handlersDirectory,
+            standard: NodeConfiguration.directory(of: file) + "/handlers.d",
+            owners: configuration.trustedOwners,
+            noun: "handler",
+            countMax: WorkLimits.handlersPerNodeMax
+        )
+        return folder.read(&errors) { bytes, name, problems in
+            HandlerDefinition(bytes, name: name, problems: problems)
+        }
+        .sorted { $0.name < $1.name }
+    }
+
+    /// A folder of files of which each defines what its name says.
+    private struct Folder {
+        var path: String
+        /// Where it is without other word: there it may be missing.
+        var standard: String
+        var owners: [UInt32]
+        /// What a file defines, for people.
+        var noun: String
+        var countMax: Int
+
+        func read<Kind, Definition>(
+            _ errors: inout [ConfigurationError],
+            _ define: ([UInt8], Identifier<Kind>, ConfigurationProblems) -> Definition?
+        ) -> [Definition] {
+            guard let names = directoryEntries(path) else {
+                if errno != ENOENT || path != standard {
+                    let message = HostError.text(of: errno)
+                    errors.append(ConfigurationError(file: path, message: message))
+                }
+                return []
+            }
+            let files = names.filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }.sorted()
+            guard files.count <= countMax else {
+                let message = "has more than \(countMax) \(noun)s"
+                errors.append(ConfigurationError(file: path, message: message))
+                return []
+            }
+            var found: [Definition] = []
+            for file in files {
+                let problems = ConfigurationProblems(file: "\(path)/\(file)")
+                if let name = name(of: file, as: Identifier<Kind>.self, problems),
+                    let bytes = TrustedFile(problems.file, owners: owners).read(problems),
+                    let definition = define(bytes, name, problems)
+                {
+                    found.append(definition)
+                }
+                errors += problems.sorted
+            }
+            return found
+        }
+
+        private func name<Kind>(
+            of file: String,
+            as type: Identifier<Kind>.Type,
+            _ problems: ConfigurationProblems
+        ) -> Identifier<Kind>? {
+            if let name = Identifier<Kind>(String(file.dropLast(".conf".count))) { return name }
             problems.add(
-                "the file's name is not the name of a service (a-z, 0-9, dot, hyphen, "
+                "the file's name is not the name of a \(noun) (a-z, 0-9, dot, hyphen, "
                     + "underscore, up to 63 characters, then .conf)"
             )
             return nil
         }
-        guard let bytes = TrustedFile(problems.file, owners: owners).read(problems) else {
-            return nil
-        }
-        return ServiceDefinition(bytes, name: name, problems: problems)
     }
 }
 

@@ -29,9 +29,13 @@ extension NodeConfiguration {
                 ConfigurationKey("name", repeatable: true),
             ]
         ),
+        (
+            "submit",
+            [ConfigurationKey("socket"), ConfigurationKey("mode"), ConfigurationKey("group")]
+        ),
     ]
 
-    /// Reads the text of `agent.conf`; `services` stays empty. Without other word the directories
+    /// Reads the text of `agent.conf`; `services` and `handlers` stay empty. Without other word the directories
     /// of services and handlers are beside the file.
     ///
     /// - Parameter accounts: turns the name of an account into its number.
@@ -50,7 +54,7 @@ extension NodeConfiguration {
             else {
                 let names = Self.sections.map(\.name)
                 let hint =
-                    nearestName(to: section.name, among: names)
+                    NearestName.to(section.name, among: names)
                     .map { "did you mean [\($0)]? " } ?? ""
                 problems.add(
                     "\(section.title): not a section of this file "
@@ -64,6 +68,7 @@ extension NodeConfiguration {
             switch section.name {
             case "agent": readAgent(reader, accounts)
             case "load": readLoad(reader)
+            case "submit": readSubmit(reader)
             default: readPreflight(reader)
             }
         }
@@ -114,6 +119,29 @@ extension NodeConfiguration {
             ?? load.interval
         load.disks = reader.values("disks", ConfigurationValue.absolutePath)
         refuseRepeats(of: "disks", load.disks, reader)
+    }
+
+    private mutating func readSubmit(_ reader: SectionReader) {
+        submit.place =
+            reader.value("socket") { text throws(ValueProblem) in
+                text == "off" ? .off : .path(try ConfigurationValue.absolutePath(text))
+            } ?? submit.place
+        submit.mode =
+            reader.value("mode") { text throws(ValueProblem) in
+                guard let mode = UInt32(text, radix: 8), text.utf8.count <= 4,
+                    mode & 0o600 == 0o600, mode & ~0o666 == 0
+                else {
+                    throw ValueProblem("not the mode of a socket (0600, 0660 or 0666)")
+                }
+                return mode
+            } ?? submit.mode
+        submit.group = reader.value("group") { text throws(ValueProblem) in
+            if let number = decimal(text, UInt32.self) { return number }
+            guard let number = Account.group(named: text) else {
+                throw ValueProblem("no such group on this machine (a name or a number)")
+            }
+            return number
+        }
     }
 
     private mutating func readPreflight(_ reader: SectionReader) {

@@ -1,7 +1,7 @@
 import AgentCore
 import Model
 
-/// Everything that `agent.conf` and `services.d` say, checked as a whole.
+/// Everything that `agent.conf`, `services.d` and `handlers.d` say, checked as a whole.
 struct NodeConfiguration: Hashable, Sendable {
     /// Where the agent and its leashes put the services' processes.
     enum ControlGroup: Hashable, Sendable {
@@ -39,8 +39,36 @@ struct NodeConfiguration: Hashable, Sendable {
     var trustedOwners: [UInt32] = []
     var load = LoadSettings()
     var preflight = PreflightSettings()
+    var submit = SubmitSettings()
     /// In the order of starting: by ``ServiceDefinition/order``, then by name.
     var services: [ServiceDefinition] = []
+    /// By name.
+    var handlers: [HandlerDefinition] = []
+
+    /// Where programs of this node submit tasks; nil when they may not.
+    var submitSocket: String? {
+        switch submit.place {
+        case .standard: "\(runDirectory)/submit.sock"
+        case .path(let path): path
+        case .off: nil
+        }
+    }
+}
+
+/// `[submit]`: how the node's programs submit tasks.
+struct SubmitSettings: Hashable, Sendable {
+    enum Place: Hashable, Sendable {
+        /// `submit.sock` in the run directory.
+        case standard
+        case path(String)
+        case off
+    }
+
+    var place = Place.standard
+    /// Who may write the socket may submit.
+    var mode: UInt32 = 0o660
+    /// The number of the group that the socket is given to; nil for the agent's own.
+    var group: UInt32?
 }
 
 /// `[load]`

@@ -1,3 +1,5 @@
+import Model
+
 /// A key that a section knows.
 struct ConfigurationKey: Hashable, Sendable {
     var name: String
@@ -29,7 +31,7 @@ struct SectionReader {
             guard let key = keys.first(where: { $0.name == entry.key }) else {
                 let names = keys.map(\.name)
                 let hint =
-                    nearestName(to: entry.key, among: names)
+                    NearestName.to(entry.key, among: names)
                     .map { "did you mean \($0)? " } ?? ""
                 problems.add(
                     "\(entry.key): not a key of [\(section.name)] "

@@ -32,7 +32,7 @@ extension ServiceDefinition {
         for section in document.sections
         where !(section.name == "check" || section.title == "[service]") {
             let hint =
-                nearestName(to: section.name, among: ["service", "check"])
+                NearestName.to(section.name, among: ["service", "check"])
                 .map { "did you mean [\($0 == "check" ? "check NAME" : $0)]? " } ?? ""
             problems.add(
                 "\(section.title): not a section of this file "

@@ -3,7 +3,8 @@ import Glibc
 import Host
 import Model
 
-/// The folder of one leash: `RUN/leashes/NAME-NUMBER`.
+/// The folder of one leash: `RUN/leashes/NAME-NUMBER` of a service, `RUN/tasks/TASK.ATTEMPT` of a
+/// task.
 struct LeashFolder: Hashable, Sendable {
     /// There from the moment before the agent first connects: from then on a program may run.
     private static let begunName = "begun"
@@ -14,18 +15,33 @@ struct LeashFolder: Hashable, Sendable {
         path = "\(parent)/\(launch)"
     }
 
+    init(attempt: TaskAttempt, in parent: String) {
+        path = "\(parent)/\(attempt)"
+    }
+
     /// Every leash folder there is, with its launch, in order.
     static func all(in parent: String) -> [(launch: LaunchID, folder: LeashFolder)] {
-        var found: [LaunchID] = []
-        guard let listing = opendir(parent) else { return [] }
+        names(in: parent).compactMap { LaunchID($0) }.sorted()
+            .map { ($0, LeashFolder(launch: $0, in: parent)) }
+    }
+
+    /// The same of tasks.
+    static func attempts(in parent: String) -> [(attempt: TaskAttempt, folder: LeashFolder)] {
+        names(in: parent).compactMap { TaskAttempt($0) }.sorted()
+            .map { ($0, LeashFolder(attempt: $0, in: parent)) }
+    }
+
+    private static func names(in path: String) -> [String] {
+        var found: [String] = []
+        guard let listing = opendir(path) else { return [] }
         defer { closedir(listing) }
         while let entry = readdir(listing) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if let launch = LaunchID(name) { found.append(launch) }
+            if name != ".", name != ".." { found.append(name) }
         }
-        return found.sorted().map { ($0, LeashFolder(launch: $0, in: parent)) }
+        return found
     }
 
     var specPath: String { "\(path)/\(LeashFiles.spec)" }
@@ -56,13 +72,11 @@ struct LeashFolder: Hashable, Sendable {
         try DurableFile.replace("\(path)/\(Self.begunName)", with: "")
     }
 
-    /// Takes the folder away; what is in it is known.
+    /// Takes the folder away, with everything in it: a leash that was killed may have left a file
+    /// that was still to be renamed.
     func remove() {
-        for name in [
-            LeashFiles.spec, LeashFiles.socket, LeashFiles.exit, LeashFiles.lock, Self.begunName,
-        ] {
-            unlink("\(path)/\(name)")
-        }
+        guard rmdir(path) != 0 else { return }
+        for name in Self.names(in: path) { unlink("\(path)/\(name)") }
         rmdir(path)
     }
 }
@@ -76,5 +90,16 @@ extension LaunchID {
             "\(number)" == text[text.index(after: hyphen)...]
         else { return nil }
         self.init(service: service, number: number)
+    }
+}
+
+extension TaskAttempt {
+    /// Reads ``description``.
+    init?(_ text: String) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, let task = decimal(String(parts[0]), UInt64.self),
+            let attempt = decimal(String(parts[1]), UInt16.self), attempt > 0
+        else { return nil }
+        self.init(task: TaskID(task), attempt: attempt)
     }
 }

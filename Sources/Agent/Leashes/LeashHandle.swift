@@ -16,35 +16,38 @@ final class LeashHandle {
         case over
     }
 
-    let launch: LaunchID
     let folder: LeashFolder
     let remnants: Remnants
     var phase: Phase
     /// Our child, if this very process spawned it: somebody must reap it.
-    let process: SpawnedProcess?
+    let leashID: Int32?
+    /// Its owner reads what is in the folder, and removes it, when it is over.
+    private let keepsFolder: Bool
     private var waiting: [LeashOrder] = []
     private var hasToldExit = false
     private(set) var processID: Int32?
+    /// As it was told last; nil while the program runs, and when it never did.
+    private(set) var result: LeashResult?
 
     init(
-        launch: LaunchID,
         folder: LeashFolder,
         remnants: Remnants,
         phase: Phase,
-        process: SpawnedProcess?
+        leashID: Int32?,
+        keepsFolder: Bool = false
     ) {
-        self.launch = launch
         self.folder = folder
         self.remnants = remnants
         self.phase = phase
-        self.process = process
+        self.leashID = leashID
+        self.keepsFolder = keepsFolder
     }
 
-    /// What `poll` is to watch.
-    var descriptor: Int32? {
+    /// What is to be watched; another one after ``read(at:)`` or ``connect(at:)``.
+    var descriptor: Descriptor? {
         switch phase {
-        case .spawning(let pipe): pipe.number
-        case .talking(let socket, _): socket.number
+        case .spawning(let pipe): pipe
+        case .talking(let socket, _): socket
         case .leaving, .remnants, .over: nil
         }
     }
@@ -94,7 +97,7 @@ final class LeashHandle {
         if count < 0, errno == EAGAIN || errno == EINTR { return [] }
         guard count > 0 else {
             phase = .over
-            folder.remove()
+            removeFolder()
             return [.notStarted(reason: "the leash did not start; its complaint is in the log")]
         }
         do throws(HostError) {
@@ -124,6 +127,7 @@ final class LeashHandle {
             return [.started(processID: UInt32(clamping: processID))]
         case .exited(let result):
             processID = nil
+            self.result = result
             return exited(result)
         case .empty(let result): return concluded(result)
         case .unkillable(let processes): return [.unkillable(processes: processes)]
@@ -133,20 +137,17 @@ final class LeashHandle {
     private func exited(_ result: LeashResult) -> [LeashNews] {
         guard !hasToldExit, let exit = result.exit else { return [] }
         hasToldExit = true
-        let status: ProgramExit =
-            switch exit {
-            case .exited(let number): .exited(UInt8(clamping: number))
-            case .signaled(let number): .signalled(UInt8(clamping: number))
-            }
-        return (result.cause == .deadlinePassed ? [.leaseEnded] : []) + [.exited(status)]
+        return (result.cause == .deadlinePassed ? [.leaseEnded] : [])
+            + [.exited(ProgramExit(exit))]
     }
 
     /// Nothing is left; the leash may go.
     private func concluded(_ result: LeashResult) -> [LeashNews] {
         send(.acknowledge)
         processID = nil
+        self.result = result
         phase = .over
-        folder.remove()
+        removeFolder()
         if let failure = result.failure { return [.notStarted(reason: failure.reason)] }
         guard result.exit != nil else {
             let reason =
@@ -177,7 +178,7 @@ final class LeashHandle {
     func destroy(at now: Instant) -> [LeashNews] {
         let leash: Int32?
         switch phase {
-        case .spawning: leash = process?.processID
+        case .spawning: leash = leashID
         case .talking(let socket, _): leash = (try? UnixSocket.peer(of: socket))?.processID
         case .leaving, .remnants, .over: return []
         }
@@ -197,14 +198,14 @@ final class LeashHandle {
         case .leaving:
             guard case .empty? = folder.result else { return [] }
             phase = .over
-            folder.remove()
+            removeFolder()
             return [.emptied]
         case .remnants(let since, let isTold):
             let count = remnants.kill()
             if count == 0 {
                 phase = .over
                 remnants.removeGroup()
-                folder.remove()
+                removeFolder()
                 return [.emptied]
             }
             guard !isTold, now - since > .seconds(10) else { return [] }
@@ -212,5 +213,9 @@ final class LeashHandle {
             return [.unkillable(processes: UInt32(clamping: count))]
         case .spawning, .talking, .over: return []
         }
+    }
+
+    private func removeFolder() {
+        if !keepsFolder { folder.remove() }
     }
 }

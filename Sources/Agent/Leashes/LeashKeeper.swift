@@ -13,13 +13,13 @@ final class LeashKeeper {
     private static let greetingTimeout: Duration = .seconds(2)
 
     private let parent: String
-    private let program: String
+    private let program: LeashProgram
     private let logFolder: String
     private let cgroups: CgroupPlace
     private let node: String
     private var handles: [LaunchID: LeashHandle] = [:]
     /// Leashes that have ended and are still our zombies.
-    private var unreaped: [SpawnedProcess] = []
+    private var unreaped: [Int32] = []
     private var nextLook: Instant?
 
     /// - Parameter node: marks what is this node's among all agents of the machine.
@@ -31,7 +31,7 @@ final class LeashKeeper {
         node: String
     ) throws(HostError) {
         parent = runFolder + "/leashes"
-        self.program = program
+        self.program = LeashProgram(path: program)
         self.logFolder = logFolder
         self.cgroups = cgroups
         self.node = node
@@ -43,7 +43,7 @@ final class LeashKeeper {
     var processIDs: Set<Int32> {
         var found: Set<Int32> = []
         for handle in handles.values {
-            if let process = handle.process { found.insert(process.processID) }
+            if let leash = handle.leashID { found.insert(leash) }
             if let processID = handle.processID { found.insert(processID) }
         }
         return found
@@ -68,7 +68,7 @@ final class LeashKeeper {
         case .destroy(let launch):
             guard let handle = handles[launch] else { return [] }
             let news = handle.destroy(at: now)
-            settle(handle, at: now)
+            settle(launch, handle, at: now)
             return news.map { (launch, $0) }
         }
         return []
@@ -85,30 +85,13 @@ final class LeashKeeper {
         )
         let spec = try builder.spec()
         try folder.make(spec)
-        let (pipe, process) = try start(folder)
+        let (pipe, leashID) = try program.start(folder)
         handles[launch] = LeashHandle(
-            launch: launch,
             folder: folder,
             remnants: Remnants(cgroupPath: spec.cgroup, mark: mark(launch)),
             phase: .spawning(pipe),
-            process: process
+            leashID: leashID
         )
-    }
-
-    private func start(
-        _ folder: LeashFolder
-    ) throws -> (ready: Descriptor, process: SpawnedProcess) {
-        let (ready, output) = try Descriptor.pipe()
-        try ready.setNonblocking()
-        var plan = SpawnPlan(
-            .path(program),
-            arguments: [program, folder.specPath],
-            environment: ["PATH=\(CommandCheck.searchPath)", "LANG=C.UTF-8"]
-        )
-        plan.output = output
-        plan.error = duplicate(STDERR_FILENO)
-        plan.gainsNoPrivileges = false
-        return (ready, try Spawn.start(plan))
     }
 
     private func mark(_ launch: LaunchID) -> String { "\(node)/\(launch)" }
@@ -118,7 +101,7 @@ final class LeashKeeper {
     /// What `poll` is to watch, and whose it is.
     var watched: [(descriptor: Int32, launch: LaunchID)] {
         handles.keys.sorted().compactMap { launch in
-            handles[launch]?.descriptor.map { ($0, launch) }
+            handles[launch]?.descriptor.map { ($0.number, launch) }
         }
     }
 
@@ -128,7 +111,7 @@ final class LeashKeeper {
     func read(_ launch: LaunchID, at now: Instant) -> [News] {
         guard let handle = handles[launch] else { return [] }
         let news = handle.read(at: now)
-        settle(handle, at: now)
+        settle(launch, handle, at: now)
         return news.map { (launch, $0) }
     }
 
@@ -139,24 +122,21 @@ final class LeashKeeper {
         for launch in handles.keys.sorted() {
             guard let handle = handles[launch], handle.needsLooks else { continue }
             found += handle.look(at: now).map { (launch, $0) }
-            settle(handle, at: now)
+            settle(launch, handle, at: now)
         }
         return found
     }
 
-    private func settle(_ handle: LeashHandle, at now: Instant) {
+    private func settle(_ launch: LaunchID, _ handle: LeashHandle, at now: Instant) {
         if handle.isOver {
-            if let process = handle.process { unreaped.append(process) }
-            handles[handle.launch] = nil
+            if let leash = handle.leashID { unreaped.append(leash) }
+            handles[launch] = nil
         }
         if handle.needsLooks || !unreaped.isEmpty { nextLook = now + Self.lookInterval }
     }
 
     private func reap() {
-        unreaped.removeAll { process in
-            var status: Int32 = 0
-            return waitpid(process.processID, &status, WNOHANG) != 0
-        }
+        unreaped.removeAll(where: LeashProgram.reap)
     }
 
     // MARK: After a restart
@@ -168,11 +148,10 @@ final class LeashKeeper {
         for (launch, folder) in LeashFolder.all(in: parent) {
             let spec = folder.spec
             let handle = LeashHandle(
-                launch: launch,
                 folder: folder,
                 remnants: Remnants(cgroupPath: spec?.cgroup, mark: mark(launch)),
                 phase: .leaving,
-                process: nil
+                leashID: nil
             )
             handles[launch] = handle
             var token = spec.flatMap { FencingToken($0.token) } ?? .zero
@@ -194,14 +173,14 @@ final class LeashKeeper {
                 handle.phase = .remnants(since: now, isTold: false)
             }
             adopted.append(AdoptedLeash(launch: launch, token: token, processID: processID))
-            settle(handle, at: now)
+            settle(launch, handle, at: now)
         }
         return (adopted, news)
     }
 
     /// The `state` line that a leash begins with. The rest stays in the socket.
     private func greeting(_ handle: LeashHandle) -> LeashState? {
-        guard let descriptor = handle.descriptor else { return nil }
+        guard let descriptor = handle.descriptor?.number else { return nil }
         let deadline = MonotonicDeadline(after: Self.greetingTimeout)
         while !deadline.hasPassed {
             var wanted = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]

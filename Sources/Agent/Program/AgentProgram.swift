@@ -7,6 +7,7 @@ enum ExitCode {
     static let done: Int32 = 0
     static let failed: Int32 = 1
     static let refused: Int32 = 3
+    static let timedOut: Int32 = 4
     static let unreachable: Int32 = 5
     static let usage: Int32 = 64
 }
@@ -35,13 +36,20 @@ struct AgentProgram {
                                          [--name NAME] [--controller ADDRESS]...
                                          [--config FILE | --state DIR]
                muster-agent preflight    [--config FILE] [--controller ADDRESS]...
+               muster-agent submit       --type TYPE [--account NAME] [--attribute NAME=VALUE]...
+                                         [--priority N] [--exclusive KEY [--ordered]] [--key KEY]
+                                         [--payload FILE|-] [--spool] [--timeout DURATION]
+                                         [--socket PATH | --config FILE]
                muster-agent check-config [--config FILE]
                muster-agent version
 
           run           supervises this node's services and reports to the controller
           join          makes this machine a node of the cluster that issued the token
           preflight     looks whether this machine is fit for its services
-          check-config  reads agent.conf and services.d, and says every mistake with its place
+          submit        hands a task to the cluster through the agent of this machine, and
+                        prints its number
+          check-config  reads agent.conf, services.d and handlers.d, and says every mistake with
+                        its place
           version       prints the version
 
         Options:
@@ -50,11 +58,22 @@ struct AgentProgram {
           --controller ADDR   host:port, 192.0.2.7:7400 or [2001:db8::7]:7400; may be repeated
           --token-file FILE   keeps the token out of the list of processes
 
-        Signals while running: SIGHUP reads services.d again (a mistake leaves the old services in
-        force), SIGTERM says goodbye and leaves the services running under their leashes.
+        Options of submit:
+          --attribute N=V     what the task needs of a node; may be repeated
+          --priority N        0 to 9, the higher first; default: 5
+          --exclusive KEY     all tasks of one key run on one node; --ordered: one at a time
+          --key KEY           the same key gives the same task, so that asking again is safe
+          --payload FILE      given to the handler as it is; - is the standard input
+          --spool             where no controller takes it, keep it here and deliver it later:
+                              the word spooled is printed instead of a number
+          --timeout DURATION  how long to wait for the answer; default: 30s
 
-        Exit status: 0 done, 1 failed, 3 refused, 5 no controller could be reached, 64 wrong
-        arguments.
+        Signals while running: SIGHUP reads services.d and handlers.d again (a mistake leaves the
+        old ones in force), SIGTERM says goodbye, leaves the services running under their leashes
+        and ends the tasks.
+
+        Exit status: 0 done, 1 failed, 3 refused, 4 not answered in time, 5 no controller could be
+        reached, 64 wrong arguments.
 
         """
 
@@ -95,6 +114,7 @@ struct AgentProgram {
         case "preflight":
             let known: Set<String> = ["config", "controller"]
             return try PreflightCommand(ProgramOptions(rest, known: known)).run()
+        case "submit": return try SubmitCommand(SubmitCommand.options(rest)).run()
         case "check-config":
             return try CheckConfigurationCommand(ProgramOptions(rest, known: ["config"])).run()
         case "version", "--version":
@@ -104,7 +124,7 @@ struct AgentProgram {
             throw CommandFailure(
                 ExitCode.usage,
                 "unknown command \(command)",
-                mend: "known are run, join, preflight, check-config and version"
+                mend: "known are run, join, preflight, submit, check-config and version"
             )
         }
     }
@@ -112,11 +132,18 @@ struct AgentProgram {
 
 /// `--key value` and `--key=value` words.
 struct ProgramOptions {
-    private var values: [String: String] = [:]
-    /// Every `--controller`, in the order given.
-    private(set) var controllers: [String] = []
+    private var values: [String: [String]] = [:]
+    private var given: Set<String> = []
 
-    init(_ words: ArraySlice<String>, known: Set<String>) throws(CommandFailure) {
+    /// Every `--controller`, in the order given.
+    var controllers: [String] { all("controller") }
+
+    /// - Parameter flags: options without a value.
+    init(
+        _ words: ArraySlice<String>,
+        known: Set<String>,
+        flags: Set<String> = []
+    ) throws(CommandFailure) {
         var words = words
         while let word = words.popFirst() {
             var key = word
@@ -125,8 +152,13 @@ struct ProgramOptions {
                 key = String(word[..<equals])
                 value = String(word[word.index(after: equals)...])
             }
-            guard key.hasPrefix("--"), known.contains(String(key.dropFirst(2))) else {
-                let list = known.sorted().map { "--\($0)" }.joined(separator: ", ")
+            let name = String(key.dropFirst(2))
+            if key.hasPrefix("--"), flags.contains(name), value == nil {
+                given.insert(name)
+                continue
+            }
+            guard key.hasPrefix("--"), known.contains(name) else {
+                let list = known.union(flags).sorted().map { "--\($0)" }.joined(separator: ", ")
                 throw CommandFailure(
                     ExitCode.usage,
                     "\(key) is not an option of this command",
@@ -136,14 +168,18 @@ struct ProgramOptions {
             guard let text = value ?? words.popFirst(), !text.isEmpty else {
                 throw CommandFailure(ExitCode.usage, "\(key) needs a value")
             }
-            if key == "--controller" { controllers.append(text) }
-            values[String(key.dropFirst(2))] = text
+            values[name, default: []].append(text)
         }
     }
 
-    subscript(key: String) -> String? { values[key] }
+    /// The last that was given.
+    subscript(key: String) -> String? { values[key]?.last }
 
-    var configuration: String { values["config"] ?? AgentProgram.configurationPathDefault }
+    func all(_ key: String) -> [String] { values[key] ?? [] }
+
+    func has(_ flag: String) -> Bool { given.contains(flag) }
+
+    var configuration: String { self["config"] ?? AgentProgram.configurationPathDefault }
 
     func loadConfiguration() throws(CommandFailure) -> NodeConfiguration {
         do throws(ConfigurationErrors) {

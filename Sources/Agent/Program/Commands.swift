@@ -105,7 +105,7 @@ struct PreflightCommand {
 
     func run() throws(CommandFailure) -> Int32 {
         let configuration = try options.loadConfiguration()
-        let preflight = Preflight(configuration.preflight, services: configuration.services)
+        let preflight = Preflight(configuration)
         let findings = preflight.everything() + (try controllers(configuration)).map(reach)
         var hasFailed = false
         for finding in findings {
@@ -165,13 +165,24 @@ struct CheckConfigurationCommand {
 
     func run() throws(CommandFailure) -> Int32 {
         let configuration = try options.loadConfiguration()
-        say("\(options.configuration): good, \(configuration.services.count) services\n")
+        say(
+            "\(options.configuration): good, \(configuration.services.count) services, "
+                + "\(configuration.handlers.count) handlers\n"
+        )
         for service in configuration.services {
             let need = service.isRequired ? "required" : "optional"
             let checks = service.checks.count == 1 ? "1 check" : "\(service.checks.count) checks"
             say(
                 "  \(service.order) \(service.name): \(service.kind.rawValue), \(need), "
                     + "group \(service.group), \(checks)\n"
+            )
+        }
+        for handler in configuration.handlers {
+            let types = handler.types.map(\.text).joined(separator: ", ")
+            let limit = handler.timeLimit.map { "at most \($0.forPeople)" } ?? "no time limit"
+            say(
+                "  handler \(handler.name): \(types), \(handler.slots) at once, "
+                    + "\(handler.delivery.rawValue), \(limit)\n"
             )
         }
         return ExitCode.done

@@ -9,7 +9,7 @@ import Transport
 
 /// The one connection to a controller, by the machine's numbers.
 final class ControllerLink {
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let state: StateFolder
     private let cluster: ClusterID?
     private let endpoints: [Endpoint]
@@ -17,7 +17,7 @@ final class ControllerLink {
     private var client: LineClient?
     private(set) var link: UInt64 = 0
 
-    init(inbox: Inbox, state: StateFolder, cluster: ClusterID?, endpoints: [Endpoint]) {
+    init(inbox: DriverInbox, state: StateFolder, cluster: ClusterID?, endpoints: [Endpoint]) {
         self.inbox = inbox
         self.state = state
         self.cluster = cluster
@@ -62,7 +62,7 @@ final class ControllerLink {
         _ event: ClientEvent,
         of link: UInt64,
         at endpoint: Endpoint,
-        to inbox: Inbox
+        to inbox: DriverInbox
     ) {
         switch event {
         case .connected: inbox.put(.connected(link: link))

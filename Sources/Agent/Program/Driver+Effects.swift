@@ -10,7 +10,13 @@ extension Driver {
     /// comes out of a later step.
     func perform(_ effects: AgentEffects) {
         if let request = effects.persist { persister.put(request) }
+        if let write = effects.taskJournal { journal.put(.append(write)) }
+        if let write = effects.taskJournalRewrite { journal.put(.replace(write)) }
+        spool.put(effects.spool.map { .keep($0) } + effects.unspool.map { .remove($0) })
         for command in effects.leashes { perform(command) }
+        for command in effects.tasks {
+            pendingEvents += tasks.perform(command, at: BootClock.now())
+        }
         link.send(effects.sends)
         for command in effects.connection {
             switch command {
@@ -27,6 +33,7 @@ extension Driver {
         for request in effects.preflight { run(request) }
         if effects.wantsSample { samples.ask() }
         if let command = effects.renewal { renewal.perform(command) }
+        submissions?.answer(effects.submissionAnswers)
         for notice in effects.notices { write(notice) }
         if effects.mayExit { leave() }
     }
@@ -56,7 +63,7 @@ extension Driver {
     private func run(_ request: PreflightRequest) {
         let inbox = inbox
         let preflight = preflight
-        let own = leashes.processIDs
+        let own = leashes.processIDs.union(tasks.processIDs)
         let order: UInt64
         switch request {
         case .everything(let number): order = number

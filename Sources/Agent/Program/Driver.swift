@@ -20,11 +20,15 @@ final class Driver {
     var configuration: NodeConfiguration
     let configurationPath: String
     let state: StateFolder
-    let inbox: Inbox
+    let inbox: DriverInbox
     let link: ControllerLink
     let leashes: LeashKeeper
     let units: UnitKeeper
+    let tasks: TaskKeeper
     let persister: Persister
+    let journal: TaskJournalWriter
+    let spool: SpoolWriter
+    let submissions: SubmitServer?
     let samples: SampleWorker
     let renewal: RenewalWorker
     let checks = CheckRunner()
@@ -33,6 +37,8 @@ final class Driver {
     private let timer: Descriptor
     /// News of leashes that came out of a command, to be stepped after the effects are done.
     var pendingNews: [LeashKeeper.News] = []
+    /// The same of tasks.
+    var pendingEvents: [AgentEvent] = []
     var isOver = false
     private var farewellBy: Instant?
     private var watchdogAt: Instant?
@@ -46,6 +52,9 @@ final class Driver {
         cluster: ClusterID?,
         endpoints: [Endpoint],
         leashes: LeashKeeper,
+        tasks: TaskKeeper,
+        journal: sending TaskJournalFile,
+        spool: SpoolFolder,
         log: Logger
     ) throws {
         self.machine = machine
@@ -53,19 +62,25 @@ final class Driver {
         self.configurationPath = configurationPath
         self.state = state
         self.leashes = leashes
+        self.tasks = tasks
         self.log = log
-        inbox = try Inbox()
+        inbox = try DriverInbox()
+        self.journal = TaskJournalWriter(journal, inbox: inbox)
+        self.spool = SpoolWriter(spool, inbox: inbox)
+        submissions = try Self.submissions(configuration, inbox, log)
         units = try UnitKeeper(runFolder: configuration.runDirectory, inbox: inbox)
         link = ControllerLink(inbox: inbox, state: state, cluster: cluster, endpoints: endpoints)
         persister = Persister(state: state, inbox: inbox)
         samples = SampleWorker(disks: configuration.load.disks, inbox: inbox)
         renewal = RenewalWorker(state: state, inbox: inbox)
-        preflight = Preflight(configuration.preflight, services: configuration.services)
+        preflight = Preflight(configuration)
         watchdogInterval = ServiceManager.watchdogInterval
         let number = muster_timer_create()
         guard number >= 0 else { throw HostError("make a timer", code: errno) }
         timer = Descriptor(owning: number)
-        guard persister.begin(), samples.begin() else {
+        guard persister.begin(), samples.begin(), self.journal.begin(), self.spool.begin(),
+            submissions?.begin() ?? true
+        else {
             throw HostError("start threads", code: EAGAIN)
         }
         try Signals.watch([Signals.terminate, Signals.interrupt, Signals.hangUp]) {
@@ -74,13 +89,24 @@ final class Driver {
         }
     }
 
+    private static func submissions(
+        _ configuration: NodeConfiguration,
+        _ inbox: DriverInbox,
+        _ log: Logger
+    ) throws(HostError) -> SubmitServer? {
+        guard let path = configuration.submitSocket else { return nil }
+        return try SubmitServer(configuration.submit, path: path, inbox: inbox, log: log)
+    }
+
     /// Runs until it is told to stop.
     ///
     /// - Returns: the exit status.
     func run() -> Int32 {
         let found = leashes.adopt(at: BootClock.now())
-        step(.started(found.adopted + units.adopt()))
+        let attempts = tasks.adopt(at: BootClock.now())
+        step(.started(found.adopted + units.adopt(), tasks: attempts.leftovers))
         pendingNews += found.news
+        pendingEvents += attempts.events
         if let life = state.certificateLife(at: WallClock.now()) {
             step(.certificateMeasured(remaining: life.remaining, life: life.life))
         }
@@ -103,9 +129,16 @@ final class Driver {
         }
         for message in inbox.take() { handle(message) }
         if let look = leashes.nextDeadline, look <= now { pendingNews += leashes.look(at: now) }
+        if let look = tasks.nextDeadline, look <= now { pendingEvents += tasks.look(at: now) }
+        if tasks.hasQueued { pendingEvents += tasks.launchSome(at: now) }
         while !pendingNews.isEmpty {
             let news = pendingNews.removeFirst()
             step(.leash(news.launch, news.news))
+        }
+        while !pendingEvents.isEmpty {
+            let events = pendingEvents
+            pendingEvents = []
+            for event in events { step(event) }
         }
         if let watchdogAt, watchdogAt <= now, let watchdogInterval {
             notify("WATCHDOG=1")
@@ -114,24 +147,30 @@ final class Driver {
     }
 
     private func wait() {
-        let deadlines = [machine.nextDeadline, leashes.nextDeadline, farewellBy, watchdogAt]
+        let deadlines = [
+            machine.nextDeadline, leashes.nextDeadline, tasks.nextDeadline, farewellBy, watchdogAt,
+        ]
         let next = deadlines.compactMap { $0 }.min()
         _ = muster_timer_arm(timer.number, next.map { max(1, $0.nanoseconds) } ?? 0)
         let watched = leashes.watched
         var wanted = [
             pollfd(fd: inbox.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: timer.number, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: tasks.descriptor, events: Int16(POLLIN), revents: 0),
         ]
+        let others = wanted.count
         wanted += watched.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-        guard poll(&wanted, nfds_t(wanted.count), -1) > 0 else { return }
+        // What is still to be launched waits for nothing but its turn.
+        guard poll(&wanted, nfds_t(wanted.count), tasks.hasQueued ? 0 : -1) > 0 else { return }
         // After a freeze the machine must see the time before it sees what came meanwhile.
         let now = BootClock.now()
         if let deadline = machine.nextDeadline, deadline <= now {
             step(.deadlineReached(wall: WallClock.now()))
         }
-        for (index, (_, launch)) in watched.enumerated() where wanted[index + 2].revents != 0 {
+        for (index, (_, launch)) in watched.enumerated() where wanted[index + others].revents != 0 {
             pendingNews += leashes.read(launch, at: now)
         }
+        if wanted[2].revents != 0 { pendingEvents += tasks.read(at: now) }
     }
 
     func step(_ event: AgentEvent) {
@@ -152,12 +191,14 @@ final class Driver {
         case .reload: reload()
         case .reloaded(let configuration):
             self.configuration.services = configuration.services
+            self.configuration.handlers = configuration.handlers
             self.configuration.preflight = configuration.preflight
-            preflight = Preflight(configuration.preflight, services: configuration.services)
+            preflight = Preflight(configuration)
             step(
                 .reconfigured(
                     configuration.services,
-                    sharedPaths: configuration.preflight.sharedPaths
+                    sharedPaths: configuration.preflight.sharedPaths,
+                    handlers: configuration.handlers
                 )
             )
         }

@@ -6,10 +6,10 @@ import Host
 /// and nothing else. Of several requests that wait, the newest is written: it contains the others.
 final class Persister: Sendable {
     private let state: StateFolder
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let waiting = Monitor<PersistRequest?>(nil)
 
-    init(state: StateFolder, inbox: Inbox) {
+    init(state: StateFolder, inbox: DriverInbox) {
         self.state = state
         self.inbox = inbox
     }

@@ -51,6 +51,16 @@ struct RunCommand {
     ) throws -> Driver {
         let membership = try state.membership()
         let memory = try state.memory()
+        let journalFile = TaskJournalFile(state.journalPath)
+        let journal = try journalFile.open()
+        let spool = SpoolFolder(path: state.spoolPath)
+        let (spooled, damages) = try spool.open()
+        for damage in damages {
+            log.error(
+                "a submission that was kept cannot be read, and is put aside",
+                metadata: ["file": "\(damage.file)", "error": "\(damage.sentence)"]
+            )
+        }
         let machineIdentity = try MachineIdentity.current()
         let endpoints = endpoints(configuration, membership, log)
         let prefix = "muster-\(membership?.identity.node.text ?? "stranger")"
@@ -58,6 +68,12 @@ struct RunCommand {
         let leashes = try LeashKeeper(
             runFolder: configuration.runDirectory,
             logFolder: configuration.stateDirectory + "/logs",
+            program: configuration.leash ?? ProgramFolder.leash,
+            cgroups: cgroups,
+            node: prefix
+        )
+        let tasks = try TaskKeeper(
+            runFolder: configuration.runDirectory,
             program: configuration.leash ?? ProgramFolder.leash,
             cgroups: cgroups,
             node: prefix
@@ -79,6 +95,7 @@ struct RunCommand {
                 identity: membership?.identity,
                 controllers: endpoints.count,
                 services: configuration.services,
+                handlers: configuration.handlers,
                 sharedPaths: configuration.preflight.sharedPaths,
                 facts: facts,
                 software: "muster-agent/\(AgentProgram.version)",
@@ -87,6 +104,8 @@ struct RunCommand {
                 timing: timing
             ),
             memory: memory,
+            journal: journal,
+            spool: spooled,
             seed: RandomBytes.seed(),
             at: BootClock.now()
         )
@@ -98,6 +117,9 @@ struct RunCommand {
             cluster: membership?.identity.cluster,
             endpoints: endpoints,
             leashes: leashes,
+            tasks: tasks,
+            journal: journalFile,
+            spool: spool,
             log: log
         )
     }

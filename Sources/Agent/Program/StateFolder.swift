@@ -13,6 +13,9 @@ struct StateFolder: Sendable {
 
     private var memoryPath: String { path + "/state" }
     var credentialPath: String { path + "/credential.pem" }
+    /// The journal of tasks, and submissions that wait for a controller.
+    var journalPath: String { path + "/tasks" }
+    var spoolPath: String { path + "/spool" }
     private var rootsPath: String { path + "/ca.pem" }
     private var membershipPath: String { "\(path)/\(MembershipRecord.fileName)" }
 

@@ -5,11 +5,11 @@ import Model
 
 /// Takes samples of load and disks on a thread of its own: a file system may hang.
 final class SampleWorker: Sendable {
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private let disks: [String]
     private let isWanted = Monitor(false)
 
-    init(disks: [String], inbox: Inbox) {
+    init(disks: [String], inbox: DriverInbox) {
         self.disks = disks
         self.inbox = inbox
     }
@@ -37,7 +37,7 @@ struct RenewalWorker: Sendable {
     private static let timeout: Duration = .seconds(30)
 
     let state: StateFolder
-    let inbox: Inbox
+    let inbox: DriverInbox
 
     func perform(_ command: RenewalCommand) {
         let hasBegun = startThread {

@@ -7,10 +7,10 @@ import Model
 /// comes through the inbox.
 final class UnitKeeper {
     private let parent: String
-    private let inbox: Inbox
+    private let inbox: DriverInbox
     private var runners: [LaunchID: UnitRunner] = [:]
 
-    init(runFolder: String, inbox: Inbox) throws(HostError) {
+    init(runFolder: String, inbox: DriverInbox) throws(HostError) {
         parent = runFolder + "/units"
         self.inbox = inbox
         try DurableFile.makeFolder(parent, mode: 0o700)

@@ -26,8 +26,8 @@ public enum LeashEvent: Hashable, Sendable {
     case deadlineReached
 }
 
-/// What a leash must do, in this order: `record` durably, then act on processes, then `looks`,
-/// then tell, then exit.
+/// What a leash must do: act on processes, then `looks`, neither of which waits for a disk; tell, and
+/// exit, when every `record` given so far is durable, in order.
 public struct LeashEffects: Hashable, Sendable {
     public struct Spawn: Hashable, Sendable {
         /// To be compared with the clock once more right before the program is started: the leash

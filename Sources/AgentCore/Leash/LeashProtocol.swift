@@ -10,7 +10,8 @@ public import Model
 //     kill                                exited cause=C [status=N | signal=N]
 //     status                              empty cause=C [status=N | signal=N]
 //     authorise token=T                         [stage=… path=… code=N reason=…]
-//     acknowledge                         unkillable processes=N
+//     acknowledge                               [cpu=MS memory=BYTES output=BYTES]
+//                                         unkillable processes=N
 //                                         refused reason=…
 //
 // The leash speaks first: `state`, and what the agent may have missed (`exited`, `empty`). The
@@ -121,11 +122,38 @@ public struct LeashResult: Hashable, Sendable {
     /// Nil when nothing was started.
     public var exit: LeashExit?
     public var failure: LeashFailure?
+    /// Nil from a leash of an older version, which does not measure it.
+    public var usage: LeashUsage?
 
-    public init(cause: LeashCause, exit: LeashExit? = nil, failure: LeashFailure? = nil) {
+    public init(
+        cause: LeashCause,
+        exit: LeashExit? = nil,
+        failure: LeashFailure? = nil,
+        usage: LeashUsage? = nil
+    ) {
         self.cause = cause
         self.exit = exit
         self.failure = failure
+        self.usage = usage
+    }
+}
+
+/// What the program and all it started have used, as far as they have ended.
+public struct LeashUsage: Hashable, Sendable {
+    public var processorMilliseconds: UInt64
+    /// Of the cgroup where that is counted, else of the largest process.
+    public var memoryBytesMax: UInt64
+    /// Bytes of standard output and error in all, whether kept or not.
+    public var outputBytes: UInt64
+
+    public init(
+        processorMilliseconds: UInt64 = 0,
+        memoryBytesMax: UInt64 = 0,
+        outputBytes: UInt64 = 0
+    ) {
+        self.processorMilliseconds = processorMilliseconds
+        self.memoryBytesMax = memoryBytesMax
+        self.outputBytes = outputBytes
     }
 }
 
@@ -174,6 +202,30 @@ public enum LeashReport: Hashable, Sendable {
     /// Processes do not die from SIGKILL (they hang in the kernel). The leash goes on trying.
     case unkillable(processes: UInt32)
     case refused(reason: String)
+
+    /// With what was used, where it tells of an end.
+    public func adding(_ usage: LeashUsage) -> LeashReport {
+        switch self {
+        case .exited(var result):
+            result.usage = usage
+            return .exited(result)
+        case .empty(var result):
+            result.usage = usage
+            return .empty(result)
+        case .state, .started, .unkillable, .refused: return self
+        }
+    }
+
+    /// With this many bytes of output, where it tells what was used.
+    public func counting(outputBytes: UInt64) -> LeashReport {
+        switch self {
+        case .exited(let result), .empty(let result):
+            guard var usage = result.usage else { return self }
+            usage.outputBytes = outputBytes
+            return adding(usage)
+        case .state, .started, .unkillable, .refused: return self
+        }
+    }
 
     public var line: String {
         switch self {
@@ -242,6 +294,9 @@ public enum LeashReport: Hashable, Sendable {
                 ("signal", signal.map { "\($0)" }), ("stage", result.failure?.stage),
                 ("path", result.failure?.path), ("code", result.failure.map { "\($0.code)" }),
                 ("reason", result.failure?.reason),
+                ("cpu", result.usage.map { "\($0.processorMilliseconds)" }),
+                ("memory", result.usage.map { "\($0.memoryBytesMax)" }),
+                ("output", result.usage.map { "\($0.outputBytes)" }),
             ]
         ).text
     }
@@ -262,6 +317,13 @@ public enum LeashReport: Hashable, Sendable {
                 path: line["path"] ?? "",
                 code: line["code"].flatMap { Int32($0) } ?? 0,
                 reason: line["reason"] ?? ""
+            )
+        }
+        if let processor = line["cpu"].flatMap({ UInt64($0) }) {
+            result.usage = LeashUsage(
+                processorMilliseconds: processor,
+                memoryBytesMax: line["memory"].flatMap { UInt64($0) } ?? 0,
+                outputBytes: line["output"].flatMap { UInt64($0) } ?? 0
             )
         }
         return result

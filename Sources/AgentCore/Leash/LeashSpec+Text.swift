@@ -33,6 +33,7 @@ extension LeashSpec {
         put("log", log)
         put("log-bytes-max", "\(logByteCountMax)")
         put("cgroup", cgroup)
+        put("cgroup-memory-max", cgroupMemoryMax.map { "\($0)" })
         put("stop-argument", stopArguments)
         put("stop-grace", "\(stopGrace.nanoseconds)")
         put("on-disconnect", onDisconnect.rawValue)
@@ -132,6 +133,9 @@ extension LeashSpec {
         case "log-bytes-max":
             guard let number = Int64(field.value), number > 0 else { return false }
             logByteCountMax = number
+        case "cgroup-memory-max":
+            guard let number = UInt64(field.value), number > 0 else { return false }
+            cgroupMemoryMax = number
         case "on-disconnect":
             guard let policy = LeashDisconnectPolicy(rawValue: field.value) else { return false }
             onDisconnect = policy

@@ -62,6 +62,8 @@ public struct LeashSpec: Hashable, Sendable {
     public var logByteCountMax: Int64 = 16 << 20
     /// A cgroup v2 folder, made when it is missing and removed at the end.
     public var cgroup: String?
+    /// Bytes of memory of the whole cgroup, where its tree has the controller for that.
+    public var cgroupMemoryMax: UInt64?
     /// A program that stops the service in order, absolute path first; SIGTERM when empty.
     public var stopArguments: [String] = []
     /// Time between the order to stop and SIGKILL, when the leash itself must decide.

@@ -129,11 +129,12 @@ public struct HandlerDefinition: Hashable, Sendable {
         )
     }
 
-    /// May only run under a lease, and no longer than it.
-    var needsLease: Bool {
+    /// Whether it may run this order only under a lease, and no longer than it. A task with an
+    /// exclusive key must not be on two nodes at once, whatever its handler would allow.
+    func needsLease(for order: RunOrder) -> Bool {
         switch delivery {
         case .exclusive, .atMostOnce: true
-        case .idempotent: false
+        case .idempotent: order.exclusiveKey != nil
         }
     }
 }

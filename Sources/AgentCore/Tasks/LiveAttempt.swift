@@ -158,6 +158,9 @@ struct EndedAttempt: Hashable, Sendable {
     var result: AttemptResult
     /// The last bytes of the output.
     var output: [UInt8]
+
+    /// Of its RESULT, roughly and not less.
+    var lineBytes: Int { 320 + 2 * result.detail.utf8.count }
 }
 
 /// Why an attempt is ended that has not ended by itself.

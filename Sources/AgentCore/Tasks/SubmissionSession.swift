@@ -59,39 +59,34 @@ struct SubmissionSession: Hashable, Sendable {
             guard let number = pending.keys.first(where: { $0 > begun }),
                 let submission = pending[number]
             else { return }
-            let size = BulkSender<UInt64>.wireBytes(of: submission.payload.count) + 2_048
+            let head = head(of: submission)
+            let bytes = AgentMessage.work(.submit(head)).line.bytes.count
+            let size = BulkSender<UInt64>.wireBytes(of: submission.payload.count) + bytes
             guard sender.mayBegin(size) else { return }
-            guard sender.take(2_048, at: now) else {
+            guard sender.take(bytes, at: now) else {
                 isHeldUp = true
                 return
             }
             begun = number
-            begin(number, submission, size: size, &effects)
+            lastReference = head.reference
+            references[lastReference] = number
+            sender.sent(lastReference, size)
+            effects.sends.append(.submit(head))
+            if head.payload.count < submission.payload.count {
+                partial = Partial(reference: lastReference, number: number, sent: 0)
+            }
             pending.update(number) { $0.wasSent = true }
         }
     }
 
-    private mutating func begin(
-        _ number: UInt64,
-        _ submission: SubmissionDesk.Pending,
-        size: Int,
-        _ effects: inout SubmissionEffects
-    ) {
-        lastReference += 1
-        references[lastReference] = number
-        sender.sent(lastReference, size)
+    private func head(of submission: SubmissionDesk.Pending) -> LocalSubmission {
         let isInline = submission.payload.count <= WorkLimits.inlineBytesMax
-        effects.sends.append(
-            .submit(
-                LocalSubmission(
-                    reference: lastReference,
-                    task: submission.task,
-                    payloadBytes: UInt32(submission.payload.count),
-                    payload: isInline ? submission.payload : []
-                )
-            )
+        return LocalSubmission(
+            reference: lastReference + 1,
+            task: submission.task,
+            payloadBytes: UInt32(submission.payload.count),
+            payload: isInline ? submission.payload : []
         )
-        if !isInline { partial = Partial(reference: lastReference, number: number, sent: 0) }
     }
 
     /// - Returns: false when not all of it may be sent now.

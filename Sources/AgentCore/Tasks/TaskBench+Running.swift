@@ -180,13 +180,19 @@ extension TaskBench {
     ) {
         guard let definition = held.definition, let order = held.order else { return }
         let attempt = held.attempt
-        if let obstacle = situation.obstacle(toStart: definition, under: held.token, at: now) {
+        let obstacle = situation.obstacle(
+            toStart: order,
+            by: definition,
+            under: held.token,
+            at: now
+        )
+        if let obstacle {
             live.update(attempt) { $0.cause = .notAllowed(obstacle) }
             return conclude(attempt, at: now)
         }
         guard journal.isDurable(write) else { return }
         let deadline =
-            definition.needsLease ? situation.leaseEnd(for: held.token, at: now) : nil
+            definition.needsLease(for: order) ? situation.leaseEnd(for: held.token, at: now) : nil
         effects.commands.append(
             .launch(
                 attempt,
@@ -277,9 +283,10 @@ extension TaskBench {
         }
         waiting.sort { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for held in waiting {
-            guard let definition = handlers[held.handler],
+            guard let definition = handlers[held.handler], let order = held.order,
                 occupied[held.handler] ?? 0 < Int(definition.slots),
-                situation.obstacle(toStart: definition, under: held.token, at: now) == nil
+                situation.obstacle(toStart: order, by: definition, under: held.token, at: now)
+                    == nil
             else { continue }
             occupied[held.handler] = (occupied[held.handler] ?? 0) + 1
             let write = journal.put(

@@ -25,13 +25,14 @@ struct TaskSituation: Hashable, Sendable {
 
     /// Why a new attempt under `token` may not start now; nil when it may.
     func obstacle(
-        toStart definition: HandlerDefinition,
+        toStart order: RunOrder,
+        by definition: HandlerDefinition,
         under token: FencingToken,
         at now: Instant
     ) -> String? {
         if let obstacle { return obstacle }
         if token != authority || token != highest { return "its token is not today's" }
-        if definition.needsLease, leaseEnd(for: token, at: now) == nil {
+        if definition.needsLease(for: order), leaseEnd(for: token, at: now) == nil {
             return "there is no lease"
         }
         return nil
@@ -59,7 +60,7 @@ struct TaskBench: Hashable, Sendable {
     /// Bytes of outputs that wait to be taken; beyond, the oldest are dropped, their results stay.
     static let outputsBytesMax = 64 << 20
     /// Attempts given back that one session must remember; beyond, it is given up.
-    static let returnedMax = 65_536
+    static let returnedMax = 16_384
     /// Tasks whose taken attempts are remembered, so that a confused order starts none again.
     static let takenMax = 8_192
     /// From SIGTERM to SIGKILL where the right to act is over already.
@@ -99,6 +100,7 @@ struct TaskBench: Hashable, Sendable {
         }
         if isOurs {
             for (attempt, result) in journal.ended { keep(attempt, result, output: []) }
+            for (task, attempt) in journal.taken { remember(task, taken: attempt) }
         }
         define(configuration.handlers)
     }
@@ -173,13 +175,17 @@ struct TaskBench: Hashable, Sendable {
             }
         }
         for (attempt, held) in ended { entries.append(.end(attempt, held.result)) }
+        for (task, attempt) in taken {
+            entries.append(.forget(TaskAttempt(task: task, attempt: attempt)))
+        }
         return entries
     }
 
     /// The last stage of a step.
     mutating func flushJournal(at now: Instant) -> TaskJournalKeeper.Write? {
         var keeper = journal
-        let write = keeper.flush(needed: live.count + ended.count, at: now) { journalSnapshot }
+        let linesMax = 4 * (live.count + ended.count) + 2 * taken.count
+        let write = keeper.flush(linesMax: linesMax, at: now) { journalSnapshot }
         journal = keeper
         return write
     }
@@ -250,7 +256,11 @@ struct TaskBench: Hashable, Sendable {
         outputsBytes -= held.output.count
         ended[attempt] = nil
         telling?.forget(attempt, number: held.number)
-        taken[attempt.task] = max(attempt.attempt, taken[attempt.task] ?? 0)
+        remember(attempt.task, taken: attempt.attempt)
+    }
+
+    private mutating func remember(_ task: TaskID, taken attempt: UInt16) {
+        taken[task] = max(attempt, taken[task] ?? 0)
         // Numbers of tasks grow: the least is the oldest.
         if taken.count > Self.takenMax, let least = taken.keys.first { taken[least] = nil }
     }

@@ -9,7 +9,8 @@ public enum TaskJournalEntry: Hashable, Sendable {
     case start(TaskAttempt, token: FencingToken, handler: HandlerName)
     /// Durable before the result is told. Nothing of the attempt exists any more.
     case end(TaskAttempt, AttemptResult)
-    /// The controller has the result.
+    /// The controller has the result. That this attempt, and every lower one of its task, is over
+    /// stays known for a while: no confused order starts it again.
     case forget(TaskAttempt)
 
     public static let format: UInt16 = 1
@@ -89,6 +90,8 @@ public struct TaskJournal: Hashable, Sendable {
     public private(set) var started: OrderedTable<TaskAttempt, Start> = OrderedTable()
     /// Ended and not forgotten.
     public private(set) var ended: OrderedTable<TaskAttempt, AttemptResult> = OrderedTable()
+    /// The highest attempt of each task that was taken, as far as it is remembered.
+    public private(set) var taken: OrderedTable<TaskID, UInt16> = OrderedTable()
     /// Whole lines that were read.
     public private(set) var lineCount = 0
     /// A last line that cannot be read is the trace of a write that was cut off, and nothing rests on
@@ -146,7 +149,9 @@ public struct TaskJournal: Hashable, Sendable {
         switch entry {
         case .owner: break
         case .start(let attempt, let token, let handler):
-            if started[attempt] != nil || ended[attempt] != nil {
+            if started[attempt] != nil || ended[attempt] != nil
+                || taken[attempt.task].map({ $0 >= attempt.attempt }) ?? false
+            {
                 return "attempt \(attempt) is started twice"
             }
             started[attempt] = Start(token: token, handler: handler)
@@ -156,8 +161,10 @@ public struct TaskJournal: Hashable, Sendable {
             started[attempt] = nil
             ended[attempt] = result
         case .forget(let attempt):
-            if ended[attempt] == nil { return "attempt \(attempt) is forgotten before its end" }
+            // A journal that was rewritten has only this of what was taken.
+            if started[attempt] != nil { return "attempt \(attempt) is forgotten before its end" }
             ended[attempt] = nil
+            taken[attempt.task] = max(attempt.attempt, taken[attempt.task] ?? 0)
         }
         return nil
     }

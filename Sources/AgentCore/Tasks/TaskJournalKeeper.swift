@@ -7,7 +7,7 @@ import Protocol
 /// write that failed is of unknown outcome: nothing is appended any more, and after a while the whole
 /// journal is asked to be written anew, under a sequence of its own that covers all before it.
 struct TaskJournalKeeper: Hashable, Sendable {
-    /// Beyond four lines for each that is needed, and these, the file is written anew.
+    /// Beyond what the bench finds bearable, and these, the file is written anew.
     static let linesSpare = 1_000
 
     /// Of the last write that was asked for, and of the last that is durable.
@@ -62,8 +62,14 @@ struct TaskJournalKeeper: Hashable, Sendable {
 
     /// The last stage of a step: one write for everything that happened in it.
     ///
-    /// - Parameter whole: all that the journal must hold now, its owner first.
-    mutating func flush(needed: Int, at now: Instant, whole: () -> [TaskJournalEntry]) -> Write? {
+    /// - Parameters:
+    ///   - linesMax: lines that the file may have, beside ``linesSpare``.
+    ///   - whole: all that the journal must hold now, its owner first.
+    mutating func flush(
+        linesMax: Int,
+        at now: Instant,
+        whole: () -> [TaskJournalEntry]
+    ) -> Write? {
         guard isWritable else {
             guard let retryAt, retryAt <= now else { return nil }
             self.retryAt = nil
@@ -72,7 +78,7 @@ struct TaskJournalKeeper: Hashable, Sendable {
             return write
         }
         guard !waiting.isEmpty else { return nil }
-        if needsWhole || lines + waiting.count > 4 * needed + Self.linesSpare {
+        if needsWhole || lines + waiting.count > linesMax + Self.linesSpare {
             return replace(whole())
         }
         sequence += 1

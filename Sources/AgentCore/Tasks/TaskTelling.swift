@@ -50,7 +50,7 @@ struct TaskTelling: Hashable, Sendable {
                 finish(number)
                 continue
             }
-            let size = BulkSender<TaskAttempt>.wireBytes(of: held.output.count) + 1_024
+            let size = BulkSender<TaskAttempt>.wireBytes(of: held.output.count) + held.lineBytes
             guard underWay != nil || sender.mayBegin(size) else { return }
             underWay = number
             guard tellOutput(attempt, held, at: now, &effects) else {
@@ -81,7 +81,7 @@ struct TaskTelling: Hashable, Sendable {
             effects.sends.append(.output(attempt, at: start + UInt64(outputSent), data: data))
             outputSent = end
         }
-        return sender.take(1_024, at: now)
+        return sender.take(held.lineBytes, at: now)
     }
 }
 

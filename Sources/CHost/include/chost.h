@@ -121,6 +121,9 @@ int muster_close_from(unsigned first);
 pid_t muster_reap(int *status);
 bool muster_status_exited(int status, int *code);
 bool muster_status_signaled(int status, int *signal);
+// What the children that were waited for have used, and theirs: processor time, and the largest
+// resident memory of a single one.
+void muster_children_usage(int64_t *processor_microseconds, int64_t *memory_bytes);
 
 // ---- Clocks, timers and signals (calls.c) ----
 
@@ -155,6 +158,15 @@ int muster_open_at(int folder, const char *name, int flags, mode_t mode);
 int muster_lock_exclusive(int descriptor);
 int64_t muster_filesystem_magic(int descriptor);
 int muster_set_nonblocking(int descriptor);
+
+// ---- Readiness (calls.c) ----
+
+int muster_epoll_create(void);
+// Watches a descriptor for input under a tag, level-triggered.
+int muster_epoll_add(int epoll, int descriptor, uint64_t tag);
+int muster_epoll_remove(int epoll, int descriptor);
+// Fills the tags of what is ready, and returns how many; -1 milliseconds: for as long as it takes.
+int muster_epoll_wait(int epoll, uint64_t *tags, size_t count, int milliseconds);
 
 // ---- Unix sockets (calls.c) ----
 

@@ -5,6 +5,7 @@
 /// begins with a letter, and so none is empty, `.` or `..`. Whether there is such a zone is not
 /// known here.
 public struct ZoneName: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// As it was written; names are told apart by case.
     public let text: String
 
     /// The longest name that is taken, in bytes. The longest of the database has 32.

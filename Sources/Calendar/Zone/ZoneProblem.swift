@@ -24,6 +24,7 @@ public struct ZoneProblem: Error, Hashable, Sendable, CustomStringConvertible {
         case trailingBytes
     }
 
+    /// What is the matter.
     public var code: Code
     /// Where: the number of bytes before it, in the file, or in the text when the rules were read
     /// from a text.
@@ -31,6 +32,7 @@ public struct ZoneProblem: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was found, and the mend if there is one.
     public var detail: String
 
+    /// A problem with those bytes.
     public init(_ code: Code, at position: Int, _ detail: String) {
         self.code = code
         self.position = position

@@ -13,6 +13,7 @@ public struct ZoneOffset: Hashable, Sendable {
     /// A little more than a day to either side, as RFC 8536 has it (section 3.2, `utoff`).
     public static let secondsEastRange = -89_999...93_599
 
+    /// - Parameter secondsEast: within ``secondsEastRange``; it is not checked here.
     public init(secondsEast: Int, isDaylight: Bool, abbreviation: String) {
         self.secondsEast = secondsEast
         self.isDaylight = isDaylight

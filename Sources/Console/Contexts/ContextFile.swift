@@ -1,5 +1,4 @@
-import Host
-import Yams
+import YAMLFiles
 
 /// `contexts.yaml`: which clusters there are, and which of them is meant when none is named.
 struct ContextFile: Hashable, Sendable {
@@ -19,24 +18,18 @@ struct ContextFile: Hashable, Sendable {
 
     /// Reads the text of the file.
     ///
-    /// - Throws: a ``ConsoleError`` with path, line and column of the first mistake.
+    /// - Throws: a ``ConsoleError`` with path, line and column of every mistake.
     init(yaml text: String, path: String) throws(ConsoleError) {
         let reader = YAMLReader(path: path)
-        guard let root = try reader.compose(text) else { return }
-        let pairs = try reader.mapping(root, allowed: ["current", "contexts"], what: "the file")
-        for (key, value) in pairs {
-            if key == "current" {
-                current = try reader.text(value, "current")
-            } else {
-                for (name, node) in try reader.mapping(value, allowed: nil, what: "contexts") {
-                    guard Context.isName(name) else {
-                        throw reader.mistake(value, "\(name) is not a name for a context")
-                    }
-                    contexts.append(try Self.context(name, node, reader))
-                }
+        if let top = reader.document(text) {
+            current = top.text("current")
+            if let all = top.subsection("contexts") {
+                contexts = all.keys.compactMap { Self.context($0, in: all, reader) }
             }
+            top.finish()
         }
         contexts.sort { $0.name < $1.name }
+        try reader.check()
     }
 
     init() {}
@@ -48,29 +41,28 @@ struct ContextFile: Hashable, Sendable {
         for context in contexts {
             lines.append("  \(context.name):")
             lines.append("    servers:")
-            lines += context.servers.map { "      - \(YAMLReader.quoted($0))" }
-            lines.append("    credential: \(YAMLReader.quoted(context.credential))")
+            lines += context.servers.map { "      - \(quoted($0))" }
+            lines.append("    credential: \(quoted(context.credential))")
         }
         return lines.joined(separator: "\n") + "\n"
     }
 
     private static func context(
         _ name: String,
-        _ node: Node,
+        in all: YAMLSection,
         _ reader: YAMLReader
-    ) throws(ConsoleError) -> Context {
-        var servers: [String] = []
-        var credential = ""
-        let allowed = ["servers", "credential"]
-        for (key, value) in try reader.mapping(node, allowed: allowed, what: "context \(name)") {
-            if key == "servers" {
-                servers = try reader.servers(value)
-            } else {
-                credential = try reader.text(value, "credential")
-            }
+    ) -> Context? {
+        guard let section = all.subsection(name) else { return nil }
+        guard Context.isName(name) else {
+            section.note("is not a name for a context")
+            return nil
         }
-        guard !servers.isEmpty, !credential.isEmpty else {
-            throw reader.mistake(node, "context \(name) needs servers and a credential")
+        let servers = section.servers
+        let credential = section.text("credential")
+        section.finish()
+        guard !servers.isEmpty, let credential else {
+            if reader.problems.isEmpty { section.note("needs servers and a credential") }
+            return nil
         }
         return Context(name: name, servers: servers, credential: credential)
     }
@@ -91,24 +83,47 @@ struct CredentialDescription: Hashable, Sendable {
         let reader = YAMLReader(path: path)
         name = ""
         servers = []
-        if let root = try reader.compose(text) {
-            let allowed = ["name", "servers", "cluster", "operator"]
-            for (key, value) in try reader.mapping(root, allowed: allowed, what: "the file") {
-                switch key {
-                case "name": name = try reader.text(value, "name")
-                case "servers": servers = try reader.servers(value)
-                // For people: the certificate says both, and is believed.
-                default: break
-                }
-            }
+        if let top = reader.document(text) {
+            name = top.text("name") ?? ""
+            servers = top.servers
+            // For people: the certificate says both, and is believed.
+            _ = top.text("cluster")
+            _ = top.text("operator")
+            top.finish()
         }
+        try reader.check()
         guard !name.isEmpty, !servers.isEmpty else {
             throw ConsoleError(.failed, "\(path): name and servers are needed")
         }
     }
 
     var yaml: String {
-        (["name: \(YAMLReader.quoted(name))", "servers:"]
-            + servers.map { "  - \(YAMLReader.quoted($0))" }).joined(separator: "\n") + "\n"
+        (["name: \(quoted(name))", "servers:"]
+            + servers.map { "  - \(quoted($0))" }).joined(separator: "\n") + "\n"
     }
+}
+
+extension YAMLSection {
+    fileprivate func text(_ key: String) -> String? {
+        let text = scalar(key, expected: "a text", default: "") { $0.isEmpty ? nil : $0 }
+        return text.isEmpty ? nil : text
+    }
+
+    fileprivate var servers: [String] {
+        list("servers", expected: "an https address", default: []) { try? Context.server($0) }
+    }
+}
+
+extension YAMLReader {
+    fileprivate func check() throws(ConsoleError) {
+        guard problems.isEmpty else {
+            throw ConsoleError(.failed, "\(ConfigurationError(problems: problems))")
+        }
+    }
+}
+
+/// A scalar that every reader takes for a text.
+private func quoted(_ text: String) -> String {
+    let escaped = text.map { $0 == "\\" || $0 == "\"" ? "\\\($0)" : "\($0)" }.joined()
+    return "\"\(escaped)\""
 }

@@ -1,5 +1,6 @@
 import API
 import Foundation
+import Model
 
 /// Reads a file line by line, however long it is.
 struct LineFile {
@@ -91,11 +92,8 @@ enum TaskLines {
             throw Problem(text: "it is not one JSON object")
         }
         if let odd = object.keys.sorted().first(where: { !members.contains($0) }) {
-            let near = members.sorted()
-                .map { (name: $0, distance: Suggestion.distance($0, odd)) }
-                .filter { $0.distance <= 3 }
-                .min { $0.distance < $1.distance }
-            let mend = near.map { "did you mean \($0.name)?" } ?? "see `muster task submit --help`"
+            let near = NearestName.to(odd, among: members.sorted())
+            let mend = near.map { "did you mean \($0)?" } ?? "see `muster task submit --help`"
             throw Problem(text: "a task has no member \(kept(odd)); \(mend)")
         }
         do {

@@ -5,6 +5,7 @@ import Logging
 import Model
 import Protocol
 import Transport
+import YAMLFiles
 
 /// Everything of `controller.yaml`, checked whole. Nothing in the product reads its settings from
 /// anywhere else.

@@ -1,5 +1,6 @@
 import API
 import ControllerCore
+import Digests
 import Foundation
 import Glibc
 import HTTPTypes
@@ -137,7 +138,6 @@ extension ConsoleRoutes {
     func renewOperator(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: RenewRequest.self)
         let caller = caller(request)
-        _ = try await account(of: caller)
         let key = try accept(body.signingRequest)
         let outcome = await driver.perform { number in
             .signingRequested(
@@ -205,7 +205,7 @@ extension ConsoleRoutes {
             return try Data(contentsOf: URL(fileURLWithPath: path))
         }.value
         var headers: HTTPFields = [.contentType: BackupAnswer.contentType]
-        headers[HTTPField.Name(BackupAnswer.digestHeader)!] = Identity.Digest.sha256(data)
+        headers[HTTPField.Name(BackupAnswer.digestHeader)!] = Digest(of: data).hex
         return Response(
             status: .ok,
             headers: headers,

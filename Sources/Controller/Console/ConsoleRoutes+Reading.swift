@@ -1,3 +1,4 @@
+import Digests
 import API
 import ControllerCore
 import Foundation
@@ -20,7 +21,10 @@ extension ConsoleRoutes {
     }
 
     func clusterStatus(for caller: Caller) async throws -> ClusterStatus {
-        let account = try await account(of: caller)
+        try await clusterStatus(of: try await account(of: caller))
+    }
+
+    func clusterStatus(of account: OperatorRecord?) async throws -> ClusterStatus {
         let events = try latestEvents(limit: 5, .any)
         let authorityNotAfter = server.office.authorityNotAfter
         return await views {

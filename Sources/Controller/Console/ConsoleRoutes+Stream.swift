@@ -2,6 +2,7 @@ import API
 import ControllerCore
 import Foundation
 import HTTPTypes
+import Host
 import Hummingbird
 import Model
 import NIOCore
@@ -12,6 +13,9 @@ import Protocol
 extension ConsoleRoutes {
     /// How often the views are compared with what was sent last.
     private static let pulseInterval: Duration = .seconds(1)
+
+    /// How old the views may be that are compared: pulses do not come together.
+    private static let pulseAge: Duration = .milliseconds(250)
 
     private enum Tick: Sendable {
         case event(ClusterEvent)
@@ -58,16 +62,17 @@ extension ConsoleRoutes {
         var shown = LiveView()
         var last = after
         if let after { last = try await catchUp(after, filter, &writer) }
-        try await sendChanges(&shown, caller, &writer)
+        try await sendChanges(&shown, asOf: BootClock.now(), caller, &writer)
         for await tick in ticks(events) {
             switch tick {
             case .event(let event):
                 if let last, event.sequence <= last { continue }
                 last = event.sequence
                 if filter.matches(event) { try await write(event, &writer) }
-                try await sendChanges(&shown, caller, &writer)
+                try await sendChanges(&shown, asOf: BootClock.now(), caller, &writer)
             case .pulse:
-                try await sendChanges(&shown, caller, &writer)
+                let moment = BootClock.now() - Self.pulseAge
+                try await sendChanges(&shown, asOf: moment, caller, &writer)
                 try await sendPulse(&writer)
             }
         }
@@ -111,12 +116,16 @@ extension ConsoleRoutes {
 
     @concurrent private func sendChanges(
         _ shown: inout LiveView,
+        asOf moment: Instant,
         _ caller: Caller,
         _ writer: inout any ResponseBodyWriter
     ) async throws {
-        let status = try await clusterStatus(for: caller)
-        let nodes = await views { views in views.members().map(views.summary) }
-        for change in shown.changes(status: status, nodes: nodes) {
+        let account = try await account(of: caller)
+        guard let shared else { preconditionFailure("a stream of routes that share nothing") }
+        let views = try await shared.views(notBefore: moment)
+        var status = views.status
+        status.you = Myself(account)
+        for change in shown.changes(status: status, nodes: views.nodes) {
             try await write(StreamEventName.change, try ConsoleAnswer.text(change), &writer)
         }
     }

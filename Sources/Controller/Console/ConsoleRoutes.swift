@@ -12,6 +12,24 @@ import Protocol
 /// the extensions, and the switch makes sure of it.
 struct ConsoleRoutes: Sendable {
     let server: ConsoleServer
+    /// For followers; nil for the routes by which it looks itself.
+    let shared: SharedViews?
+
+    init(server: ConsoleServer) {
+        let own = ConsoleRoutes(alone: server)
+        self.server = server
+        shared = SharedViews {
+            SharedViews.Views(
+                status: try await own.clusterStatus(of: nil),
+                nodes: await own.views { views in views.members().map(views.summary) }
+            )
+        }
+    }
+
+    private init(alone server: ConsoleServer) {
+        self.server = server
+        shared = nil
+    }
 
     var driver: Driver { server.driver }
 
@@ -47,7 +65,12 @@ struct ConsoleRoutes: Sendable {
                 caller: Self.caller(peer, source: context.source),
                 peer: peer
             )
-            try await admit(asked, to: route)
+            do {
+                try await admit(asked, to: route)
+            } catch let failure as API.Failure {
+                server.refusals.record(failure, asked, to: route)
+                throw failure
+            }
             // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
             let isLarge = route == .submitTasks
             guard !isLarge || server.largeBodies.enter() else {

@@ -32,8 +32,8 @@ final class ConsoleServer: Sendable {
     /// Batches of tasks that are read or answered at once; each may hold much memory.
     let largeBodies = RequestGate(max: 32)
     let enrolments = RateGate(perSecond: 1, burst: 20)
-    /// Open connections at each address; more wait to be accepted.
-    private static let connectionsMax = 512
+    let refusals: RefusalRecorder
+    let limits: ConsoleDoor.Limits
     /// A connection on which no request is under way is closed after this.
     private static let idleTimeout: TimeAmount = .seconds(60)
     private let credential = Mutex<NIOSSLContextConfigurationOverride?>(nil)
@@ -45,6 +45,7 @@ final class ConsoleServer: Sendable {
         configuration: ControllerConfiguration,
         agentEndpoints: [Endpoint],
         zones: ZoneKeeper,
+        limits: ConsoleDoor.Limits = ConsoleDoor.Limits(),
         log: Logger
     ) {
         self.driver = driver
@@ -53,7 +54,9 @@ final class ConsoleServer: Sendable {
         self.configuration = configuration
         self.agentEndpoints = agentEndpoints
         self.zones = zones
+        self.limits = limits
         self.log = log
+        refusals = RefusalRecorder(driver: driver)
     }
 
     /// New connections are served with this credential from now on.
@@ -82,19 +85,26 @@ final class ConsoleServer: Sendable {
         let bound = Bound(expected: configuration.consoleListen.count, onReady: onReady)
         let router = ConsoleRoutes(server: self).router()
         let responder = router.buildResponder()
+        let limits = limits
+        let admission = limits.admission
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for endpoint in configuration.consoleListen {
                 let application = Application(
                     responder: responder,
                     server: try .tls(
-                        .http1(configuration: .init(idleTimeout: Self.idleTimeout)),
+                        .http1(
+                            configuration: .init(
+                                additionalChannelHandlers: [ConsoleDoor(limits, admission)],
+                                idleTimeout: Self.idleTimeout
+                            )
+                        ),
                         tlsConfiguration: tls
                     ),
                     configuration: ApplicationConfiguration(
                         address: .hostname(endpoint.host, port: Int(endpoint.port)),
                         serverName: "muster",
                         availableConnectionsDelegate: MaximumAvailableConnections(
-                            Self.connectionsMax
+                            limits.connectionsMax
                         )
                     ),
                     onServerRunning: { channel in

@@ -6,7 +6,8 @@ import Model
 
 struct StatusView {
     let views: NodeViews
-    let account: OperatorRecord
+    /// Whose screen it is; nobody's for what followers share.
+    let account: OperatorRecord?
     let lastEvents: [API.Event]
     let authorityNotAfter: WallTime
 
@@ -33,11 +34,7 @@ struct StatusView {
                 journalLate: machine.isJournalLate
             ),
             expiringCertificates: expiring,
-            you: Myself(
-                name: account.name.text,
-                role: account.role.rawValue,
-                certificateNotAfter: account.notAfter?.iso8601
-            )
+            you: Myself(account)
         )
         status.work = views.work
         return status
@@ -220,6 +217,16 @@ extension API.Event {
             text: event.text,
             cause: event.cause,
             consequence: event.consequence
+        )
+    }
+}
+
+extension Myself {
+    init(_ account: OperatorRecord?) {
+        self.init(
+            name: account?.name.text ?? "",
+            role: account?.role.rawValue ?? "",
+            certificateNotAfter: account?.notAfter?.iso8601
         )
     }
 }

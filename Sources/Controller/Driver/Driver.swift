@@ -47,7 +47,7 @@ final class Driver: Sendable {
         case stop(@Sendable () -> Void)
     }
 
-    private let inbox = Inbox<Item>()
+    private let inbox: Inbox<Item>
     private let store: any Store
     private let reserve: Reserve
     private let log: Logger
@@ -57,7 +57,8 @@ final class Driver: Sendable {
     /// The disk is full: what can wait is turned away before it is decided.
     let shortage = Shortage()
 
-    init(store: any Store, reserve: Reserve, log: Logger) {
+    init(store: any Store, reserve: Reserve, log: Logger) throws(HostError) {
+        inbox = try Inbox()
         self.store = store
         self.reserve = reserve
         self.log = log

@@ -1,4 +1,5 @@
 import ControllerCore
+import Digests
 import Host
 import Identity
 import Model
@@ -37,7 +38,7 @@ enum JournalWriter {
                     object: kept(record.object, bytesMax: auditTextBytesMax),
                     reason: kept(record.reason, bytesMax: auditTextBytesMax),
                     parameters: record.parameters.isEmpty
-                        ? "" : Identity.Digest.sha256(record.parameters.utf8),
+                        ? "" : Digest(of: record.parameters.utf8).hex,
                     outcome: record.outcome
                 )
             )

@@ -53,7 +53,7 @@ extension ControllerMachine {
             }
             record.stoppedServices.sort()
         }
-        reconcile(id)
+        reconcile(id, isCommanded: true)
         return ordered(services, on: id, "stop", name)
     }
 
@@ -66,7 +66,7 @@ extension ControllerMachine {
         amend(id) { record in
             record.stoppedServices.removeAll { services.contains($0) }
         }
-        reconcile(id)
+        reconcile(id, isCommanded: true)
         // What should run already and has failed is started anew.
         for service in services {
             guard let report = nodes[id]?.services[service]?.report, report.isWanted,

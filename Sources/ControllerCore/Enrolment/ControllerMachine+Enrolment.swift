@@ -55,11 +55,10 @@ extension ControllerMachine {
             }
         case .renewOperator(let id, let caller):
             guard account(of: caller) != nil else {
-                return reply(
+                return refuseRenewal(
                     id,
-                    .refused(
-                        Refused(.forbidden, "no operator \(caller.name) with this certificate")
-                    )
+                    caller,
+                    Refused(.forbidden, "no operator \(caller.name) with this certificate")
                 )
             }
             order(
@@ -233,15 +232,14 @@ extension ControllerMachine {
             if let connection { dismiss(connection, .badVerb, "RENEW needs a session") }
             return
         }
+        guard mayRenew(id) else {
+            // Unaudited: the audit log is what this limit protects.
+            let text = "at most \(Limits.renewalsPerHourMax) renewals an hour"
+            return send(.refused(verb: "RENEW", code: .tooFast, text: text), to: connection)
+        }
         if let other = nodes.values.first(where: { $0.record.accepts(key) && $0.record.id != id }) {
-            return send(
-                .refused(
-                    verb: "RENEW",
-                    code: .duplicate,
-                    text: "this key is the identity of node \(other.record.name)"
-                ),
-                to: connection
-            )
+            let text = "this key is the identity of node \(other.record.name)"
+            return refuseRenewal(id, key: key, connection, Refused(.duplicate, text))
         }
         order(.node(id), key: key, .renewing(connection, id, usedKey: link.key))
     }
@@ -268,6 +266,7 @@ extension ControllerMachine {
                 $0.serial = issued.serial
                 $0.certificateNotAfter = issued.notAfter
             }
+            auditRenewal(of: node, key: pending.key, connection, "done")
             send(
                 .renewed(certificate: issued.certificate, issuer: issued.issuer),
                 to: connection
@@ -290,10 +289,8 @@ extension ControllerMachine {
         case .operatorRenewing(let request, let caller):
             // The key that was shown stays accepted until the new one is used: a reply can be lost.
             guard account(of: caller) != nil else {
-                return reply(
-                    request,
-                    .refused(Refused(.forbidden, "the operator was removed meanwhile"))
-                )
+                let refused = Refused(.forbidden, "the operator was removed meanwhile")
+                return refuseRenewal(request, caller, refused)
             }
             install(issued, key: pending.key, for: caller.name, previous: caller.key)
             reply(request, .certificate(issued))
@@ -310,12 +307,16 @@ extension ControllerMachine {
             mend: "on the controller's host: muster-controller renew-authority"
         )
         switch pending.purpose {
-        case .joining(let connection, _, _, _, _, _):
+        case .joining(let connection, let token, _, _, _, let address):
+            auditEnrolment("node.enrol", token.text, key: pending.key, address, refused)
             dismiss(connection, refused.code, refused.text)
-        case .renewing(let connection, _, _):
-            send(.refused(verb: "RENEW", code: refused.code, text: refused.text), to: connection)
-        case .operatorJoining(let request, _, _), .operatorRenewing(let request, _):
+        case .renewing(let connection, let node, _):
+            refuseRenewal(node, key: pending.key, connection, refused)
+        case .operatorJoining(let request, let token, _):
+            auditEnrolment("operator.enrol", token.text, key: pending.key, "", refused)
             reply(request, .refused(refused))
+        case .operatorRenewing(let request, let caller):
+            refuseRenewal(request, caller, refused)
         }
     }
 
@@ -455,18 +456,14 @@ extension ControllerMachine {
         _ source: String,
         _ refused: Refused
     ) {
-        effects.journal.append(
-            .audit(
-                AuditRecord(
-                    at: now.wall,
-                    actor: "stranger",
-                    key: key.text,
-                    source: source,
-                    verb: verb,
-                    object: object,
-                    reason: refused.text,
-                    outcome: refused.code.rawValue
-                )
+        auditRefusal(
+            TurnedAway(
+                actor: "stranger",
+                key: key,
+                source: source,
+                verb: verb,
+                object: object,
+                refused: refused
             )
         )
     }

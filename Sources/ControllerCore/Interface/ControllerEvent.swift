@@ -109,6 +109,33 @@ public struct IssuedCertificate: Hashable, Sendable {
     }
 }
 
+/// A request that got no further than the door.
+public struct TurnedAway: Hashable, Sendable {
+    /// As the certificate says, believed or not; `stranger` without one.
+    public var actor: String
+    public var key: KeyFingerprint
+    public var source: String
+    public var verb: String
+    public var object: String
+    public var refused: Refused
+
+    public init(
+        actor: String,
+        key: KeyFingerprint,
+        source: String,
+        verb: String,
+        object: String,
+        refused: Refused
+    ) {
+        self.actor = actor
+        self.key = key
+        self.source = source
+        self.verb = verb
+        self.object = object
+        self.refused = refused
+    }
+}
+
 /// Everything that can happen to a controller.
 public enum ControllerEvent: Hashable, Sendable {
     case connected(ConnectionID, Peer, address: String)
@@ -133,6 +160,8 @@ public enum ControllerEvent: Hashable, Sendable {
     /// The rules of a time zone, as the host has them; nil when it has none of that name. Those of
     /// every schedule are told when the controller starts, and when the host's have changed.
     case zoneLoaded(ZoneName, ZoneRules?)
+    /// The shell has refused a request itself: it was no command yet.
+    case turnedAway(TurnedAway)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)

@@ -47,6 +47,8 @@ public struct Member: Hashable, Sendable {
     var preferencesVersion: UInt64
     var removalDeadline: Instant?
     var isRemovalOverdueTold = false
+    /// When a certificate was asked for, within the last hour.
+    var renewals: [Instant] = []
     /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.
     var staleShown: UInt32
 

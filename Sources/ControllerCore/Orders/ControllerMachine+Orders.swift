@@ -12,7 +12,10 @@ extension ControllerMachine {
             && !record.stoppedServices.contains(service)
     }
 
-    mutating func reconcile(_ id: NodeID) {
+    /// Brings a node's services a step nearer to where they should be.
+    ///
+    /// - Parameter isCommanded: an operator's command asks for just this, and is audited itself.
+    mutating func reconcile(_ id: NodeID, isCommanded: Bool = false) {
         guard doubt == nil, let member = nodes[id], member.isSynced, member.heldUntil == nil,
             now.instant >= member.reconcileNotBefore
         else { return }
@@ -29,14 +32,36 @@ extension ControllerMachine {
             guard wanted != report.isWanted, nodes[id]?.pendingOrders[report.name] == nil else {
                 continue
             }
+            let action: Order.Action
             if wanted {
                 guard mayStart(report, among: ordered, on: member) else { continue }
-                give(.start(report.name), to: id)
+                action = .start(report.name)
             } else {
                 guard mayStop(report, among: ordered, on: member) else { continue }
-                give(.stop(report.name), to: id)
+                action = .stop(report.name)
             }
+            give(action, to: id)
+            guard !isCommanded else { continue }
+            auditOwn(
+                "service.\(action.verb)",
+                "\(member.record.name)/\(report.name)",
+                reason: wanted ? "it should run here" : reasonToStop(report.name, on: member)
+            )
         }
+    }
+
+    /// The rule by which a service should not run on a node: see ``isWanted(_:on:)``.
+    private func reasonToStop(_ service: ServiceName, on member: Member) -> String {
+        let record = member.record
+        if role(of: record.site) != .active { return "site \(record.site) is on standby" }
+        if record.membership != .joined { return "the node is being removed" }
+        if !record.isAdmitted { return "the node is not admitted yet" }
+        if record.conflict != nil { return "the node's identity was seen twice" }
+        if let maintenance = record.maintenance, !maintenance.keepServices {
+            return "maintenance by \(maintenance.owner)"
+        }
+        if member.isCleared { return "the node is being drained" }
+        return "an operator has stopped it"
     }
 
     private func contradicts(_ action: Order.Action, wanted: Bool) -> Bool {

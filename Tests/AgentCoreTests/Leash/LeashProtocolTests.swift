@@ -25,6 +25,13 @@ import Testing
         .empty(LeashResult(cause: .killed, exit: .signaled(9))),
         .empty(
             LeashResult(
+                cause: .exited,
+                exit: .exited(status: 0),
+                usage: LeashUsage(processorMilliseconds: 7, memoryBytesMax: 1 << 40, outputBytes: 0)
+            )
+        ),
+        .empty(
+            LeashResult(
                 cause: .spawnFailed,
                 failure: LeashFailure(
                     stage: "exec",
@@ -44,6 +51,17 @@ import Testing
     @Test(arguments: reports) func `every report reads as it was written`(report: LeashReport) {
         #expect(LeashReport(line: report.line) == report)
         #expect(!report.line.contains("\n"))
+    }
+
+    @Test func `an end that an older leash tells says nothing of what was used`() {
+        let line = "empty cause=exited status=3"
+        let expected = LeashResult(cause: .exited, exit: .exited(status: 3))
+        #expect(LeashReport(line: line) == .empty(expected))
+        // And an older agent passes over what it does not know.
+        let usage = LeashUsage(processorMilliseconds: 1, memoryBytesMax: 2, outputBytes: 3)
+        let told = LeashReport.empty(expected).adding(usage).line
+        #expect(told == "empty cause=exited status=3 cpu=1 memory=2 output=3")
+        #expect(LeashReport.started(processID: 1).adding(usage) == .started(processID: 1))
     }
 
     @Test(
@@ -72,6 +90,7 @@ import Testing
         spec.input = "/run/in"
         spec.log = "/var/log/x"
         spec.logByteCountMax = 1
+        spec.cgroupMemoryMax = 1 << 40
         spec.cgroup = "/sys/fs/cgroup/x"
         spec.stopArguments = ["/opt/stop", "--now"]
         spec.stopGrace = .milliseconds(1)

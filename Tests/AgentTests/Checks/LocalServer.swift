@@ -1,5 +1,6 @@
 import AgentCore
 import Glibc
+import Host
 
 @testable import Agent
 

@@ -107,14 +107,6 @@ import Testing
         #expect(problems.errors.allSatisfy { !$0.message.contains("\n") })
     }
 
-    @Test(arguments: [
-        ("intervall", "interval"), ("intervla", "interval"), ("inerval", "interval"),
-        ("disk", "disks"), ("zebra", nil), ("x", nil),
-    ])
-    func `a slip of the finger is recognised`(_ text: String, _ expected: String?) {
-        #expect(nearestName(to: text, among: ["interval", "disks"]) == expected)
-    }
-
     @Test func `an unknown key is told with its neighbour and its siblings`() {
         #expect(
             readAgent("[load]\nintervall = 5s").errors == [

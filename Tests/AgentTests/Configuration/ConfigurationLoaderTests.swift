@@ -34,6 +34,31 @@ import Testing
         #expect(configuration.controllers.map(\.host) == ["c1"])
     }
 
+    @Test func `handlers come by name, and their mistakes with those of the services`() throws {
+        try folder.write("agent.conf", "[agent]\ncontrollers = c1\n")
+        try folder.write("handlers.d/push.conf", "[handler]\ntypes = PUSH\nprogram = /bin/b")
+        try folder.write("handlers.d/pgp.conf", "[handler]\ntypes = PGP\nprogram = /bin/a")
+        let configuration = try ConfigurationLoader.load(folder.path + "/agent.conf")
+        #expect(configuration.handlers.map(\.name) == ["pgp", "push"])
+        #expect(configuration.handlers.map(\.program) == [["/bin/a"], ["/bin/b"]])
+        try folder.write("services.d/a.conf", "[service]\nstart = a")
+        try folder.write("handlers.d/pull.conf", "[handler]\ntypes = PULL\nprogram = /bin/x | y")
+        try folder.write("handlers.d/Bad.conf", "[handler]")
+        let found = errors().map { $0.dropFirst(folder.path.count + 1).prefix { $0 != " " } }
+        #expect(
+            found == [
+                "services.d/a.conf:2:9:", "handlers.d/Bad.conf:", "handlers.d/pull.conf:3:18:",
+            ]
+        )
+    }
+
+    @Test func `a handler's file that others may write is refused`() throws {
+        try folder.write("agent.conf", "[agent]\n")
+        let text = "[handler]\ntypes = PUSH\nprogram = /bin/b"
+        let path = try folder.write("handlers.d/push.conf", text, mode: 0o666)
+        #expect(errors().first?.hasPrefix("\(path): may be written by its group") == true)
+    }
+
     @Test func `a node without services needs no directory, unless one is named`() throws {
         try folder.write("agent.conf", "[agent]\ncontrollers = c1\n")
         #expect(errors() == [])
@@ -137,15 +162,17 @@ import Testing
         let keys =
             NodeConfiguration.sections.flatMap { $0.keys.map(\.name) }
             + ServiceDefinition.serviceKeys.map(\.name) + CheckDefinition.keys.map(\.name)
+            + HandlerDefinition.handlerKeys.map(\.name)
         for key in keys { #expect(page.contains("| `\(key)` |"), "\(key) has no row") }
         let blocks = page.split(separator: "```ini\n").dropFirst()
             .compactMap { $0.split(separator: "```").first.map(String.init) }
-        #expect(blocks.count >= 3)
+        #expect(blocks.count >= 5)
         for block in blocks {
+            let text = block.replacingUsers
             let errors =
                 block.contains("[service]")
-                ? readService(block.replacingUsers).errors
-                : readAgent(block.replacingUsers).errors
+                ? readService(text).errors
+                : block.contains("[handler]") ? readHandler(text).errors : readAgent(text).errors
             #expect(errors == [], "\(block)")
         }
     }
@@ -158,7 +185,9 @@ extension String {
             .map { line in
                 line.hasPrefix("user =")
                     ? "user = nobody"
-                    : line.hasPrefix("trusted-owners =") ? "trusted-owners = root" : line
+                    : line.hasPrefix("trusted-owners =")
+                        ? "trusted-owners = root"
+                        : line.hasPrefix("group = muster-") ? "group = root" : line
             }
             .joined(separator: "\n")
     }

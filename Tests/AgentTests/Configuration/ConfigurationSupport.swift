@@ -17,6 +17,13 @@ func readService(_ text: String) -> (service: ServiceDefinition?, errors: [Strin
     return (service, problems.sorted.map(\.description))
 }
 
+/// Reads a text as `handlers.d/push.conf`.
+func readHandler(_ text: String) -> (handler: HandlerDefinition?, errors: [String]) {
+    let problems = ConfigurationProblems(file: "/etc/muster/handlers.d/push.conf")
+    let handler = HandlerDefinition(Array(text.utf8), name: "push", problems: problems)
+    return (handler, problems.sorted.map(\.description))
+}
+
 /// A key with a value that must be taken and one that must be refused.
 struct KeyExample: Sendable, CustomTestStringConvertible {
     var section: String

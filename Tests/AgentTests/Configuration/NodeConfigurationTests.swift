@@ -42,6 +42,9 @@ import Testing
         KeyExample("preflight", "free-space", good: "/var 1GiB", bad: "/var 1", "not a size"),
         KeyExample("preflight", "port", good: "8080", bad: "0", "not a port"),
         KeyExample("preflight", "name", good: "db1.example.org", bad: "10.0.0.300", "IPv4"),
+        KeyExample("submit", "socket", good: "off", bad: "submit.sock", "absolute path"),
+        KeyExample("submit", "mode", good: "0666", bad: "0777", "0600, 0660 or 0666"),
+        KeyExample("submit", "group", good: "root", bad: "no-such-one", "no such group"),
     ]
 
     @Test(arguments: examples)

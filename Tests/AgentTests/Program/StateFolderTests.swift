@@ -48,7 +48,7 @@ struct StateFolderTests {
         isThere: Bool
     ) throws {
         let folder = try TemporaryFolder()
-        let inbox = try Inbox()
+        let inbox = try DriverInbox()
         let path = isThere ? folder.path : "\(folder.path)/missing"
         let persister = Persister(state: StateFolder(path: path), inbox: inbox)
         #expect(persister.begin())

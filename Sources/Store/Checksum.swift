@@ -1,46 +1,6 @@
 import Crypto
 import Foundation
 
-/// A SHA-256 hash.
-public struct Digest: Sendable, Hashable, CustomStringConvertible {
-    public static let byteCount = 32
-
-    /// Always ``byteCount`` bytes.
-    public let bytes: [UInt8]
-
-    public init(of data: [UInt8]) {
-        bytes = Array(SHA256.hash(data: data))
-    }
-
-    /// - Returns: nil unless there are 32 bytes.
-    public init?(bytes: [UInt8]) {
-        guard bytes.count == Self.byteCount else { return nil }
-        self.bytes = bytes
-    }
-
-    /// - Returns: nil unless the text is 64 hexadecimal digits.
-    public init?(hex: String) {
-        let digits = hex.utf8.compactMap { digit -> UInt8? in
-            switch digit {
-            case 48...57: digit - 48
-            case 97...102: digit - 87
-            case 65...70: digit - 55
-            default: nil
-            }
-        }
-        guard digits.count == hex.utf8.count, digits.count == 2 * Self.byteCount else { return nil }
-        bytes = (0..<Self.byteCount).map { digits[2 * $0] << 4 | digits[2 * $0 + 1] }
-    }
-
-    public var hex: String {
-        String(decoding: bytes.flatMap { [hexDigit($0 >> 4), hexDigit($0 & 15)] }, as: UTF8.self)
-    }
-
-    public var description: String { hex }
-}
-
-func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
-
 /// The first half of a SHA-256 hash over fields whose borders are part of what is hashed. It finds
 /// damage; it is no defence against somebody who can write the file.
 struct Checksum: Sendable, Hashable {

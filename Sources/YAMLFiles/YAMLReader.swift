@@ -1,35 +1,46 @@
 import Model
 import Yams
 
-/// What is wrong in a configuration file: where, what, and what would be right.
-struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible {
-    var path: String
-    var line: Int
-    var column: Int
-    var text: String
+/// What is wrong in a file: where, what, and what would be right.
+public struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible {
+    public var path: String
+    public var line: Int
+    public var column: Int
+    public var text: String
 
-    var description: String { "\(path):\(line):\(column): \(text)" }
+    public init(path: String, line: Int = 1, column: Int = 1, text: String) {
+        self.path = path
+        self.line = line
+        self.column = column
+        self.text = text
+    }
+
+    public var description: String { "\(path):\(line):\(column): \(text)" }
 }
 
 /// All the problems of one file, so that they can be mended in one go.
-struct ConfigurationError: Error, CustomStringConvertible {
-    var problems: [ConfigurationProblem]
+public struct ConfigurationError: Error, CustomStringConvertible {
+    public var problems: [ConfigurationProblem]
 
-    var description: String { problems.map(\.description).joined(separator: "\n") }
+    public init(problems: [ConfigurationProblem]) {
+        self.problems = problems
+    }
+
+    public var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
 /// Reads typed values from a YAML document by its nodes, whose positions make every error point at
 /// its place. Collects problems instead of stopping at the first.
-final class YAMLReader {
-    let path: String
-    private(set) var problems: [ConfigurationProblem] = []
+public final class YAMLReader {
+    public let path: String
+    public private(set) var problems: [ConfigurationProblem] = []
 
-    init(path: String) {
+    public init(path: String) {
         self.path = path
     }
 
     /// The document's top mapping; nil (with a problem noted) when it is not one.
-    func document(_ text: String) -> YAMLSection? {
+    public func document(_ text: String) -> YAMLSection? {
         do {
             guard let node = try Yams.compose(yaml: text) else {
                 return YAMLSection(reader: self, name: "", node: .mapping(Node.Mapping([])))
@@ -85,7 +96,7 @@ final class YAMLReader {
 }
 
 /// One mapping of the document. Every key it is asked for is known; `finish` notes the others.
-final class YAMLSection {
+public final class YAMLSection {
     private let reader: YAMLReader
     private let name: String
     private let node: Node
@@ -95,6 +106,16 @@ final class YAMLSection {
         self.reader = reader
         self.name = name
         self.node = node
+    }
+
+    /// For a mapping whose keys are names: each once, in the order of the file.
+    public var keys: [String] {
+        (node.mapping ?? [:]).compactMap { $0.key.string }
+    }
+
+    /// Notes what is wrong with the mapping as a whole.
+    public func note(_ text: String) {
+        reader.note(node, "\(name) \(text)")
     }
 
     private func full(_ key: String) -> String { name.isEmpty ? key : "\(name).\(key)" }
@@ -109,12 +130,12 @@ final class YAMLSection {
         return value
     }
 
-    func subsection(_ key: String) -> YAMLSection? {
+    public func subsection(_ key: String) -> YAMLSection? {
         value(key).flatMap { reader.section($0, name: full(key)) }
     }
 
     /// Reads a scalar by `parse`, which returns nil for what it does not take.
-    func scalar<Value>(
+    public func scalar<Value>(
         _ key: String,
         expected: String,
         default standard: Value,
@@ -129,7 +150,7 @@ final class YAMLSection {
         return value
     }
 
-    func list<Value>(
+    public func list<Value>(
         _ key: String,
         expected: String,
         default standard: [Value],
@@ -151,7 +172,7 @@ final class YAMLSection {
     }
 
     /// Notes every key that was not asked for, with the nearest that exists.
-    func finish() {
+    public func finish() {
         for (keyNode, _) in node.mapping ?? [:] {
             guard let key = keyNode.string, !known.contains(key) else { continue }
             let hint =

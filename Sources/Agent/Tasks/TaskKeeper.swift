@@ -1,0 +1,283 @@
+import AgentCore
+import Glibc
+import Host
+import Model
+
+/// The leashes of every attempt. Lives on the driver's thread.
+///
+/// Whatever is told comes out as events for the machine: a report of what was measured, right before
+/// the word that nothing of the attempt is left.
+final class TaskKeeper {
+    /// Leashes that are spawned in one turn; between two turns the driver attends to its other work.
+    static let launchesPerTurn = 8
+    private static let lookInterval: Duration = .milliseconds(100)
+
+    /// One attempt whose leash may hold something.
+    private final class Held {
+        let attempt: TaskAttempt
+        let tag: UInt64
+        let handle: LeashHandle
+        /// Bytes of output that are reported; nil for what an earlier agent has left.
+        let outputBytesMax: Int?
+        var watched: Descriptor?
+
+        init(_ attempt: TaskAttempt, tag: UInt64, handle: LeashHandle, outputBytesMax: Int?) {
+            self.attempt = attempt
+            self.tag = tag
+            self.handle = handle
+            self.outputBytesMax = outputBytesMax
+        }
+    }
+
+    private let parent: String
+    private let program: LeashProgram
+    private let cgroups: CgroupPlace
+    private let node: String
+    private let poller: Poller
+    private var held: [TaskAttempt: Held] = [:]
+    private var tagged: [UInt64: Held] = [:]
+    private var tags: UInt64 = 0
+    /// Those that are not over and have nothing to be watched.
+    private var looked: Set<TaskAttempt> = []
+    /// Commanded and not spawned yet, in this order.
+    private var queue: [TaskAttempt] = []
+    private var queued: [TaskAttempt: TaskLaunch] = [:]
+    private var unreaped: [Int32] = []
+    private var nextLook: Instant?
+
+    /// - Parameter node: marks what is this node's among all agents of the machine.
+    init(runFolder: String, program: String, cgroups: CgroupPlace, node: String) throws(HostError) {
+        parent = runFolder + "/tasks"
+        self.program = LeashProgram(path: program)
+        self.cgroups = cgroups
+        self.node = node
+        poller = try Poller()
+        try DurableFile.makeFolder(parent, mode: 0o700)
+    }
+
+    /// Readable when ``read(at:)`` has something to read.
+    var descriptor: Int32 { poller.descriptor }
+
+    /// When ``look(at:)`` is due.
+    var nextDeadline: Instant? { nextLook }
+
+    /// Whether ``launchSome(at:)`` has something to do.
+    var hasQueued: Bool { !queue.isEmpty }
+
+    /// Leashes and their programs, whose ports are ours.
+    var processIDs: Set<Int32> {
+        Set(held.values.flatMap { [$0.handle.leashID, $0.handle.processID].compactMap(\.self) })
+    }
+
+    // MARK: Commands
+
+    func perform(_ command: TaskCommand, at now: Instant) -> [AgentEvent] {
+        switch command {
+        case .launch(let attempt, let launch):
+            queue.append(attempt)
+            queued[attempt] = launch
+            return []
+        case .extend(let attempt, let deadline):
+            queued[attempt]?.deadline = deadline
+            held[attempt]?.handle.send(.extend(deadline: deadline))
+            return []
+        case .stop(let attempt, let grace):
+            if queued[attempt] != nil { return dropQueued(attempt) }
+            held[attempt]?.handle.send(.stop(grace: grace))
+            return []
+        case .destroy(let attempt):
+            if queued[attempt] != nil { return dropQueued(attempt) }
+            guard let task = held[attempt] else { return [] }
+            return settle(task, task.handle.destroy(at: now), at: now)
+        }
+    }
+
+    private func dropQueued(_ attempt: TaskAttempt) -> [AgentEvent] {
+        queued[attempt] = nil
+        queue.removeAll { $0 == attempt }
+        return [.task(attempt, .notStarted(reason: "stopped before it could start"))]
+    }
+
+    /// Spawns a few of the leashes that were commanded.
+    func launchSome(at now: Instant) -> [AgentEvent] {
+        var events: [AgentEvent] = []
+        let turn = queue.prefix(Self.launchesPerTurn)
+        queue.removeFirst(turn.count)
+        for attempt in turn {
+            guard let launch = queued.removeValue(forKey: attempt) else { continue }
+            do {
+                try spawn(attempt, launch, at: now)
+            } catch {
+                events.append(.task(attempt, .notStarted(reason: "\(error)")))
+            }
+        }
+        return events
+    }
+
+    private func spawn(_ attempt: TaskAttempt, _ launch: TaskLaunch, at now: Instant) throws {
+        let folder = LeashFolder(attempt: attempt, in: parent)
+        let spec = try TaskSpecBuilder(
+            attempt: attempt,
+            launch: launch,
+            folder: folder,
+            mark: mark(attempt),
+            cgroup: cgroups.path(for: "task-\(attempt)")
+        ).spec()
+        do {
+            try folder.make(spec, payload: launch.payload)
+            let (pipe, leashID) = try program.start(folder)
+            let handle = LeashHandle(
+                folder: folder,
+                remnants: Remnants(cgroupPath: spec.cgroup, mark: mark(attempt)),
+                phase: .spawning(pipe),
+                leashID: leashID,
+                keepsFolder: true
+            )
+            let task = hold(attempt, handle, outputBytesMax: launch.definition.outputBytesMax)
+            _ = settle(task, [], at: now)
+        } catch {
+            folder.remove()
+            throw error
+        }
+    }
+
+    private func mark(_ attempt: TaskAttempt) -> String { "\(node)/task-\(attempt)" }
+
+    private func hold(
+        _ attempt: TaskAttempt,
+        _ handle: LeashHandle,
+        outputBytesMax: Int?
+    ) -> Held {
+        tags += 1
+        let task = Held(attempt, tag: tags, handle: handle, outputBytesMax: outputBytesMax)
+        held[attempt] = task
+        tagged[tags] = task
+        return task
+    }
+
+    // MARK: News
+
+    /// Reads from those leashes that have something to say.
+    func read(at now: Instant) -> [AgentEvent] {
+        poller.ready().flatMap { tag -> [AgentEvent] in
+            guard let task = tagged[tag] else { return [] }
+            return settle(task, task.handle.read(at: now), at: now)
+        }
+    }
+
+    func look(at now: Instant) -> [AgentEvent] {
+        unreaped.removeAll(where: LeashProgram.reap)
+        nextLook = unreaped.isEmpty ? nil : now + Self.lookInterval
+        return looked.sorted().flatMap { attempt -> [AgentEvent] in
+            guard let task = held[attempt] else { return [] }
+            return settle(task, task.handle.look(at: now), at: now)
+        }
+    }
+
+    /// What follows whatever a handle has done.
+    private func settle(_ task: Held, _ news: [LeashNews], at now: Instant) -> [AgentEvent] {
+        var news = news
+        if !watch(task) {
+            // Without room to watch it nothing would ever be heard of it.
+            news += task.handle.destroy(at: now)
+            _ = watch(task)
+        }
+        if task.handle.needsLooks {
+            looked.insert(task.attempt)
+        } else {
+            looked.remove(task.attempt)
+        }
+        var events = news.map { AgentEvent.task(task.attempt, $0) }
+        if task.handle.isOver {
+            if news.last == .emptied, let report = report(of: task) {
+                events.insert(.taskReport(task.attempt, report), at: events.count - 1)
+            }
+            task.handle.folder.remove()
+            held[task.attempt] = nil
+            tagged[task.tag] = nil
+            if let leash = task.handle.leashID { unreaped.append(leash) }
+        }
+        if task.handle.needsLooks || !unreaped.isEmpty {
+            nextLook = nextLook ?? now + Self.lookInterval
+        }
+        return events
+    }
+
+    /// Watches what the handle listens to now. Ours is the last reference to what it listened to
+    /// before, so its number is not another's yet.
+    ///
+    /// - Returns: false when there is no room for it.
+    private func watch(_ task: Held) -> Bool {
+        let wanted = task.handle.descriptor
+        guard wanted !== task.watched else { return true }
+        if let before = task.watched { poller.remove(before) }
+        task.watched = nil
+        guard let wanted else { return true }
+        guard (try? poller.add(wanted, tag: task.tag)) != nil else { return false }
+        task.watched = wanted
+        return true
+    }
+
+    private func report(of task: Held) -> TaskReport? {
+        guard let outputBytesMax = task.outputBytesMax else { return nil }
+        let tail = task.handle.folder.outputTail(outputBytesMax)
+        let usage = task.handle.result?.usage
+        return TaskReport(
+            exit: task.handle.result?.exit.map(ProgramExit.init),
+            processorMilliseconds: usage?.processorMilliseconds ?? 0,
+            memoryBytesMax: usage?.memoryBytesMax ?? 0,
+            outputBytes: usage?.outputBytes ?? UInt64(tail.count),
+            outputTail: tail
+        )
+    }
+
+    // MARK: After a restart
+
+    /// Finds what an earlier agent left. Each leash kills what it holds because that agent is gone;
+    /// the word that it has is told as an event.
+    ///
+    /// - Returns: the attempts that are not proven to be gone, and what is told of them after the
+    ///   machine knows them.
+    func adopt(at now: Instant) -> (leftovers: [TaskAttempt], events: [AgentEvent]) {
+        var leftovers: [TaskAttempt] = []
+        var events: [AgentEvent] = []
+        for (attempt, folder) in LeashFolder.attempts(in: parent) {
+            if case .empty? = folder.result {
+                folder.remove()
+                continue
+            }
+            leftovers.append(attempt)
+            let spec = folder.spec
+            let handle = LeashHandle(
+                folder: folder,
+                remnants: Remnants(cgroupPath: spec?.cgroup, mark: mark(attempt)),
+                phase: .leaving,
+                leashID: nil,
+                keepsFolder: true
+            )
+            var news: [LeashNews] = []
+            if folder.hasBegun {
+                if (try? handle.connect(at: now)) != nil {
+                    handle.send(.kill)
+                } else {
+                    news = handle.lose(at: now)
+                }
+            } else if spec == nil || access(folder.socketPath, F_OK) != 0 {
+                // The agent died before the leash was there: nothing ever ran.
+                handle.phase = .remnants(since: now, isTold: false)
+            }
+            let task = hold(attempt, handle, outputBytesMax: nil)
+            events += settle(task, news, at: now)
+        }
+        return (leftovers, events)
+    }
+}
+
+extension ProgramExit {
+    init(_ exit: LeashExit) {
+        switch exit {
+        case .exited(let status): self = .exited(UInt8(clamping: status))
+        case .signaled(let number): self = .signalled(UInt8(clamping: number))
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import AgentCore
+import Glibc
+import Host
+import Model
+import Protocol
+import Testing
+
+@testable import Agent
+
+/// A node whose machine, journal, leashes and programs are real, and whose controller is the test.
+final class TaskNode {
+    static let identity = NodeIdentity(cluster: "c-1", node: "n-1", name: "node-1", site: "berlin")
+    static let token = FencingToken(epoch: Epoch(generation: 1, counter: 1), session: 1)
+
+    let folder: TemporaryFolder
+    /// What was told to the controller about tasks, in order.
+    private(set) var told: [AgentWorkMessage] = []
+    private var machine: AgentMachine
+    private let keeper: TaskKeeper
+    private let journal: TaskJournalFile
+    private var events: [AgentEvent] = []
+    private var link: UInt64 = 0
+
+    /// - Parameter folder: of an earlier agent of the same node.
+    init(
+        _ handlers: [HandlerDefinition],
+        in folder: TemporaryFolder? = nil,
+        memory: AgentMemory = AgentMemory()
+    ) throws {
+        let folder = try folder ?? TemporaryFolder()
+        self.folder = folder
+        keeper = try TaskKeeper(
+            runFolder: folder.path,
+            program: RealProgram.path("muster-leash"),
+            cgroups: CgroupPlace(.off, prefix: "test"),
+            node: "test"
+        )
+        journal = TaskJournalFile("\(folder.path)/journal")
+        machine = AgentMachine(
+            configuration: AgentConfiguration(
+                identity: Self.identity,
+                controllers: 1,
+                services: [],
+                handlers: handlers,
+                facts: Facts(
+                    operatingSystem: "debian",
+                    operatingSystemVersion: "12",
+                    kernel: "6.1",
+                    architecture: "x86_64",
+                    hostname: "node-1",
+                    installPath: "/usr",
+                    agentVersion: "1.0.0",
+                    cgroups: false
+                )
+            ),
+            memory: memory,
+            journal: try journal.open(),
+            seed: 1,
+            at: BootClock.now()
+        )
+        let found = keeper.adopt(at: BootClock.now())
+        events = [.started([], tasks: found.leftovers), .sampled(Load(), disks: [])] + found.events
+    }
+
+    /// Tells the machine to take RUN, with its payload in parts where it is long.
+    func order(
+        _ task: UInt64,
+        handler: HandlerName = "h",
+        account: String = "",
+        attributes: [TaskAttribute] = [],
+        payload: [UInt8] = []
+    ) {
+        let attempt = TaskAttempt(task: TaskID(task), attempt: 1)
+        let isInline = payload.count <= WorkLimits.inlineBytesMax
+        receive(
+            .run(
+                RunOrder(
+                    attempt: attempt,
+                    token: Self.token,
+                    handler: handler,
+                    type: .push,
+                    account: account,
+                    attributes: attributes,
+                    submittedAt: WallTime(milliseconds: 0),
+                    payloadBytes: UInt32(payload.count),
+                    payload: isInline ? payload : []
+                )
+            )
+        )
+        guard !isInline else { return }
+        for start in stride(from: 0, to: payload.count, by: WorkLimits.partBytesMax) {
+            let end = min(payload.count, start + WorkLimits.partBytesMax)
+            receive(.part(attempt, at: UInt32(start), data: Array(payload[start..<end])))
+        }
+    }
+
+    func receive(_ message: ControllerWorkMessage) {
+        events.append(.received(link: link, .work(message)))
+    }
+
+    func result(_ task: UInt64) -> AttemptResult? {
+        for case .result(let attempt, let result) in told where attempt.task.number == task {
+            return result
+        }
+        return nil
+    }
+
+    /// Everything that was told of the task's output, in one piece.
+    func output(_ task: UInt64) -> [UInt8] {
+        told.flatMap { message -> [UInt8] in
+            guard case .output(let attempt, _, let data) = message, attempt.task.number == task
+            else { return [] }
+            return data
+        }
+    }
+
+    func hasTold(_ message: AgentWorkMessage) -> Bool { told.contains(message) }
+
+    var journalText: String { SystemFiles().text("\(folder.path)/journal") ?? "" }
+
+    /// Until it is in a session that speaks of tasks.
+    func join() throws {
+        guard `await`({ told.contains { if case .handler = $0 { true } else { false } } }) else {
+            throw TestFault("no session: \(told)")
+        }
+    }
+
+    /// Drives the node until the condition holds.
+    func await(within limit: Duration = .seconds(30), _ condition: () -> Bool) -> Bool {
+        let deadline = MonotonicDeadline(after: limit)
+        while !condition() {
+            if deadline.hasPassed { return false }
+            turn()
+        }
+        return true
+    }
+
+    private func turn() {
+        if keeper.hasQueued { events += keeper.launchSome(at: BootClock.now()) }
+        if events.isEmpty {
+            var wanted = [pollfd(fd: keeper.descriptor, events: Int16(POLLIN), revents: 0)]
+            poll(&wanted, 1, 10)
+            if wanted[0].revents != 0 { events += keeper.read(at: BootClock.now()) }
+        }
+        let now = BootClock.now()
+        if let look = keeper.nextDeadline, look <= now { events += keeper.look(at: now) }
+        if let deadline = machine.nextDeadline, deadline <= now {
+            events.append(.deadlineReached(wall: WallClock.now()))
+        }
+        while !events.isEmpty {
+            let event = events.removeFirst()
+            perform(machine.step(event, at: BootClock.now()))
+        }
+    }
+
+    private func perform(_ effects: AgentEffects) {
+        if let request = effects.persist { events.append(.persisted(upTo: request.revision)) }
+        do throws(HostError) {
+            if let write = effects.taskJournal {
+                try journal.append(write.entries)
+                events.append(.taskJournaled(upTo: write.sequence))
+            }
+            if let write = effects.taskJournalRewrite {
+                try journal.replace(write.entries)
+                events.append(.taskJournaled(upTo: write.sequence))
+            }
+        } catch {
+            events.append(.taskJournalFailed(reason: "\(error)"))
+        }
+        for command in effects.tasks { events += keeper.perform(command, at: BootClock.now()) }
+        for case .dial(let id, _) in effects.connection {
+            link = id
+            events += [.connected(link: id), .received(link: id, .welcome(welcome))]
+        }
+        for message in effects.sends {
+            switch message {
+            case .work(let work): told.append(work)
+            case .beat(let beat): events.append(.received(link: link, .lease(lease(for: beat))))
+            default: break
+            }
+        }
+    }
+
+    private var welcome: Welcome {
+        Welcome(
+            version: WireLimits.workVersion,
+            cluster: Self.identity.cluster,
+            node: Self.identity.node,
+            name: Self.identity.name,
+            site: Self.identity.site,
+            role: .active,
+            token: Self.token,
+            nonce: "nonce-\(link)",
+            heartbeatInterval: .milliseconds(200),
+            loadInterval: .seconds(10),
+            spread: .milliseconds(100),
+            wall: WallClock.now()
+        )
+    }
+
+    private func lease(for beat: Beat) -> Lease {
+        Lease(
+            sequence: beat.sequence,
+            sent: beat.sent,
+            incarnation: machine.incarnation,
+            length: .seconds(12),
+            token: Self.token
+        )
+    }
+}

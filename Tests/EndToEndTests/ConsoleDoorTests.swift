@@ -1,0 +1,100 @@
+import API
+import Foundation
+import Host
+import Model
+import Testing
+
+/// Those who come to the console's door and do not behave.
+@Suite struct ConsoleDoorTests {
+    private static let client =
+        ((#filePath as NSString).deletingLastPathComponent) + "/Peers/console.py"
+
+    private func run(
+        _ words: [String],
+        _ cluster: TestCluster,
+        input: String? = nil
+    ) throws -> Program {
+        try Program(
+            PythonAgent.python,
+            [Self.client] + words,
+            in: cluster.folder,
+            log: words[0],
+            input: input
+        )
+    }
+
+    private func address(_ cluster: TestCluster) -> String { "127.0.0.1:\(cluster.consolePort)" }
+
+    /// The seconds after which each connection was closed.
+    private func times(_ program: Program) -> [Double] {
+        program.output.split(separator: "\n").compactMap { Double($0) }.sorted()
+    }
+
+    @Test func `strangers are few from one address, and nobody is waited for`() async throws {
+        try await TestCluster.with { cluster in
+            // All of 127/8 is this machine: another address than that of the operators.
+            let flood = try run(["silent", address(cluster), "40", "127.0.0.2"], cluster)
+            try await flood.says("open")
+            let status: ClusterStatus = try await cluster.admin.get(.getStatus)
+            #expect(status.sites.count == 1)
+            #expect(try await flood.wait() == .exited(0), "\(flood.everything)")
+            let times = times(flood)
+            #expect(times.count == 40)
+            #expect(times.filter { $0 < 2 }.count == 24, "\(times)")
+            #expect(times.suffix(16).allSatisfy { (4.5..<9).contains($0) }, "\(times)")
+
+            // They have left: there is room again, for a handshake and then a request.
+            let root = cluster.state + "/admin/ca.pem"
+            let mute = try run(
+                ["silent", address(cluster), "16", "127.0.0.2", "--shake", root],
+                cluster
+            )
+            #expect(try await mute.wait() == .exited(0), "\(mute.everything)")
+            let later = self.times(mute).suffix(16)
+            #expect(later.count == 16, "\(mute.everything)")
+            #expect(later.allSatisfy { (9.5..<14).contains($0) }, "\(later)")
+        }
+    }
+
+    @Test func `bodies that never come keep nobody else from being answered`() async throws {
+        try await TestCluster.with { cluster in
+            let count = 300
+            let slow = try run(
+                [
+                    "slow", address(cluster), "\(count)", cluster.admin.root,
+                    cluster.admin.credential!,
+                ],
+                cluster
+            )
+            try await slow.says("open")
+            let status: ClusterStatus = try await cluster.admin.get(.getStatus)
+            #expect(status.sites.count == 1)
+            #expect(try await slow.wait() == .exited(0), "\(slow.everything)")
+            let answers = slow.output.split(separator: "\n").dropFirst()
+            #expect(answers.count == count)
+            #expect(Set(answers) == ["408"], "\(Set(answers))")
+        }
+    }
+
+    @Test func `a connection that outlives its certificate is nobody's any more`() async throws {
+        try await TestCluster.with(settings: "certificates: {operator: 20s}") { cluster in
+            let input = cluster.folder["input"]
+            #expect(mkfifo(input, 0o600) == 0)
+            let pipe = try Descriptor.open(input, flags: O_RDWR)
+            let kept = try run(
+                ["kept", address(cluster), cluster.admin.root, cluster.admin.credential!],
+                cluster,
+                input: input
+            )
+            try await kept.says("200\n")
+            let people: OperatorList = try await cluster.admin.get(.listOperators)
+            let text = try #require(people.operators.first?.certificateNotAfter)
+            let end = try #require(WallTime(iso8601: text))
+            #expect(await eventually { WallClock.now() > end + .seconds(1) })
+            try pipe.writeAll([10])
+            try await kept.says("200\n401\n")
+            try pipe.writeAll([10])
+            #expect(try await kept.wait() == .exited(0), "\(kept.everything)")
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import Model
+import Testing
+
+struct NearestNameTests {
+    @Test(arguments: [
+        ("intervall", "interval"), ("intervla", "interval"), ("inerval", "interval"),
+        ("disk", "disks"), ("sidks", nil), ("zebra", nil), ("x", nil), ("", nil),
+    ])
+    func `a slip of the finger is recognised`(text: String, expected: String?) {
+        #expect(NearestName.to(text, among: ["interval", "disks"]) == expected)
+    }
+
+    @Test(arguments: [
+        ("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "acb", 1), ("abc", "abcd", 1),
+        ("node", "nod", 1), ("kitten", "sitting", 3), ("ca", "abc", 3),
+    ])
+    func `a distance counts edits and swaps of neighbours`(
+        left: String,
+        right: String,
+        distance: Int
+    ) {
+        #expect(NearestName.distance(left, right) == distance)
+        #expect(NearestName.distance(right, left) == distance)
+    }
+}
