@@ -71,7 +71,7 @@ struct TaskCancel: AsyncParsableCommand {
 
     private func choose(_ session: Session) async throws -> [UInt64] {
         let chosen = TaskFilter(
-            states: state.isEmpty ? TaskStateArgument.live : state,
+            states: state,
             isLive: true,
             type: filter.type,
             account: filter.account,

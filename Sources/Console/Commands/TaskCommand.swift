@@ -80,9 +80,8 @@ struct TaskList_: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let states = ended ? TaskStateArgument.ended : TaskStateArgument.live
         let chosen = TaskFilter(
-            states: state.isEmpty ? states : state,
+            states: state,
             isLive: state.isEmpty ? !ended : nil,
             type: filter.type,
             account: filter.account,

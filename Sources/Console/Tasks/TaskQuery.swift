@@ -4,7 +4,8 @@ import Model
 
 /// Which tasks are meant, by what they are.
 struct TaskFilter: Sendable {
-    var states: [TaskStateArgument]
+    /// Any when empty.
+    var states: [TaskStateArgument] = []
     /// Only those that can still change, or only those that cannot; nil for both.
     var isLive: Bool?
     var type: String?
@@ -15,9 +16,10 @@ struct TaskFilter: Sendable {
     /// Tasks of one answer.
     static let pageMax = 1_000
 
-    private func query(_ state: TaskStateArgument) -> [(String, String?)] {
+    private func query(_ state: TaskStateArgument?) -> [(String, String?)] {
         var query: [(String, String?)] = [
-            ("state", state.rawValue), ("type", type), ("account", account), ("node", node),
+            ("state", state?.rawValue), ("live", isLive.map { "\($0)" }), ("type", type),
+            ("account", account), ("node", node),
         ]
         if let since { query.append(since.query) }
         return query
@@ -34,7 +36,7 @@ struct TaskFilter: Sendable {
         var requests = 0
         var hasMore = false
         var isWhole = true
-        for state in states {
+        for state in states.isEmpty ? [nil] : states.map(Optional.some) {
             var after: UInt64?
             var count = 0
             repeat {

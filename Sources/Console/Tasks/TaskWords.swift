@@ -15,8 +15,6 @@ enum TaskStateArgument: String, ExpressibleByArgument, CaseIterable, Sendable {
     /// A task in one of these can still change: it waits, runs, or is on the list of those that an
     /// operator may give again.
     static let live: [TaskStateArgument] = [.waiting, .delayed, .assigned, .failed, .unknown]
-    /// What an operator has resolved as failed stays `failed`, and cannot change any more.
-    static let ended: [TaskStateArgument] = [.done, .cancelled, .failed]
 }
 
 /// Tasks as they are shown.
