@@ -156,6 +156,14 @@ import Testing
         #expect(lines[place - 1].contains("site b"))
     }
 
+    @Test func `the monitor's line has the tasks of each state`() {
+        var status = Samples.healthy
+        status.work = Samples.work
+        let line = StatusCheck.line(status)
+        #expect(line.contains(" tasks_waiting=12 tasks_delayed=0 tasks_assigned=40 tasks_failed=3"))
+        #expect(line.hasSuffix(" problems=0"))
+    }
+
     @Test func `a node's page has its handlers, and why it is passed over`() {
         var detail = Samples.detail
         detail.handlers = [
