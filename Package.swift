@@ -183,8 +183,8 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Controller",
         dependencies: [
-            "ControllerCore", "Model", "Protocol", "Transport", "Store", "Identity", "API", "Host",
-            "CHost", "Logs", "Digests", "YAMLFiles",
+            "ControllerCore", "Model", "Calendar", "Protocol", "Transport", "Store", "Identity",
+            "API", "Host", "CHost", "Logs", "Digests", "YAMLFiles",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"), package("NIOTLS", "swift-nio"),
             package("X509", "swift-certificates"),
@@ -254,8 +254,7 @@ let shellTargets: [Target] = [
         name: "ControllerTests",
         dependencies: [
             "Controller", "ControllerCore", "Store", "Transport", "API", "Host", "Model",
-            "Protocol",
-            "YAMLFiles",
+            "Calendar", "Protocol", "YAMLFiles",
         ],
         swiftSettings: common
     ),

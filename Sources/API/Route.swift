@@ -47,6 +47,17 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case retryTasks
     case resolveTasks
     case showPolicy
+    case listSchedules
+    case forecastSchedule
+    case showSchedule
+    case addSchedule
+    case removeSchedule
+    case pauseSchedule
+    case resumeSchedule
+    case listCalendars
+    case showCalendar
+    case setCalendar
+    case removeCalendar
     case listAudit
     case verifyAudit
     case makeBackup
@@ -149,6 +160,17 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .retryTasks: (.post, "/tasks/retry", .operator)
         case .resolveTasks: (.post, "/tasks/resolve", .operator)
         case .showPolicy: (.get, "/policy", .viewer)
+        case .listSchedules: (.get, "/schedules", .viewer)
+        case .forecastSchedule: (.get, "/schedules/next", .viewer)
+        case .showSchedule: (.get, "/schedules/{name}", .viewer)
+        case .addSchedule: (.post, "/schedules", .operator)
+        case .removeSchedule: (.delete, "/schedules/{name}", .operator)
+        case .pauseSchedule: (.post, "/schedules/{name}/pause", .operator)
+        case .resumeSchedule: (.post, "/schedules/{name}/resume", .operator)
+        case .listCalendars: (.get, "/calendars", .viewer)
+        case .showCalendar: (.get, "/calendars/{name}", .viewer)
+        case .setCalendar: (.put, "/calendars/{name}", .operator)
+        case .removeCalendar: (.delete, "/calendars/{name}", .operator)
         case .listAudit: (.get, "/audit", .viewer)
         case .verifyAudit: (.get, "/audit/verify", .viewer)
         case .makeBackup: (.post, "/backup", .admin)

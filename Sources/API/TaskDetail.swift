@@ -107,7 +107,8 @@ public struct TaskResult: Codable, Hashable, Sendable {
 
 /// The answer to `GET /tasks`, newest first.
 ///
-/// Query: `state`, `type`, `account`, `node`, each may be left out; `since` (accepted at this time
+/// Query: `state`, `type`, `account`, `node`, `live` (`true` for those that can still change,
+/// `false` for those that cannot), each may be left out; `since` (accepted at this time
 /// or later) or `ageMilliseconds` (accepted so long ago or later); `after` (tasks that follow this
 /// number in the list: with a lower number), `limit` (1 to 1 000, 100 when left out).
 public struct TaskPage: Codable, Hashable, Sendable {

@@ -30,6 +30,54 @@ enum Completions {
         }
     }
 
+    static var types: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.showPolicy) { (policy: ClusterPolicy) in policy.types }
+        }
+    }
+
+    static var attributes: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.showPolicy) { (policy: ClusterPolicy) in
+                policy.attributes
+            }
+        }
+    }
+
+    /// What a node can prefer.
+    static var preferences: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.showPolicy) { (policy: ClusterPolicy) in
+                policy.types + policy.attributes.map { "\($0)=" }
+            }
+        }
+    }
+
+    /// The newest hundred.
+    static var tasks: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listTasks) { (page: TaskPage) in
+                page.tasks.map { "\($0.id)" }
+            }
+        }
+    }
+
+    static var schedules: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listSchedules) { (list: ScheduleList) in
+                list.schedules.map(\.name)
+            }
+        }
+    }
+
+    static var calendars: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listCalendars) { (list: CalendarList) in
+                list.calendars.map(\.name)
+            }
+        }
+    }
+
     private static func names<List: Decodable & Sendable>(
         _ arguments: [String],
         _ route: Route,

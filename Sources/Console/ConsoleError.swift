@@ -21,6 +21,8 @@ struct ConsoleError: Error, Hashable {
     var hint: String
     /// The controller's refusal code; nil when it was not the controller who said no.
     var code: String?
+    /// After so many seconds it is worth trying again, as the controller says.
+    var retryAfter: UInt64?
 
     init(_ status: CommandStatus, _ message: String, hint: String = "") {
         self.status = status

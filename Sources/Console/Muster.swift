@@ -21,6 +21,10 @@ struct Muster: AsyncParsableCommand {
                 subcommands: [NodeCommand.self, ServiceCommand.self, PreflightCommand.self]
             ),
             CommandGroup(
+                name: "Work",
+                subcommands: [TaskCommand.self, PolicyCommand.self, ScheduleCommand.self]
+            ),
+            CommandGroup(
                 name: "The cluster",
                 subcommands: [
                     SiteCommand.self, ConfigCommand.self, TokenCommand.self, OperatorCommand.self,

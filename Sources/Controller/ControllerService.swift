@@ -123,9 +123,13 @@ struct ControllerService {
             settings: configuration.transport,
             group: group
         )
+        let zones = ZoneKeeper(driver: driver, log: log)
+        await zones.loadAll()
         let stopping = Stopping()
         try Signals.watch([Signals.terminate, Signals.interrupt, Signals.hangUp]) { signal in
-            if signal == Signals.hangUp { checkConfiguration(log) } else { stopping.stop() }
+            guard signal == Signals.hangUp else { return stopping.stop() }
+            checkConfiguration(log)
+            Task { await zones.loadAll() }
         }
         let console = ConsoleServer(
             driver: driver,
@@ -133,6 +137,7 @@ struct ControllerService {
             office: office,
             configuration: configuration,
             agentEndpoints: advertisedAgents(agents.endpoints),
+            zones: zones,
             log: log
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -143,6 +148,7 @@ struct ControllerService {
             }
             tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
             tasks.addTask { try await tidyEvents(store, log) }
+            tasks.addTask { try await zones.run() }
             tasks.addTask { try await tidyHistory(driver, store, log) }
             tasks.addTask { try await reassureServiceManager(driver) }
             tasks.addTask { try await AuditCheckpoints(store, office, log).run() }

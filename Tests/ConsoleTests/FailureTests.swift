@@ -8,7 +8,8 @@ import Testing
         ("forbidden", 403, .refused), ("unknown-name", 404, .refused),
         ("duplicate", 409, .refused), ("not-now", 409, .refused), ("confirmation", 422, .refused),
         ("invalid", 422, .refused), ("too-fast", 429, .refused), ("no-certificate", 401, .refused),
-        ("not-active", 503, .unreachable), ("storage", 507, .failed), ("internal", 500, .failed),
+        ("busy", 503, .refused), ("not-active", 503, .unreachable), ("storage", 507, .failed),
+        ("internal", 500, .failed),
         ("not-found", 404, .failed), ("something-new", 500, .failed),
     ]
 

@@ -72,7 +72,7 @@ import Yams
             ("StreamPulse", TaskSamples.pulse),
             ("Order", Order(asOf: "", id: 1, node: "n", action: "stop", state: .done, givenAt: "")),
         ]
-        for (name, value) in values {
+        for (name, value) in values + Self.schedules {
             let object = try FakeCluster.json(value)
             #expect(try mistakes(object, schemas[name], schemas, name) == [])
         }
@@ -81,6 +81,41 @@ import Yams
         #expect(try mistakes(odd, schemas["ChangeDone"], schemas, "x") == ["x.colour is unknown"])
         let short: [String: Any] = ["asOf": "", "text": ""]
         #expect(try mistakes(short, schemas["ChangeDone"], schemas, "x") == ["x.orders is missing"])
+    }
+
+    private static var schedules: [(String, any Encodable)] {
+        [
+            (
+                "ScheduleDetail",
+                ScheduleDetail(
+                    asOf: "",
+                    schedule: Samples.schedule,
+                    times: [FiringTime(at: "", local: "")]
+                )
+            ),
+            (
+                "AddScheduleRequest",
+                AddScheduleRequest(
+                    name: "n",
+                    recurrence: "every 1h",
+                    task: TaskRequest(type: "PUSH")
+                )
+            ), ("FiringTimes", FiringTimes(asOf: "", recurrence: "", zone: "UTC", times: [])),
+            (
+                "CalendarDetail",
+                CalendarDetail(
+                    asOf: "",
+                    calendar: CalendarSummary(
+                        name: "c",
+                        entries: 1,
+                        by: "a",
+                        at: "",
+                        schedules: []
+                    ),
+                    dates: ["*-12-25"]
+                )
+            ), ("SetCalendarRequest", SetCalendarRequest(dates: "")),
+        ]
     }
 
     private func mistakes(

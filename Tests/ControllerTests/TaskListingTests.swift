@@ -106,6 +106,20 @@ import Testing
         return found
     }
 
+    @Test func `who asks for live tasks does not read the history, and the other way round`()
+        async throws
+    {
+        let tasks = Tasks(live: [1: "PUSH", 3: "PUSH"], ended: [2: "PUSH", 4: "PUSH"])
+        var query = TaskQuery()
+        query.isLive = true
+        #expect(try await all(tasks, query, limit: 10) == [3, 1])
+        #expect(tasks.looks.withLock { $0.ended } == 0)
+        let looked = tasks.looks.withLock { $0.live }
+        query.isLive = false
+        #expect(try await all(tasks, query, limit: 10) == [4, 2])
+        #expect(tasks.looks.withLock { $0.live } == looked)
+    }
+
     @Test(arguments: [1, 2, 7, 100, 1_000], [3, 50, 2_000])
     func `every task stands in the pages once, the newest first`(
         _ limit: Int,

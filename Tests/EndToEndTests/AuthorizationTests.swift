@@ -23,6 +23,9 @@ import Testing
         var type = "PUSH"
         var ids = [1]
         var done = true
+        var recurrence = "every 1h"
+        var task = ["type": "PUSH"]
+        var dates = "2026-12-25"
         var reason = "a test"
     }
 

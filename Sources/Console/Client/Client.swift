@@ -15,6 +15,8 @@ struct Answer<Value: Decodable & Sendable>: Sendable {
     var asOf: WallTime
     /// JSON, cleaned.
     var json: [UInt8]
+    /// After so many seconds it is worth asking again, as the controller says.
+    var retryAfter: UInt64?
 }
 
 /// Speaks to the controllers of one cluster.
@@ -114,7 +116,8 @@ final class Client: Sendable {
             return Answer(
                 value: try decoder.decode(Value.self, from: data),
                 asOf: stamp.flatMap { WallTime(iso8601: $0) } ?? TimeText.now(),
-                json: json
+                json: json,
+                retryAfter: Self.retryAfter(response)
             )
         } catch {
             throw ConsoleError(
@@ -152,7 +155,8 @@ final class Client: Sendable {
             }
             do {
                 let response = try await http.execute(request, timeout: limit)
-                if response.status == .serviceUnavailable, servers.count > 1 {
+                let isBusy = Self.retryAfter(response) != nil
+                if response.status == .serviceUnavailable, !isBusy, servers.count > 1 {
                     inactive = response
                     continue
                 }
@@ -205,13 +209,19 @@ final class Client: Sendable {
         let buffer = try? await response.body.collect(upTo: 1 << 20)
         let json = JSONCleaning.cleaned(buffer.map { Array($0.readableBytesView) } ?? [])
         if let failure = try? JSONDecoder().decode(Failure.self, from: Data(json)) {
-            return ConsoleError(failure)
+            var error = ConsoleError(failure)
+            error.retryAfter = retryAfter(response)
+            return error
         }
         return ConsoleError(
             response.status.code == 503 ? .unreachable : .failed,
             "the server answered \(response.status.code) without saying why",
             hint: "is a controller of Muster at this address?"
         )
+    }
+
+    private static func retryAfter(_ response: HTTPClientResponse) -> UInt64? {
+        response.headers.first(name: "Retry-After").flatMap { UInt64($0) }
     }
 
     static func queryText(_ query: [(String, String?)]) -> String {
@@ -242,6 +252,8 @@ extension ConsoleError {
             switch failure.code {
             case "not-active": .unreachable
             case "storage", FailureCode.internal, FailureCode.notFound, "too-slow": .failed
+            // There is no room now: it was turned away, and nothing has failed.
+            case "busy": .refused
             default: failure.status >= 500 ? .failed : .refused
             }
         self.init(

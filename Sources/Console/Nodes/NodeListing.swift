@@ -17,6 +17,12 @@ enum NodeListing {
                 Cell(NodeWords.duration(since: $0.since, at: now))
             },
             Column("SERVICES", right: true) { NodeWords.services($0) },
+            Column("TASKS", right: true, wide: true, number: { Int64($0.tasksAssigned ?? 0) }) {
+                Cell(
+                    $0.tasksAssigned.map { "\($0)" } ?? "-",
+                    $0.overload == nil ? .plain : .warning
+                )
+            },
             Column("CPU", right: true, number: { Int64($0.load?.processorBusyPerMille ?? 0) }) {
                 NodeWords.busy($0.load?.processorBusyPerMille)
             },

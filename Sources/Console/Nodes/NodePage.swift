@@ -16,6 +16,7 @@ struct NodePage {
         lines += records()
         lines += section("SERVICES", services())
         lines += section("CHECKS", checks())
+        lines += section("TASKS", work())
         lines += section("LOAD", load())
         lines += section("PREFLIGHT", findings())
         lines += section("LAST EVENTS", events())

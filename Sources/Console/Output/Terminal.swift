@@ -49,13 +49,21 @@ enum Terminal {
         writeAll(text + "\n", to: STDERR_FILENO)
     }
 
+    static func write(_ bytes: [UInt8]) {
+        writeAll(bytes, to: STDOUT_FILENO)
+    }
+
     /// One line from standard input without its end; nil at its end.
     static func readLine() -> String? {
         Swift.readLine(strippingNewline: true)
     }
 
     private static func writeAll(_ text: String, to number: Int32) {
-        var bytes = Array(text.utf8)[...]
+        writeAll(Array(text.utf8), to: number)
+    }
+
+    private static func writeAll(_ bytes: [UInt8], to number: Int32) {
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }

@@ -46,7 +46,8 @@ enum StatusCheck {
         let figures = status.sites.map { site in
             "\(site.name)_online=\(site.online);\(site.minimum):;1:;0;\(site.total)"
         }
-        return ([line + " |"] + figures + ["problems=\(status.problems.count)"])
+        let tasks = (status.work?.states ?? []).map { "tasks_\($0.state)=\($0.count)" }
+        return ([line + " |"] + figures + tasks + ["problems=\(status.problems.count)"])
             .joined(separator: " ")
     }
 

@@ -46,7 +46,8 @@ struct StatusScreen {
     }
 
     private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
-        banner() + siteLines() + [""] + problemLines(problems, room) + eventLines(events, count)
+        banner() + siteLines() + workLines() + [""] + problemLines(problems, room)
+            + eventLines(events, count)
             + nextLines() + [""] + footLines()
     }
 
@@ -98,6 +99,16 @@ struct StatusScreen {
         }
         if status.sites.isEmpty { return ["  no sites yet"] }
         return table.lines(style: style, width: isCut ? width : nil)
+    }
+
+    private func workLines() -> [String] {
+        guard let work = status.work else { return [] }
+        return WorkLines(
+            work: work,
+            style: style,
+            width: isCut ? width : nil,
+            ageMilliseconds: ageMilliseconds
+        ).lines()
     }
 
     /// - Parameter room: rows for the problems with header and space; nil for as many as it takes.

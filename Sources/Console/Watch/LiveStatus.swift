@@ -22,6 +22,7 @@ struct LiveStatus: LiveModel {
             guard var status else { return true }
             status.controller.uptimeMilliseconds += UInt64(max(0, (now - at).wholeMilliseconds))
             status.asOf = pulse.asOf
+            status.work = pulse.work ?? status.work
             for index in status.sites.indices {
                 status.sites[index].heartbeatAgeMilliseconds =
                     pulse.siteHeartbeatAgesMilliseconds[status.sites[index].name]

@@ -273,6 +273,10 @@ extension TaskQuery {
             }
             since = time
         }
+        if let text = request.query("live") {
+            guard let isLive = Bool(text) else { throw invalid("live is not true or false") }
+            self.isLive = isLive
+        }
         guard request.query("ageMilliseconds") != nil else { return }
         guard since == nil else { throw invalid("either since or ageMilliseconds is given") }
         let age = try request.query(

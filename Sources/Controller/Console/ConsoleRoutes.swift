@@ -225,6 +225,17 @@ struct ConsoleRoutes: Sendable {
         case .retryTasks: try await retryTasks(request)
         case .resolveTasks: try await resolveTasks(request)
         case .showPolicy: try await showPolicy(request)
+        case .listSchedules: try await listSchedules(request)
+        case .forecastSchedule: try await forecast(request)
+        case .showSchedule: try await showSchedule(request)
+        case .addSchedule: try await addSchedule(request)
+        case .removeSchedule: try await changeSchedule(request) { .removeSchedule($0) }
+        case .pauseSchedule: try await changeSchedule(request) { .pauseSchedule($0) }
+        case .resumeSchedule: try await changeSchedule(request) { .resumeSchedule($0) }
+        case .listCalendars: try await listCalendars(request)
+        case .showCalendar: try await showCalendar(request)
+        case .setCalendar: try await setCalendar(request)
+        case .removeCalendar: try await removeCalendar(request)
         }
     }
 }
@@ -233,6 +244,8 @@ extension Route {
     /// Bytes of the body that are read.
     var bodyBytesMax: Int {
         if self == .submitTask { return TaskRequest.bodyBytesMax }
+        // A payload of 64 KiB or 256 KiB of dates, twice that by escapes.
+        if self == .addSchedule || self == .setCalendar { return 1 << 19 }
         return self == .submitTasks ? TaskRequest.batchBytesMax : RequestBodyReader.bytesMax
     }
 }

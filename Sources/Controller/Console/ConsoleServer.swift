@@ -26,6 +26,7 @@ final class ConsoleServer: Sendable {
     let office: CertificateOffice
     let configuration: ControllerConfiguration
     let agentEndpoints: [Endpoint]
+    let zones: ZoneKeeper
     let log: Logger
     let requests = RequestGate(max: 256)
     /// Batches of tasks that are read or answered at once; each may hold much memory.
@@ -43,6 +44,7 @@ final class ConsoleServer: Sendable {
         office: CertificateOffice,
         configuration: ControllerConfiguration,
         agentEndpoints: [Endpoint],
+        zones: ZoneKeeper,
         limits: ConsoleDoor.Limits = ConsoleDoor.Limits(),
         log: Logger
     ) {
@@ -51,6 +53,7 @@ final class ConsoleServer: Sendable {
         self.office = office
         self.configuration = configuration
         self.agentEndpoints = agentEndpoints
+        self.zones = zones
         self.limits = limits
         self.log = log
         refusals = RefusalRecorder(driver: driver)

@@ -103,6 +103,7 @@ struct StatusView {
             )
         }
         for member in views.members() { addProblems(of: member, add) }
+        addWorkProblems(add)
         for site in machine.sites.values where site.minimum > 0 {
             let (online, total) = machine.count(of: site.name)
             guard online < Int(site.minimum) else { continue }

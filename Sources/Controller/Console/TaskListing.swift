@@ -12,6 +12,8 @@ struct TaskQuery: Sendable {
     var node: NodeName?
     /// Accepted at this time or later.
     var since: WallTime?
+    /// Those that can still change, or those that cannot; nil for both.
+    var isLive: Bool?
 
     func matches(_ view: TaskView) -> Bool {
         (state == nil || view.state == state)
@@ -31,8 +33,13 @@ struct TaskQuery: Sendable {
     }
 
     /// Tasks in this state can be live, or can have ended for good.
-    var asksForLive: Bool { state.map { $0 != .done && $0 != .cancelled } ?? true }
-    var asksForEnded: Bool { state?.isEnded ?? true }
+    var asksForLive: Bool {
+        isLive != false && state.map { $0 != .done && $0 != .cancelled } ?? true
+    }
+    var asksForEnded: Bool {
+        // What was resolved as failed is looked for only by who asks for what has ended.
+        isLive != true && (isLive == false || state?.isEnded ?? true)
+    }
 }
 
 /// A page of tasks, newest first: the live ones of the machine and the ended ones of the store, in

@@ -1,3 +1,4 @@
+import Calendar
 import ControllerCore
 import Foundation
 import Host
@@ -99,6 +100,11 @@ final class Driver: Sendable {
 
     func put(_ event: ControllerEvent, line connection: ConnectionID) {
         inbox.put(.line(connection, event), in: .ordinary)
+    }
+
+    /// The rules of a time zone, ahead of any command that is given after this.
+    func learn(_ zone: ZoneName, _ rules: ZoneRules) {
+        inbox.put(.event(.zoneLoaded(zone, rules)), in: .urgent)
     }
 
     /// Gives a command and waits for its reply, which comes when it is durable.

@@ -1,0 +1,72 @@
+import API
+
+/// The tasks of the cluster in a line or two of the status screen.
+struct WorkLines {
+    var work: WorkStatus
+    var style: Style
+    /// Columns of the terminal; nil for as many as it takes.
+    var width: Int?
+    /// How long ago the figures came.
+    var ageMilliseconds: Int64 = 0
+
+    /// From this share of the queue on it is shown how full it is, per mille.
+    static let fullPerMille: UInt64 = 500
+
+    /// Nothing where no work was ever submitted.
+    func lines() -> [String] {
+        let counts = work.states.filter { $0.count > 0 }
+        guard !counts.isEmpty || work.accepted > 0 else { return [] }
+        var parts: [(text: String, tone: Tone)] = counts.map { count in
+            var text = "\(count.count) \(count.state)"
+            if let oldest = count.oldestMilliseconds {
+                let age = Int64(clamping: oldest) + ageMilliseconds
+                text += " (oldest \(DurationText.text(milliseconds: age)))"
+            }
+            let isWrong = count.state == "failed" || count.state == "unknown"
+            return (text, isWrong ? .bad : .plain)
+        }
+        if parts.isEmpty { parts.append(("none", .faint)) }
+        parts.append(("policy \(work.policy)", .faint))
+        return packed(parts) + fill()
+    }
+
+    /// As many parts a line as fit; the second line has the others.
+    private func packed(_ parts: [(text: String, tone: Tone)]) -> [String] {
+        let dot = " \(style.dot) "
+        let head = "  \(style.paint("tasks", .strong))  "
+        let indent = String(repeating: " ", count: DisplayWidth.of(head))
+        var lines: [String] = []
+        var line = head
+        var isEmpty = true
+        for part in parts {
+            let room = width ?? .max
+            let needed = DisplayWidth.of(part.text) + (isEmpty ? 0 : DisplayWidth.of(dot))
+            if !isEmpty, DisplayWidth.of(line) + needed > room {
+                lines.append(line)
+                line = indent
+                isEmpty = true
+            }
+            line += (isEmpty ? "" : dot) + style.paint(part.text, part.tone)
+            isEmpty = false
+        }
+        return lines + [line]
+    }
+
+    private func fill() -> [String] {
+        let live = work.states.reduce(0) { $0 + $1.count }
+        let count = Self.share(live, of: work.queueCountMax)
+        let bytes = Self.share(work.payloadBytes, of: work.queueBytesMax)
+        guard max(count, bytes) >= Self.fullPerMille else { return [] }
+        let text =
+            count >= bytes
+            ? "\(live) of \(work.queueCountMax) tasks"
+            : "\(SizeText.bytes(work.payloadBytes)) of \(SizeText.bytes(work.queueBytesMax))"
+        let share = SizeText.percent(perMille: UInt32(clamping: max(count, bytes)))
+        let tone: Tone = max(count, bytes) >= 900 ? .bad : .warning
+        return ["         \(style.paint("the queue is \(share) full: \(text)", tone))"]
+    }
+
+    private static func share(_ part: UInt64, of whole: UInt64) -> UInt64 {
+        whole == 0 ? 0 : min(part, 1 << 50) * 1_000 / whole
+    }
+}

@@ -1,0 +1,81 @@
+import API
+import ControllerCore
+import Model
+
+// What is wrong with the work: tasks that need somebody, a queue that fills, nodes that are passed
+// over, schedules that do not fire.
+
+extension StatusView {
+    typealias AddProblem = (
+        API.Severity, _ subject: String, _ text: String, _ since: WallTime, _ mend: String
+    ) -> Void
+
+    /// From this share of the queue on it is told, per mille; at the whole of it, submissions are
+    /// turned away.
+    static let queueFullPerMille: UInt64 = 900
+
+    func addWorkProblems(_ add: AddProblem) {
+        Self.addProblems(of: views.work, at: views.now.wall, add)
+        Self.addProblems(of: views.machine.schedules, at: views.now.wall, add)
+        for member in views.members() {
+            let record = member.record
+            guard let overload = views.machine.work.load(of: record.id)?.overload else { continue }
+            add(
+                .warning,
+                record.name.text,
+                "node \(record.name) is overloaded and passed over: \(overload)",
+                views.now.wall,
+                "muster node show \(record.name)"
+            )
+        }
+    }
+
+    static func addProblems(of work: WorkStatus, at now: WallTime, _ add: AddProblem) {
+        for state in work.states where state.count > 0 {
+            let tasks = state.count == 1 ? "1 task" : "\(state.count) tasks"
+            let since = now + .milliseconds(-Int64(clamping: state.oldestMilliseconds ?? 0))
+            switch TaskState(rawValue: state.state) {
+            case .failed:
+                let text = "\(tasks) failed for good, for an operator to give again or resolve"
+                add(.warning, "tasks", text, since, "muster task list --state failed")
+            case .unknown:
+                let text = "the end of \(tasks) is not known, for an operator to find out"
+                add(.warning, "tasks", text, since, "muster task list --state unknown")
+            case .waiting, .delayed, .assigned, .done, .cancelled, nil: break
+            }
+        }
+        let live = work.states.reduce(0) { $0 + $1.count }
+        let full = max(
+            share(live, of: work.queueCountMax),
+            share(work.payloadBytes, of: work.queueBytesMax)
+        )
+        guard full >= queueFullPerMille else { return }
+        let isFull = full >= 1_000
+        add(
+            isFull ? .critical : .warning,
+            "tasks",
+            isFull
+                ? "the queue is full: tasks are turned away" : "the queue is \(full / 10)% full",
+            now,
+            "muster task list --state waiting"
+        )
+    }
+
+    static func addProblems(of book: ScheduleBook, at now: WallTime, _ add: AddProblem) {
+        for entry in book.entries.values {
+            guard let problem = entry.problem, entry.record.paused == nil else { continue }
+            let name = entry.record.draft.name
+            add(
+                .warning,
+                "schedule \(name)",
+                "schedule \(name) does not fire: \(problem)",
+                entry.record.doneUpTo,
+                "muster schedule show \(name)"
+            )
+        }
+    }
+
+    private static func share(_ part: UInt64, of whole: UInt64) -> UInt64 {
+        whole == 0 ? 0 : min(part, 1 << 50) * 1_000 / whole
+    }
+}
