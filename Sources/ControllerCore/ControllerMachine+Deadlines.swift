@@ -149,11 +149,14 @@ extension ControllerMachine {
         if let deadline = schedules.nextDeadline { expect(by: deadline) }
     }
 
+    /// Its tasks are taken from it once its lease has surely ended. Who doubts takes nothing.
+    private func isFencingDue(_ id: NodeID) -> Bool { doubt == nil && work.hasTasks(id) }
+
     private func deadline(of member: Member) -> Instant? {
         switch member.record.membership {
         case .invited: return nil
         case .removed:
-            return work.hasTasks(member.record.id)
+            return isFencingDue(member.record.id)
                 ? member.lastGrant + settings.lease.wait : nil
         case .joined, .removing: break
         }
@@ -165,7 +168,7 @@ extension ControllerMachine {
         case .reachable: consider(member.detector.suspectAt)
         case .suspect: consider(member.detector.lostAt)
         case .unreachable:
-            if !member.isFenceTold || work.hasTasks(member.record.id) {
+            if !member.isFenceTold || isFencingDue(member.record.id) {
                 consider(member.lastGrant + settings.lease.wait)
             }
         }

@@ -27,7 +27,9 @@ final class SubmitServer: Sendable {
     private let answers = Mutex<[SubmissionAnswer]>([])
 
     /// Makes the socket.
-    init(_ settings: SubmitSettings, path: String, inbox: DriverInbox, log: Logger) throws(HostError) {
+    init(_ settings: SubmitSettings, path: String, inbox: DriverInbox, log: Logger)
+        throws(HostError)
+    {
         self.path = path
         self.inbox = inbox
         self.log = log

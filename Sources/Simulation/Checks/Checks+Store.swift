@@ -71,7 +71,7 @@ extension RecordTable {
     var isOfTasks: Bool {
         switch self {
         case .task, .taskState, .taskEnd, .dispatchView: true
-        case .cluster, .site, .node, .token, .operators, .setting: false
+        case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar: false
         }
     }
 }
@@ -82,5 +82,7 @@ extension ControllerMachine {
         [.cluster(cluster)] + sites.values.map { .site($0) } + nodes.values.map { .node($0.record) }
             + tokens.values.map { .token($0) } + operators.values.map { .operatorAccount($0) }
             + settingRecords.values.map { .setting($0) }
+            + schedules.entries.values.map { .schedule($0.record) }
+            + schedules.calendars.values.map { .calendar($0) }
     }
 }
