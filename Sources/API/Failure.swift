@@ -57,7 +57,6 @@ public enum FailureCode {
         ("clock", 409, "The clocks are too far apart"),
         ("busy", 503, "There is no room now"),
         ("confirmation", 422, "A confirmation or a reason is missing"),
-        ("busy", 429, "There is no room now"),
         ("invalid", 422, "The value is outside what is allowed"),
         (notFound, 404, "There is no such path"),
         (`internal`, 500, "The controller made a mistake"),
