@@ -16,16 +16,19 @@ extension ControllerHost {
         if isInline { order.payload = task.inlinePayload }
         send(.run(order), to: connection)
         guard !isInline, let payload = store.payloads[id] else { return }
-        for at in stride(from: 0, to: payload.count, by: WorkLimits.partBytesMax) {
+        var parts = stride(from: 0, to: payload.count, by: WorkLimits.partBytesMax).map { at in
             let end = min(at + WorkLimits.partBytesMax, payload.count)
-            let data = Array(payload[at..<end])
-            let part = ControllerWorkMessage.part(order.attempt, at: UInt32(at), data: data)
-            send(part, to: connection)
-            // A part that comes twice is out of its place, and the attempt is given back.
-            if world.plan.has(.staleLines), !world.isCalm, world.happens(perMille: 60) {
-                send(part, to: connection)
-            }
+            return ControllerWorkMessage.part(
+                order.attempt,
+                at: UInt32(at),
+                data: Array(payload[at..<end])
+            )
         }
+        // Parts that come out of their order: the attempt is given back.
+        if world.plan.has(.staleLines), !world.isCalm, world.happens(perMille: 200) {
+            parts.swapAt(0, parts.count - 1)
+        }
+        for part in parts { send(part, to: connection) }
     }
 
     private func send(_ message: ControllerWorkMessage, to connection: Connection) {

@@ -71,7 +71,7 @@ final class Work {
         for index in changed.indices {
             changed[index].slots = UInt16(world.between(1, 4))
             changed[index].prefetch = UInt16(world.between(0, 2))
-            if world.plan.has(.taskDeliveries), world.happens(perMille: 300) {
+            if world.plan.has(.taskDeliveries), world.happens(perMille: 600) {
                 changed[index].delivery = Self.someDelivery(world)
             }
         }

@@ -233,9 +233,9 @@ extension World {
             old.epoch.counter -= 1
             old.session += 5
         }
-        if let leash = host.taskLeashes.last(where: { $0.isRunningSomething }),
-            leash.attempt.attempt > 1, happens(perMille: 500)
-        {
+        if let leash = host.taskLeashes.last(where: {
+            $0.isRunningSomething && $0.attempt.attempt > 1
+        }), happens(perMille: 800) {
             return forgeLowerAttempt(than: leash, token: today, link)
         }
         let number = 9_000_000 + chance.below(1_000_000)
