@@ -199,6 +199,8 @@ extension WorkMachine {
         let worker = workers[place]
         let preferences = worker.view.preferences
         func exceeded(by perMille: UInt64) -> String? {
+            // A standby's nodes get no work that their load could matter to.
+            guard worker.view.isOfActiveSite else { return nil }
             func isOver(_ value: UInt32?, _ limit: UInt32?) -> Bool {
                 guard let value, let limit else { return false }
                 return UInt64(value) * 1_000 >= UInt64(limit) * perMille
