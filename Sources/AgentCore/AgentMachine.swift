@@ -127,7 +127,7 @@ public struct AgentMachine: Hashable, Sendable {
         deadlines.append(renewal.nextDeadline(isLive: session != nil))
         deadlines += services.values.map(\.nextDeadline)
         deadlines += orders.values.map(\.nextDeadline)
-        deadlines += [bench.nextDeadline(leaseEnd: lease.end), desk.nextDeadline]
+        deadlines += [bench.nextDeadline, desk.nextDeadline]
         return deadlines.compactMap { $0 }.min()
     }
 

@@ -11,6 +11,7 @@ extension TaskBench {
         _ effects: inout TaskEffects
     ) {
         guard let held = live[attempt], held.isLaunched else { return }
+        touched.append(attempt)
         switch news {
         case .started:
             guard held.startedAt == nil else { return }
@@ -73,6 +74,7 @@ extension TaskBench {
 
     mutating func reported(_ report: TaskReport, of attempt: TaskAttempt, at now: Instant) {
         guard let held = live[attempt], held.order != nil, held.report == nil else { return }
+        touched.append(attempt)
         switch held.phase {
         case .launched: live.update(attempt) { $0.report = report }
         case .emptied:
@@ -88,6 +90,7 @@ extension TaskBench {
         if held.isForeign { return remove(attempt) }
         let result = held.result(at: now)
         let write = journal.put(.end(attempt, result))
+        awaited.append(AwaitedWrite(sequence: write, attempt: attempt))
         payloadsBytes -= held.payloadBytes
         live.update(attempt) { held in
             held.phase = .ending(write, result)
@@ -131,8 +134,19 @@ extension TaskBench {
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
-        giveUpWaiting(situation, &effects)
-        for attempt in live.keys {
+        let isDue = lookAt.map { $0 <= now } ?? false
+        let isWhole = areAllTouched || isDue || settledWith != situation
+        let attempts = isWhole ? live.keys : touched + takeDurable()
+        guard isWhole || !attempts.isEmpty else { return }
+        if isWhole {
+            lookAt = nil
+            _ = takeDurable()
+            if waitingCount > 0 { giveUpWaiting(situation, &effects) }
+        }
+        areAllTouched = false
+        touched = []
+        settledWith = situation
+        for attempt in attempts {
             guard let held = live[attempt] else { continue }
             switch held.phase {
             case .receiving, .waiting: break
@@ -145,8 +159,33 @@ extension TaskBench {
                 remove(attempt)
                 keep(attempt, result, output: held.keptOutput)
             }
+            noteDeadlines(of: attempt, leaseEnd: situation.lease.end, at: now)
         }
-        startWaiting(situation, at: now)
+        if waitingCount > 0 { startWaiting(situation, at: now) }
+    }
+
+    /// - Returns: attempts whose write is durable.
+    private mutating func takeDurable() -> [TaskAttempt] {
+        let durable = awaited.prefix { journal.isDurable($0.sequence) }.map(\.attempt)
+        awaited.removeFirst(durable.count)
+        return durable
+    }
+
+    private mutating func noteDeadlines(
+        of attempt: TaskAttempt,
+        leaseEnd: Instant?,
+        at now: Instant
+    ) {
+        guard let held = live[attempt] else { return }
+        func consider(_ deadline: Instant?) {
+            if let deadline { lookAt = min(lookAt ?? deadline, deadline) }
+        }
+        consider(held.limitAt)
+        consider(held.destroyAt)
+        consider(held.reportBy)
+        consider(extensionDue(held, leaseEnd: leaseEnd))
+        // What has passed was acted on, and stands there until its leash is empty.
+        if let deadline = held.leaseDeadline, deadline > now { consider(deadline) }
     }
 
     /// Gives back what waits and may not, or not soon, be started here.
@@ -284,10 +323,12 @@ extension TaskBench {
             let write = journal.put(
                 .start(held.attempt, token: held.token, handler: held.handler)
             )
+            awaited.append(AwaitedWrite(sequence: write, attempt: held.attempt))
             live.update(held.attempt) { held in
                 held.definition = definition
                 held.phase = .starting(write)
             }
+            waitingCount -= 1
         }
     }
 }

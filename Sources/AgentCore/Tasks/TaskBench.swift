@@ -48,6 +48,11 @@ struct TaskEffects: Hashable, Sendable {
     var sessionProblem: String?
 }
 
+struct AwaitedWrite: Hashable, Sendable {
+    var sequence: UInt64
+    var attempt: TaskAttempt
+}
+
 /// The node's tasks: attempts that wait, run, or have ended and are not taken yet.
 ///
 /// Its promises, whatever comes from outside: an attempt is started at most once, after its start is
@@ -78,6 +83,16 @@ struct TaskBench: Hashable, Sendable {
     var telling: TaskTelling?
     var arrivals: UInt64 = 0
     var endings: UInt64 = 0
+    /// Attempts that are neither started nor about to be.
+    var waitingCount = 0
+    /// Something has happened since that may concern every attempt, or only these.
+    var areAllTouched = true
+    var touched: [TaskAttempt] = []
+    /// What waits for a write of the journal, in the order of the writes.
+    var awaited: [AwaitedWrite] = []
+    /// What they were looked through with, and when that is due again.
+    var settledWith: TaskSituation?
+    var lookAt: Instant?
     /// Of attempts that are not launched.
     var payloadsBytes = 0
     /// Of attempts that are not taken.
@@ -131,6 +146,7 @@ struct TaskBench: Hashable, Sendable {
     // MARK: Handlers
 
     mutating func define(_ definitions: [HandlerDefinition]) {
+        areAllTouched = true
         handlers = OrderedTable()
         for definition in definitions where handlers.count < WorkLimits.handlersPerNodeMax {
             guard definition.problems.isEmpty, handlers[definition.name] == nil else { continue }
@@ -150,6 +166,7 @@ struct TaskBench: Hashable, Sendable {
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
+        areAllTouched = true
         guard journal.failed(retryAt: now + timing.persistRetry) else { return }
         effects.notes.append(Note(note: .stateNotWritable, text: "journal of tasks: \(reason)"))
         effects.notices.append(
@@ -196,19 +213,8 @@ struct TaskBench: Hashable, Sendable {
         live.values.lazy.filter(\.mayRun).map(\.token).min()
     }
 
-    func nextDeadline(leaseEnd: Instant?) -> Instant? {
-        var next = journal.nextDeadline
-        func consider(_ deadline: Instant?) {
-            if let deadline { next = min(next ?? deadline, deadline) }
-        }
-        for held in live.values {
-            consider(held.limitAt)
-            consider(held.destroyAt)
-            consider(held.reportBy)
-            consider(extensionDue(held, leaseEnd: leaseEnd))
-        }
-        consider(telling?.nextDeadline)
-        return next
+    var nextDeadline: Instant? {
+        [journal.nextDeadline, lookAt, telling?.nextDeadline].compactMap { $0 }.min()
     }
 
     // MARK: Kept attempts
@@ -233,6 +239,7 @@ struct TaskBench: Hashable, Sendable {
     mutating func remove(_ attempt: TaskAttempt) {
         guard let held = live[attempt] else { return }
         payloadsBytes -= held.payloadBytes
+        if held.isBefore { waitingCount -= 1 }
         live[attempt] = nil
     }
 
@@ -264,10 +271,11 @@ struct TaskBench: Hashable, Sendable {
         if taken.count > Self.takenMax, let least = taken.keys.first { taken[least] = nil }
     }
 
-    /// The sums are what they say.
+    /// The sums are what they say, and nothing waits without a session.
     var isConsistent: Bool {
         payloadsBytes == live.values.reduce(0) { $0 + $1.payloadBytes }
             && outputsBytes == ended.values.reduce(0) { $0 + $1.output.count }
-            && live.values.allSatisfy { !$0.isBefore || telling != nil }
+            && waitingCount == live.values.lazy.filter(\.isBefore).count
+            && (waitingCount == 0 || telling != nil)
     }
 }
