@@ -11,7 +11,7 @@ extension TaskBench {
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
-        isTouched = true
+        touched.append(order.attempt)
         guard telling != nil, !tellAgain(order, &effects) else { return }
         let attempt = order.attempt
         if let (code, text) = reasonToReturn(order, situation) {
@@ -116,7 +116,7 @@ extension TaskBench {
         if live.count + ended.count >= WorkLimits.attemptsPerNodeMax {
             return (.busy, "the node has \(WorkLimits.attemptsPerNodeMax) attempts already")
         }
-        let here = live.values.lazy.filter { $0.handler == order.handler && $0.takesPlace }.count
+        let here = live.values.count { $0.handler == order.handler && $0.takesPlace }
         if here >= Int(handler.slots) + Int(handler.prefetch) {
             return (.busy, "every place of handler \(order.handler) is taken")
         }
@@ -158,7 +158,7 @@ extension TaskBench {
         guard Int(offset) == held.payload.count, !data.isEmpty, after <= held.payloadBytes else {
             return giveBack(attempt, .invalid, "its payload came in wrong parts", &effects)
         }
-        isTouched = true
+        touched.append(attempt)
         live.update(attempt) { held in
             held.payload += data
             if after == held.payloadBytes { held.phase = .waiting }
@@ -174,7 +174,7 @@ extension TaskBench {
         _ effects: inout TaskEffects
     ) {
         guard telling != nil else { return }
-        isTouched = true
+        touched.append(attempt)
         if let held = ended[attempt] {
             telling?.results[held.number] = attempt
             return

@@ -11,7 +11,7 @@ extension TaskBench {
         _ effects: inout TaskEffects
     ) {
         guard let held = live[attempt], held.isLaunched else { return }
-        isTouched = true
+        touched.append(attempt)
         switch news {
         case .started:
             guard held.startedAt == nil else { return }
@@ -74,7 +74,7 @@ extension TaskBench {
 
     mutating func reported(_ report: TaskReport, of attempt: TaskAttempt, at now: Instant) {
         guard let held = live[attempt], held.order != nil, held.report == nil else { return }
-        isTouched = true
+        touched.append(attempt)
         switch held.phase {
         case .launched: live.update(attempt) { $0.report = report }
         case .emptied:
@@ -90,6 +90,7 @@ extension TaskBench {
         if held.isForeign { return remove(attempt) }
         let result = held.result(at: now)
         let write = journal.put(.end(attempt, result))
+        awaited.append(AwaitedWrite(sequence: write, attempt: attempt))
         payloadsBytes -= held.payloadBytes
         live.update(attempt) { held in
             held.phase = .ending(write, result)
@@ -134,12 +135,18 @@ extension TaskBench {
         _ effects: inout TaskEffects
     ) {
         let isDue = lookAt.map { $0 <= now } ?? false
-        guard isTouched || isDue || settledWith != situation else { return }
-        isTouched = false
+        let isWhole = areAllTouched || isDue || settledWith != situation
+        let attempts = isWhole ? live.keys : touched + takeDurable()
+        guard isWhole || !attempts.isEmpty else { return }
+        if isWhole {
+            lookAt = nil
+            _ = takeDurable()
+            if waitingCount > 0 { giveUpWaiting(situation, &effects) }
+        }
+        areAllTouched = false
+        touched = []
         settledWith = situation
-        lookAt = nil
-        if waitingCount > 0 { giveUpWaiting(situation, &effects) }
-        for attempt in live.keys {
+        for attempt in attempts {
             guard let held = live[attempt] else { continue }
             switch held.phase {
             case .receiving, .waiting: break
@@ -155,6 +162,13 @@ extension TaskBench {
             noteDeadlines(of: attempt, leaseEnd: situation.lease.end, at: now)
         }
         if waitingCount > 0 { startWaiting(situation, at: now) }
+    }
+
+    /// - Returns: attempts whose write is durable.
+    private mutating func takeDurable() -> [TaskAttempt] {
+        let durable = awaited.prefix { journal.isDurable($0.sequence) }.map(\.attempt)
+        awaited.removeFirst(durable.count)
+        return durable
     }
 
     private mutating func noteDeadlines(
@@ -326,6 +340,7 @@ extension TaskBench {
             let write = journal.put(
                 .start(held.attempt, token: held.token, handler: held.handler)
             )
+            awaited.append(AwaitedWrite(sequence: write, attempt: held.attempt))
             live.update(held.attempt) { held in
                 held.definition = definition
                 held.phase = .starting(write)

@@ -48,6 +48,11 @@ struct TaskEffects: Hashable, Sendable {
     var sessionProblem: String?
 }
 
+struct AwaitedWrite: Hashable, Sendable {
+    var sequence: UInt64
+    var attempt: TaskAttempt
+}
+
 /// The node's tasks: attempts that wait, run, or have ended and are not taken yet.
 ///
 /// Its promises, whatever comes from outside: an attempt is started at most once, after its start is
@@ -80,8 +85,11 @@ struct TaskBench: Hashable, Sendable {
     var endings: UInt64 = 0
     /// Attempts that are neither started nor about to be.
     var waitingCount = 0
-    /// Something has happened since the attempts were looked through.
-    var isTouched = true
+    /// Something has happened since that may concern every attempt, or only these.
+    var areAllTouched = true
+    var touched: [TaskAttempt] = []
+    /// What waits for a write of the journal, in the order of the writes.
+    var awaited: [AwaitedWrite] = []
     /// What they were looked through with, and when that is due again.
     var settledWith: TaskSituation?
     var lookAt: Instant?
@@ -138,7 +146,7 @@ struct TaskBench: Hashable, Sendable {
     // MARK: Handlers
 
     mutating func define(_ definitions: [HandlerDefinition]) {
-        isTouched = true
+        areAllTouched = true
         handlers = OrderedTable()
         for definition in definitions where handlers.count < WorkLimits.handlersPerNodeMax {
             guard definition.problems.isEmpty, handlers[definition.name] == nil else { continue }
@@ -149,7 +157,6 @@ struct TaskBench: Hashable, Sendable {
     // MARK: The journal
 
     mutating func journaled(upTo sequence: UInt64, _ effects: inout TaskEffects) {
-        isTouched = true
         guard journal.journaled(upTo: sequence) else { return }
         effects.notices.append(AgentNotice(.info, "the journal of tasks can be written again"))
     }
@@ -159,7 +166,7 @@ struct TaskBench: Hashable, Sendable {
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
-        isTouched = true
+        areAllTouched = true
         guard journal.failed(retryAt: now + timing.persistRetry) else { return }
         effects.notes.append(Note(note: .stateNotWritable, text: "journal of tasks: \(reason)"))
         effects.notices.append(

@@ -93,7 +93,7 @@ extension TaskBench {
     /// dropping it is the one rule that needs no knowledge of what the next controller knows.
     mutating func follow(link: UInt64?) {
         guard telling?.link != link else { return }
-        isTouched = true
+        areAllTouched = true
         for (attempt, held) in live where held.isBefore { remove(attempt) }
         telling = link.map { TaskTelling(link: $0) }
     }
