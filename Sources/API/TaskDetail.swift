@@ -19,6 +19,8 @@ public struct TaskSummary: Codable, Hashable, Sendable {
     public var node: String?
     /// The handler was executed; only of an assigned task.
     public var started: Bool?
+    /// The rule by which the node was found.
+    public var rule: String?
     /// Attempts that were given to a node.
     public var attempt: UInt16
     /// Attempts that have failed since it was accepted or given again.

@@ -72,6 +72,12 @@ struct LeashFolder: Hashable, Sendable {
         try DurableFile.replace("\(path)/\(Self.begunName)", with: "")
     }
 
+    /// No leash lives here: it holds this lock as long as it does. To connect would be no way to
+    /// find out, since that begins the program.
+    var isLeashGone: Bool {
+        (try? InstanceLock(taking: "\(path)/\(LeashFiles.lock)", owner: "muster-agent")) != nil
+    }
+
     /// Takes the folder away, with everything in it: a leash that was killed may have left a file
     /// that was still to be renamed.
     func remove() {

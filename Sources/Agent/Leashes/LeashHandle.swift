@@ -196,10 +196,15 @@ final class LeashHandle {
     func look(at now: Instant) -> [LeashNews] {
         switch phase {
         case .leaving:
-            guard case .empty? = folder.result else { return [] }
-            phase = .over
-            removeFolder()
-            return [.emptied]
+            if case .empty? = folder.result {
+                phase = .over
+                removeFolder()
+                return [.emptied]
+            }
+            // Killed together with its agent, it will write no result.
+            guard folder.isLeashGone else { return [] }
+            phase = .remnants(since: now, isTold: false)
+            return look(at: now)
         case .remnants(let since, let isTold):
             let count = remnants.kill()
             if count == 0 {

@@ -26,6 +26,7 @@ extension TaskSummary {
         notBefore = view.notBefore?.iso8601
         node = view.node?.text ?? view.traces.last?.node.text
         started = view.assignment?.isStarted
+        rule = view.assignment?.decision.rule.rawValue
         result = view.result.map { TaskResult($0) }
     }
 
@@ -46,6 +47,7 @@ extension TaskSummary {
         )
         add(record.submission)
         node = record.node?.text
+        rule = record.decision?.rule.rawValue
         result = record.result.map { TaskResult($0) }
     }
 

@@ -42,6 +42,29 @@ import Testing
         #expect(stage.folders == [])
     }
 
+    /// Found by the quickstart: a node was killed whole, between a leash's first breath and its
+    /// agent's word that it may begin. Nobody was left to write a result, and it was waited for.
+    @Test func `a leash that was killed with its agent before it began is not waited for`() throws {
+        let stage = try TaskStage()
+        stage.dropKeeper()
+        let attempt = TaskAttempt(task: TaskID(77), attempt: 1)
+        let left = LeashFolder(attempt: attempt, in: "\(stage.folder.path)/tasks")
+        try left.make(
+            LeashSpec(
+                token: "\(TaskStage.token)",
+                program: "/bin/true",
+                arguments: ["true"],
+                onDisconnect: .kill
+            )
+        )
+        let stale = try UnixSocket.listen(left.socketPath)
+        _ = consume stale
+        #expect(access(left.socketPath, F_OK) == 0)
+        #expect(try stage.makeKeeper() == [attempt])
+        #expect(stage.await { stage.news(attempt).last == .emptied })
+        #expect(stage.folders == [])
+    }
+
     @Test func `when a leash is killed its task is too, and what it wrote is kept`() throws {
         let stage = try TaskStage()
         let script = "echo so far; setsid sleep 600 & exec sleep 600"
