@@ -136,7 +136,7 @@ extension AgentMachine {
             link: workLink,
             isSynced: workLink != nil && session?.nextBeatAt != nil,
             obstacle: obstacle,
-            keyPrefix: "\(node?.text ?? "").\(memory.incarnation)"
+            keyPrefix: durableRevision > 0 ? "\(node?.text ?? "").\(memory.incarnation)" : nil
         )
     }
 

@@ -9,8 +9,9 @@ struct SubmissionSituation: Hashable, Sendable {
     var isSynced: Bool
     /// Why nothing can be submitted at all; nil when something can.
     var obstacle: String?
-    /// `NODE.INCARNATION`: begins the keys that are made here.
-    var keyPrefix: String
+    /// `NODE.INCARNATION`: begins the keys that are made here. Nil until the incarnation is durable:
+    /// after a crash the next process would count from the same number, and make the same keys.
+    var keyPrefix: String?
 }
 
 struct SubmissionEffects: Hashable, Sendable {
@@ -106,8 +107,11 @@ struct SubmissionDesk: Hashable, Sendable {
         if let problem = Self.problem(of: task, local.payload) { return decline(.invalid, problem) }
         if let obstacle = situation.obstacle { return decline(.notActive, obstacle) }
         if task.idempotencyKey == nil {
+            guard let prefix = situation.keyPrefix else {
+                return decline(.notActive, "the agent is starting", retry: Self.busyRetry)
+            }
             keys += 1
-            task.idempotencyKey = "\(situation.keyPrefix).\(keys)"
+            task.idempotencyKey = "\(prefix).\(keys)"
         }
         let hasRoom =
             pending.count < WorkLimits.submissionsPerNodeMax

@@ -23,6 +23,8 @@ public struct NodeRecord: Hashable, Sendable {
     /// The node session of `safety.md` 3: raised before work is taken from the node.
     public var session: UInt32
     public var incarnation: UInt64
+    /// Boot and machine of the last session; empty when it told none.
+    public var machine: String
     /// The last nonce given, and the one the node showed when it was given.
     public var nonce: String
     public var previousNonce: String
@@ -127,6 +129,7 @@ public struct NodeRecord: Hashable, Sendable {
         previousKeys = []
         session = 1
         incarnation = 0
+        machine = ""
         nonce = ""
         previousNonce = ""
         isNonceConfirmed = true
@@ -176,6 +179,7 @@ extension NodeRecord {
         certificateNotAfter = try fields.optionalTime("not-after")
         session = try fields.number("session")
         incarnation = try fields.number("incarnation")
+        machine = fields.optionalText("machine") ?? ""
         nonce = fields.optionalText("nonce") ?? ""
         previousNonce = fields.optionalText("previous-nonce") ?? ""
         isNonceConfirmed = try fields.flag("nonce-confirmed")
@@ -241,6 +245,7 @@ extension NodeRecord {
         writer.put("not-after", certificateNotAfter)
         writer.put("session", session)
         writer.put("incarnation", incarnation)
+        writer.put("machine", machine)
         writer.put("nonce", nonce)
         writer.put("previous-nonce", previousNonce)
         writer.put("nonce-confirmed", isNonceConfirmed)

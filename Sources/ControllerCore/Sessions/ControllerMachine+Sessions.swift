@@ -115,6 +115,7 @@ extension ControllerMachine {
         guard !isBehind(hello, record.name, connection) else { return }
         // The nonce first: who cannot show it is not believed about epochs either.
         guard judgeNonce(hello, connection, member, address: address) else { return }
+        guard !isEarly(hello, connection, member) else { return }
         if hello.highest.epoch > cluster.epoch {
             doubtAuthority(shown: hello.highest.epoch, by: record.name)
         }
@@ -129,6 +130,7 @@ extension ControllerMachine {
             $0.isNonceConfirmed = false
             $0.isNonceOpen = false
             $0.incarnation = hello.incarnation
+            $0.machine = hello.machine
         }
         connections[connection]?.node = id
         let version = min(hello.versionMax, WireLimits.versions.upperBound)
@@ -150,6 +152,30 @@ extension ControllerMachine {
         }
         if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
+    }
+
+    /// What a session says of the attempts that an earlier one was given is believed, because an agent
+    /// that restarts has looked for what the one before it left. Of another boot or machine that is
+    /// not true: it may be a copy, which knows the nonce, tells what it found in the copied journal,
+    /// and knows nothing of what the first machine runs. So it waits until that has ended by itself.
+    private mutating func isEarly(
+        _ hello: Hello,
+        _ connection: ConnectionID,
+        _ member: Member
+    ) -> Bool {
+        let record = member.record
+        let end = member.lastGrant + settings.lease.wait
+        guard !record.machine.isEmpty, record.machine != hello.machine, work.hasTasks(record.id),
+            now.instant < end
+        else { return false }
+        expect(by: end)
+        dismiss(
+            connection,
+            .notNow,
+            "another boot or machine was given tasks under this identity, and they may still run: "
+                + "come back in \((end - now.instant).forPeople)"
+        )
+        return true
     }
 
     /// A store that is an old copy is behind in its nodes' nonces as well, and would take each of
@@ -378,5 +404,12 @@ extension ControllerMachine {
             send(.bye(reason: .restarting, retry: spread), to: link.connection)
             effects.closes.append(Close(connection: link.connection, code: .notActive))
         }
+    }
+}
+
+extension Hello {
+    /// Boot and machine, as a node's record keeps them.
+    fileprivate var machine: String {
+        bootID.isEmpty && machineID.isEmpty ? "" : "\(bootID) \(machineID)"
     }
 }

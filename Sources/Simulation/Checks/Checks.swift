@@ -29,6 +29,8 @@ final class Checks {
         var isHeld = false
         /// It was copied, or set back to an old state.
         var isDoubtful = false
+        /// It was set back to an old state: what its journal said is gone.
+        var isSetBack = false
         /// A conflict was told, or an operator has said who is believed, after this session.
         var readyHosts: [Int] = []
     }

@@ -41,24 +41,24 @@ extension TaskChecks {
         let attempt = leash.attempt
         world.say(leash.host.name, "task \(attempt) runs, job \(job(of: attempt.task))")
         guard let task = tasks[attempt.task] else { return }
-        if executions[attempt] != nil, !isDoubtful(leash.host) {
+        if executions[attempt] != nil {
             world.fail("I4: attempt \(attempt) is executed a second time, on \(leash.host.name)")
         }
         executions[attempt] = Execution(
             host: leash.host.index,
             output: leash.plan?.output ?? []
         )
-        if attempt.attempt < task.highestStart, !mayOverlap(attempt), !isDoubtful(leash.host) {
+        if attempt.attempt < task.highestStart, !mayOverlap(attempt) {
             world.fail("I4: \(attempt) is executed after attempt \(task.highestStart)")
         }
-        if let host = task.spentOn, !isDoubtful(world.hosts[host]) {
+        if let host = task.spentOn, !isSetBack(world.hosts[host]) {
             world.fail("task \(attempt.task) is executed again, and may be once")
         }
         tasks.update(attempt.task) { view in
             view.highestStart = max(view.highestStart, attempt.attempt)
             if deliveries[attempt] == .atMostOnce { view.spentOn = leash.host.index }
         }
-        if let node = node(of: leash.host), !isDoubtful(leash.host) { checkFence(leash, node) }
+        if let node = node(of: leash.host) { checkFence(leash, node) }
         checkCompany(of: leash, task)
     }
 
@@ -87,7 +87,6 @@ extension TaskChecks {
                     running += 1
                     slots = max(slots, other.launch.definition.slots)
                 }
-                if isDoubtful(host) || isDoubtful(leash.host) { continue }
                 if other.attempt.task == leash.attempt.task {
                     let earlier = min(other.attempt, leash.attempt)
                     if !mayOverlap(earlier) {
@@ -104,7 +103,7 @@ extension TaskChecks {
                 }
             }
         }
-        if running >= Int(slots), !isDoubtful(leash.host) {
+        if running >= Int(slots), !isSetBack(leash.host) {
             world.fail("\(leash.name) is one more than its handler has slots")
         }
     }

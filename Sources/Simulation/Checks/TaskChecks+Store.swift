@@ -210,7 +210,7 @@ extension TaskChecks {
         for host in world.hosts {
             for leash in host.taskLeashes
             where leash.attempt.task == id && leash.isRunningSomething
-                && leash.attempt.attempt < task.attempt && !isDoubtful(host)
+                && leash.attempt.attempt < task.attempt
                 && !mayOverlap(leash.attempt)
             {
                 world.fail(
@@ -264,7 +264,6 @@ extension TaskChecks {
             {
                 world.fail("I1: \(name) is fenced, and its session is not raised")
             }
-            guard !isDoubtful(record.id) else { continue }
             for host in world.checks.hosts(of: record.id) {
                 for leash in host.taskLeashes where leash.isRunningSomething {
                     checkFence(leash, record.id)

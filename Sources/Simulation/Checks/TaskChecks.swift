@@ -68,6 +68,11 @@ final class TaskChecks {
 
     func isDoubtful(_ host: AgentHost) -> Bool { host.isClone || isDoubtful(node(of: host)) }
 
+    /// Its machine's state was set back to an older one.
+    func isSetBack(_ host: AgentHost) -> Bool {
+        node(of: host).map { world.checks.nodes[$0]?.isSetBack ?? false } ?? false
+    }
+
     /// May another attempt run beside this one? As the controller knew its handler when it gave it.
     func mayOverlap(_ attempt: TaskAttempt) -> Bool {
         deliveries[attempt] == .idempotent

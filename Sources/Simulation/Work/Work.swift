@@ -51,7 +51,7 @@ final class Work {
                     name: handler.name,
                     types: handler.types,
                     program: ["/bin/\(handler.name)"],
-                    slots: UInt16(world.between(1, 4)),
+                    slots: someSlots(),
                     prefetch: UInt16(world.between(0, 2)),
                     delivery: differs ? Self.someDelivery(world) : deliveries[index],
                     timeLimit: world.happens(perMille: 500)
@@ -65,11 +65,14 @@ final class Work {
         return handlers
     }
 
+    /// Mostly few: where nothing waits there is nothing to direct.
+    private func someSlots() -> UInt16 { [1, 1, 1, 2, 4][Int(world.chance.below(5))] }
+
     /// What an administrator has changed in the file of a node: how many, and which there are.
     func changed(_ handlers: [HandlerDefinition]) -> [HandlerDefinition] {
         var changed = handlers
         for index in changed.indices {
-            changed[index].slots = UInt16(world.between(1, 4))
+            changed[index].slots = someSlots()
             changed[index].prefetch = UInt16(world.between(0, 2))
             if world.plan.has(.taskDeliveries), world.happens(perMille: 600) {
                 changed[index].delivery = Self.someDelivery(world)

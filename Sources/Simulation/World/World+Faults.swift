@@ -194,7 +194,12 @@ extension World {
         host.taskDisk.startProcess()
         host.backups = []
         checks.forgetDurable(host)
-        if let node = host.identity?.node { checks.change(node) { $0.isDoubtful = true } }
+        if let node = host.identity?.node {
+            checks.change(node) { view in
+                view.isDoubtful = true
+                view.isSetBack = true
+            }
+        }
         after(between(second, 3 * second)) { _ in host.startAgent() }
     }
 

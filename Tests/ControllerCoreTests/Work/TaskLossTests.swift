@@ -220,4 +220,36 @@ struct TaskLossTests {
         stage.ask(.cancelTasks([tasks[0]]))
         #expect(stage.work(node) == [tasks[1], tasks[2]])
     }
+
+    @Test func `a copy that comes first is not believed about what the first machine runs`() {
+        var stage = Stage()
+        let node = stage.online("n1", handlers: [.plain()])
+        let task = stage.submit()[0]
+        stage.say(.work(.started(TaskAttempt(task: task, attempt: 1))), on: node)
+        stage.live([node], for: 5)
+        // It has copied the nonce with the rest (simulation, seeds 11, 15 and 116), and would say
+        // that the attempt was interrupted.
+        let copy = stage.hello("n1", incarnation: 2, boot: "another")
+        #expect(stage.verbs(copy) == ["ERR"])
+        #expect(stage.runs(node) == [TaskAttempt(task: task, attempt: 1)])
+        // The first one goes on as before.
+        stage.live([node], for: 5)
+        stage.end(TaskAttempt(task: task, attempt: 1), on: node)
+        #expect(stage.state(task) == .done)
+    }
+
+    @Test func `a node that was switched off and on comes back when its lease is over`() {
+        var stage = Stage()
+        let node = stage.online("n1", handlers: [.plain()])
+        let task = stage.submit()[0]
+        stage.live([node], for: 2)
+        stage.step(.disconnected(node, .closedByPeer))
+        stage.pass(.seconds(8))
+        let early = stage.hello("n1", incarnation: 2, boot: "second")
+        #expect(stage.verbs(early) == ["ERR"])
+        stage.pass(.seconds(9))
+        #expect(stage.state(task) == .waiting)
+        let late = stage.hello("n1", incarnation: 2, boot: "second")
+        #expect(stage.verbs(late) == ["WELCOME"])
+    }
 }

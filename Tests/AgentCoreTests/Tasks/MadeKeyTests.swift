@@ -1,0 +1,31 @@
+import AgentCore
+import Model
+import Protocol
+import Testing
+
+/// Idempotency keys that the agent makes for programs that give none.
+struct MadeKeyTests {
+    private func request(_ key: String? = nil) -> AgentEvent {
+        let task = TaskSubmission(type: .push, idempotencyKey: key)
+        return .submissionRequested(client: 1, LocalTask(task: task, spool: true))
+    }
+
+    @Test func `no key is made before the incarnation in it is durable`() {
+        var scene = Scene()
+        let started = scene.step(.started([]))
+        // A crash now, and the next process is of the same incarnation: its first key would be the
+        // same for another task, and that task would be dropped as a duplicate.
+        let early = scene.step(request())
+        #expect(early.spool.isEmpty)
+        guard case .declined(.notActive, _, let retry)? = early.submissionAnswers.first?.outcome
+        else {
+            Issue.record("it was not declined")
+            return
+        }
+        #expect(retry != nil)
+        // A program's own key needs no incarnation.
+        #expect(scene.step(request("mine")).spool.map(\.task.idempotencyKey) == ["mine"])
+        _ = scene.step(.persisted(upTo: started.persist?.revision ?? 0))
+        #expect(scene.step(request()).spool.map(\.task.idempotencyKey) == ["n-1.1.1"])
+    }
+}
