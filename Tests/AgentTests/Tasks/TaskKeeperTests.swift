@@ -80,7 +80,7 @@ import Testing
         #expect(text.contains(#"'line\nbreak', '--help', 'é%41']"#), "\(text)")
         #expect(text.contains(#"'MUSTER_ACCOUNT': '$(id)\n`id`'"#), "\(text)")
         #expect(text.contains(#"'MUSTER_ATTRIBUTE_4': 'line\nbreak'"#), "\(text)")
-        #expect(text.contains("'MUSTER_LAUNCH': 'test/task-\(attempt)'"), "\(text)")
+        #expect(text.contains("'MUSTER_LAUNCH': '\(stage.mark(attempt))'"), "\(text)")
         #expect(access(marker, F_OK) != 0)
     }
 
@@ -116,7 +116,7 @@ import Testing
         let text = String(decoding: report.outputTail, as: UTF8.self)
         let child = try #require(Int32(text.split(separator: "\n").first ?? ""))
         #expect(kill(child, 0) != 0)
-        #expect(Remnants(cgroupPath: nil, mark: "test/task-\(attempt)").kill() == 0)
+        #expect(Remnants(cgroupPath: nil, mark: stage.mark(attempt)).kill() == 0)
     }
 
     @Test func `of gigabytes of output the last bytes are kept and all are counted`() throws {

@@ -34,7 +34,7 @@ final class TaskNode {
             logFolder: "\(folder.path)/logs",
             program: RealProgram.path("muster-leash"),
             cgroups: CgroupPlace(.off, prefix: "test"),
-            node: "test"
+            node: "test-\(RandomBytes.seed())"
         )
         journal = TaskJournalFile("\(folder.path)/journal")
         machine = AgentMachine(

@@ -77,7 +77,7 @@ import Testing
         #expect(stage.news(attempt).contains(.lost))
         #expect(report.exit == nil)
         #expect(report.outputTail == Array("so far\n".utf8))
-        #expect(Remnants(cgroupPath: nil, mark: "test/task-\(attempt)").kill() == 0)
+        #expect(Remnants(cgroupPath: nil, mark: stage.mark(attempt)).kill() == 0)
     }
 
     @Test func `a leash that hangs is destroyed with what it holds`() throws {

@@ -12,6 +12,8 @@ final class TaskStage {
     static let token = FencingToken(epoch: Epoch(generation: 1, counter: 3), session: 41)
 
     let folder: TemporaryFolder
+    /// Marks what is of this stage: others run at the same time, and count from 1 too.
+    let node = "test-\(RandomBytes.seed())"
     private(set) var keeper: TaskKeeper?
     private(set) var told: [AgentEvent] = []
     private var tasks: UInt64 = 0
@@ -30,7 +32,7 @@ final class TaskStage {
             _ = `await`(within: .seconds(10)) {
                 if case .empty? = leash.result { true } else { false }
             }
-            _ = Remnants(cgroupPath: nil, mark: "test/task-\(attempt)").kill()
+            _ = Remnants(cgroupPath: nil, mark: mark(attempt)).kill()
         }
     }
 
@@ -41,13 +43,15 @@ final class TaskStage {
             logFolder: "\(folder.path)/logs",
             program: program,
             cgroups: CgroupPlace(.off, prefix: "test"),
-            node: "test"
+            node: node
         )
         keeper = made
         let (leftovers, events) = made.adopt(at: BootClock.now())
         told += events
         return leftovers
     }
+
+    func mark(_ attempt: TaskAttempt) -> String { "\(node)/task-\(attempt)" }
 
     /// As when the agent is killed: its connections end.
     func dropKeeper() { keeper = nil }
