@@ -163,13 +163,13 @@ import Testing
         }
         #expect(refused?.code == .invalid)
         // The largest that is taken goes to its node in one line.
-        let largest = try task(8)
+        let largest = try task(7)
         _ = await world.numbers([
             TaskOffer(submission: largest, payload: bytes(WorkLimits.inlineBytesMax))
         ])
         #expect(await eventually { world.wire.work.count == 1 })
         let line = try #require(world.wire.sent.last?.message.line)
-        #expect(line.bytes.count > 6_000 && line.bytes.count <= LineLimits.member.lineBytesMax)
+        #expect(line.bytes.count > 5_500 && line.bytes.count <= LineLimits.member.lineBytesMax)
         await world.driver.stop()
     }
 
