@@ -31,6 +31,16 @@ final class Work {
     func begin() {
         world.operators.prepareTasks()
         clients.begin()
+        if world.plan.has(.reload) { reloadForever() }
+    }
+
+    /// Beside the other faults: a change matters only where it meets orders that are under way.
+    private func reloadForever() {
+        world.after(world.between(second, 15 * second)) { world in
+            guard !world.isCalm else { return }
+            world.reload(world.hosts[Int(world.chance.below(UInt64(world.hosts.count)))])
+            self.reloadForever()
+        }
     }
 
     func calmDown() {
@@ -75,7 +85,8 @@ final class Work {
             changed[index].slots = someSlots()
             changed[index].prefetch = UInt16(world.between(0, 2))
             if world.plan.has(.taskDeliveries), world.happens(perMille: 600) {
-                changed[index].delivery = Self.someDelivery(world)
+                changed[index].delivery =
+                    world.happens(perMille: 500) ? .idempotent : Self.someDelivery(world)
             }
         }
         if changed.count > 1, world.happens(perMille: 300) { changed.removeLast() }
