@@ -9,6 +9,11 @@ struct SimulationTests {
         424,  // of two renewals in one session the installed key was forgotten
         724,  // HELLO showed a nonce that a power cut took back: a node passed for its own copy
         783,  // as 424
+        11,  // a copy that came first was believed, and the first machine's task given elsewhere
+        77,  // a handler that became idempotent ran old orders without their lease
+        186,  // a task that was given back waited for its preferred nodes for ever
+        227,  // a task that came back to its lane ended the controller
+        563,  // a retry waited by a wall clock that was set back
     ]
 
     @Test func `the first seeds hold`() {
