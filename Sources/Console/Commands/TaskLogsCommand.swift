@@ -7,7 +7,7 @@ struct TaskLogs: AsyncParsableCommand {
         commandName: "logs",
         abstract: "What a task's handler has written, standard output and error as they came.",
         discussion: """
-            Of the last attempt, and of a long output the end. On a terminal control characters are \
+            Of the last attempt that has ended, and of a long output the end. On a terminal control characters are \
             shown as ?, in a pipe every byte is as it was.
             """
     )
