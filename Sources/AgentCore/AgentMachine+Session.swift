@@ -176,6 +176,7 @@ extension AgentMachine {
                     wall: wall,
                     health: health,
                     floor: floor,
+                    exclusiveFloor: exclusiveFloor == floor ? nil : exclusiveFloor,
                     roundTripMicroseconds: session.roundTrip.map {
                         UInt64(max(0, $0.nanoseconds)) / 1_000
                     }

@@ -290,6 +290,7 @@ struct ServiceMachine: Hashable, Sendable {
             order: definition.order,
             isRequired: definition.isRequired,
             isSelfFenced: definition.isSelfFenced,
+            isDrainable: definition.kind == .drainable,
             state: state,
             isWanted: isWanted,
             processID: held?.processID,

@@ -10,6 +10,8 @@ struct TaskSituation: Hashable, Sendable {
     var isStateWritable: Bool
     /// Why no attempt may be taken or started; nil when it may.
     var obstacle: String?
+    /// Why none but a hook may: a run's steps act on a standby site, too.
+    var workObstacle: String?
     /// The node was removed: what runs is ended.
     var isDismissed: Bool
     var identity: NodeIdentity?
@@ -23,13 +25,19 @@ struct TaskSituation: Hashable, Sendable {
         return end
     }
 
+    /// Why an attempt of this type may not be taken now; nil when it may.
+    func obstacle(for type: TaskType) -> String? {
+        obstacle ?? (type.isHook ? nil : workObstacle)
+    }
+
     /// Why a new attempt under `token` may not start now; nil when it may.
     func obstacle(
-        toStartUnder token: FencingToken,
+        toStart type: TaskType,
+        under token: FencingToken,
         needsLease: Bool,
         at now: Instant
     ) -> String? {
-        if let obstacle { return obstacle }
+        if let obstacle = obstacle(for: type) { return obstacle }
         if token != authority || token != highest { return "its token is not today's" }
         if needsLease, leaseEnd(for: token, at: now) == nil {
             return "there is no lease"

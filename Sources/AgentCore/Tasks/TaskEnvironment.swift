@@ -17,7 +17,7 @@ enum TaskEnvironment {
         for variable in definition.environment { variables[variable.name] = variable.value }
         // Of two attributes with one name, the first in their order holds.
         for attribute in order.attributes.sorted().reversed() {
-            variables[name(of: attribute)] = attribute.value
+            variables[name(of: attribute, isHook: order.type.isHook)] = attribute.value
         }
         variables["MUSTER_TASK"] = "\(order.attempt.task)"
         variables["MUSTER_ATTEMPT"] = "\(order.attempt.attempt)"
@@ -37,8 +37,9 @@ enum TaskEnvironment {
     }
 
     /// `MUSTER_ATTRIBUTE_REGION`: the prefix is ours, and what follows has letters and digits only,
-    /// so that no task can set a variable that means something to a program.
-    static func name(of attribute: TaskAttribute) -> String {
+    /// so that no task can set a variable that means something to a program. A hook's attributes are
+    /// the controller's own, and its run's context: `MUSTER_RUN`, `MUSTER_FROM` and their like.
+    static func name(of attribute: TaskAttribute, isHook: Bool) -> String {
         let name = attribute.name.utf8.map { byte -> UInt8 in
             switch byte {
             case 97...122: byte - 32
@@ -46,6 +47,6 @@ enum TaskEnvironment {
             default: 95
             }
         }
-        return "MUSTER_ATTRIBUTE_" + String(decoding: name, as: UTF8.self)
+        return (isHook ? "MUSTER_" : "MUSTER_ATTRIBUTE_") + String(decoding: name, as: UTF8.self)
     }
 }

@@ -21,6 +21,9 @@ public struct Member: Hashable, Sendable {
     public internal(set) var isFenceTold: Bool
     public internal(set) var facts: Facts?
     public internal(set) var health: Health?
+    /// What the node said last in this session of what does not run there: of all that must never
+    /// act on two sites at once.
+    public internal(set) var floor: FencingToken?
     public internal(set) var services: OrderedTable<ServiceName, KnownService>
     public internal(set) var checks: OrderedTable<CheckKey, KnownCheck>
     public internal(set) var load: Load?

@@ -7,9 +7,20 @@ extension ControllerMachine {
     /// Whether a service should run on a node, by every rule there is.
     func isWanted(_ service: ServiceName, on member: Member) -> Bool {
         let record = member.record
-        return role(of: record.site) == .active && record.membership == .joined
+        guard let report = member.services[service]?.report else { return false }
+        return maySiteRun(report, of: record.site) && record.membership == .joined
             && record.isAdmitted && record.conflict == nil && !member.isCleared
             && !record.stoppedServices.contains(service)
+    }
+
+    /// An exclusive service runs on the active site alone. A drainable one also on a warm standby, and
+    /// on the site that a run has left, until the run stops it.
+    func maySiteRun(_ report: ServiceReport, of name: SiteName) -> Bool {
+        guard let site = sites[name], !site.held.holds(report) else { return false }
+        if role(of: name) == .active { return true }
+        guard report.isDrainable else { return false }
+        let isLeft = runs.liveRun.map { $0.lingers && $0.from == name } ?? false
+        return site.isWarm || isLeft
     }
 
     /// Brings a node's services a step nearer to where they should be.
@@ -54,6 +65,9 @@ extension ControllerMachine {
     private func reasonToStop(_ service: ServiceName, on member: Member) -> String {
         let record = member.record
         if role(of: record.site) != .active { return "site \(record.site) is on standby" }
+        if let report = member.services[service]?.report, !maySiteRun(report, of: record.site) {
+            return "a run has stopped its group"
+        }
         if record.membership != .joined { return "the node is being removed" }
         if !record.isAdmitted { return "the node is not admitted yet" }
         if record.conflict != nil { return "the node's identity was seen twice" }

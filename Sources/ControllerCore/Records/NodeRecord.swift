@@ -40,6 +40,11 @@ public struct NodeRecord: Hashable, Sendable {
     public var cordon: Cordon?
     public var drain: Drain?
     public var maintenance: Maintenance?
+    /// Of a standby node: the production node whose local configuration it takes over.
+    public var pair: NodeID?
+    /// Every exclusive service that it told of last stops by itself with its lease; nil before it has
+    /// told of any.
+    public var fencesItself: Bool?
     /// Services that an operator has stopped; they stay stopped until an operator starts them.
     public var stoppedServices: [ServiceName]
 
@@ -192,6 +197,10 @@ extension NodeRecord {
             }
             stoppedServices.append(service)
         }
+        pair = try fields.optionalName("pair")
+        if fields.optionalText("fences-itself") != nil {
+            fencesItself = fields.optionalText("fences-itself") == "yes"
+        }
         status = try fields.word("status")
         statusSince = try fields.time("status-since")
         statusReason = fields.optionalText("status-reason") ?? ""
@@ -253,6 +262,8 @@ extension NodeRecord {
         writer.put("conflict", conflict)
         writer.put("admitted", isAdmitted)
         writer.put("stopped", stoppedServices.map(\.text).joined(separator: ","))
+        writer.put("pair", pair)
+        writer.put("fences-itself", fencesItself.map { $0 ? "yes" : "no" })
         writer.put("status", status)
         writer.put("status-since", statusSince)
         writer.put("status-reason", statusReason)

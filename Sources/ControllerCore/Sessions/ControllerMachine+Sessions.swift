@@ -324,6 +324,7 @@ extension ControllerMachine {
             $0.checks = OrderedTable()
             $0.disks = []
             $0.clock = nil
+            $0.floor = nil
             $0.configurationVersion = nil
         }
         hear(id)

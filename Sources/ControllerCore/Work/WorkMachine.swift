@@ -122,6 +122,15 @@ struct WorkEffects: Hashable, Sendable {
     var notices: [WorkNotice] = []
     /// Nodes that have a task less.
     var released: [NodeID] = []
+    /// Hooks that have ended.
+    var hookEnds: [HookEnd] = []
+}
+
+/// How a hook on a node has ended.
+struct HookEnd: Hashable, Sendable {
+    var task: TaskID
+    var isDone: Bool
+    var text: String
 }
 
 struct WorkSend: Hashable, Sendable {

@@ -71,7 +71,9 @@ extension RecordTable {
     var isOfTasks: Bool {
         switch self {
         case .task, .taskState, .taskEnd, .dispatchView: true
-        case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar: false
+        case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan, .run,
+            .runStep, .fence, .ledger:
+            false
         }
     }
 }
@@ -84,5 +86,8 @@ extension ControllerMachine {
             + settingRecords.values.map { .setting($0) }
             + schedules.entries.values.map { .schedule($0.record) }
             + schedules.calendars.values.map { .calendar($0) }
+            + runs.plans.values.map { .plan($0) } + runs.runs.values.map { .run($0) }
+            + runs.runs.keys.flatMap { runs.steps(of: $0).map { .runStep($0) } }
+            + runs.runs.keys.flatMap { runs.fences(of: $0).map { .fence($0) } }
     }
 }

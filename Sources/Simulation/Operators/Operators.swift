@@ -116,11 +116,14 @@ final class Operators {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
             .preflight, .cancelTasks, .retryTasks, .resolveTasks,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
-            .removeCalendar:
+            .removeCalendar, .retryStep, .abortRun, .answerRun:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
-            .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup:
+            .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup, .pairNodes, .unpairNode,
+            .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode:
             role == .admin
+        case .startRun(let request):
+            request.kind == .drill ? role == .operator || role == .admin : role == .admin
         }
     }
 
