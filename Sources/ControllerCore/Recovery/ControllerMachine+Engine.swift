@@ -242,7 +242,9 @@ extension ControllerMachine {
         guard let run = runs.runs[id] else { return }
         precondition(!run.isActivated, "run \(id) is beyond its point of no return")
         clearStepState()
-        if let record = runs.stepRecords[.init(run: id, index: run.step)] { cancelHooks(of: record) }
+        if let record = runs.stepRecords[.init(run: id, index: run.step)] {
+            cancelHooks(of: record)
+        }
         endAsking(id)
         amendRun(id) {
             $0.state = .rollingBack

@@ -82,7 +82,8 @@ extension ControllerMachine {
         if member.isSynced { return "is still stopping what it ran" }
         if member.reachability != .unreachable { return "has not been heard yet" }
         if member.record.conflict != nil {
-            return "is held, its identity was seen twice (make sure that both machines are off, then: "
+            return
+                "is held, its identity was seen twice (make sure that both machines are off, then: "
                 + "\(certify))"
         }
         if member.record.fencesItself == true {

@@ -199,7 +199,11 @@ extension ControllerMachine {
         try checkSite(request.to)
         let from = cluster.activeSite
         guard request.to != from else {
-            throw Refused(.notNow, "site \(from) is the active one already", mend: "muster site list")
+            throw Refused(
+                .notNow,
+                "site \(from) is the active one already",
+                mend: "muster site list"
+            )
         }
         guard request.kind != .failover || !reason.isEmpty else {
             throw Refused(.invalid, "a failover needs a reason", mend: "--reason 'what happened'")

@@ -123,7 +123,8 @@ extension ControllerMachine {
         let away = members(of: run.from).filter { !$0.isSynced }.map(\.record.name.text)
         return .done(
             away.isEmpty
-                ? "stopped on every node" : "stopped; not reached: \(short(away)), left to the fence"
+                ? "stopped on every node"
+                : "stopped; not reached: \(short(away)), left to the fence"
         )
     }
 
@@ -236,7 +237,8 @@ extension ControllerMachine {
         _ record: RunStepRecord,
         _ run: RunRecord
     ) {
-        guard place != .controller, let begun = runs.stepRecords[.init(run: run.id, index: run.step)]
+        guard place != .controller,
+            let begun = runs.stepRecords[.init(run: run.id, index: run.step)]
         else { return }
         var tasks: [RunStepRecord.HookTask] = []
         for member in targets(hook, place, run) {
@@ -329,7 +331,9 @@ extension ControllerMachine {
             let record = runs.stepRecords[.init(run: run.id, index: run.step)]
         else { return }
         for end in ends {
-            guard let place = record.hooks.firstIndex(where: { $0.task == end.task }) else { continue }
+            guard let place = record.hooks.firstIndex(where: { $0.task == end.task }) else {
+                continue
+            }
             let line = end.text.unicodeScalars.map { $0.isPlain ? String($0) : " " }.joined()
             amendStep(record) {
                 $0.hooks[place].isDone = end.isDone

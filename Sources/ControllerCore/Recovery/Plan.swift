@@ -219,7 +219,10 @@ public struct PlanDraft: Hashable, Sendable {
                 || step.retryDelay > .seconds(86_400)
             {
                 found.append(
-                    (index, "a step is tried again at most \(PlanStep.retriesMax) times, a day apart")
+                    (
+                        index,
+                        "a step is tried again at most \(PlanStep.retriesMax) times, a day apart"
+                    )
                 )
             }
             found += placeProblems(of: step, at: index, activations.first)
@@ -241,7 +244,12 @@ public struct PlanDraft: Hashable, Sendable {
         case .stop(.from, _, let scope):
             let isLate = isAfter && scope != .drainable
             return isLate
-                ? [(index, "after the new site is activated, only drainable services still run here")]
+                ? [
+                    (
+                        index,
+                        "after the new site is activated, only drainable services still run here"
+                    )
+                ]
                 : []
         case .gate, .drainTasks, .fence:
             return isAfter ? [(index, "\(step.act.word) stands before activate")] : []

@@ -104,7 +104,8 @@ extension PlanAct {
         switch try fields.text("act") {
         case "gate": self = .gate
         case "drain-tasks": self = .drainTasks
-        case "stop": self = .stop(try fields.word("side"), groups: try groups(), try fields.word("scope"))
+        case "stop":
+            self = .stop(try fields.word("side"), groups: try groups(), try fields.word("scope"))
         case "start": self = .start(groups: try groups(), try fields.word("scope"))
         case "fence": self = .fence(with: try fields.optionalName("hook"))
         case "activate": self = .activate

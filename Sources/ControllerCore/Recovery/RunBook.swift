@@ -88,7 +88,8 @@ public struct RunBook: Hashable, Sendable {
         var sum: Int64 = 0
         var count: Int64 = 0
         for run in runs.values where run.kind == kind && run.state == .done {
-            for record in steps(of: run.id) where record.step.name == step && record.state == .done {
+            for record in steps(of: run.id) where record.step.name == step && record.state == .done
+            {
                 guard let start = record.startedAt, let end = record.endedAt else { continue }
                 sum += max(0, (end - start).wholeMilliseconds)
                 count += 1

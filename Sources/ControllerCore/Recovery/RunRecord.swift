@@ -127,7 +127,9 @@ public struct RunRecord: Hashable, Sendable {
         state = try fields.word("state")
         step = try fields.number("step")
         endedAt = try fields.optionalTime("ended")
-        if fields.optionalText("epoch-after") != nil { epochAfter = try fields.epoch("epoch-after") }
+        if fields.optionalText("epoch-after") != nil {
+            epochAfter = try fields.epoch("epoch-after")
+        }
         isFenced = try fields.flag("fenced")
         isDraining = try fields.flag("draining")
         text = fields.optionalText("text") ?? ""

@@ -71,7 +71,8 @@ extension RecordTable {
     var isOfTasks: Bool {
         switch self {
         case .task, .taskState, .taskEnd, .dispatchView: true
-        case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan, .run,
+        case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
+            .run,
             .runStep, .fence, .ledger:
             false
         }
