@@ -67,13 +67,13 @@ extension Checks {
 }
 
 extension RecordTable {
-    /// Looked at by ``TaskChecks``.
+    /// Looked at by ``TaskChecks``, or kept of them for a run's report.
     var isOfTasks: Bool {
         switch self {
-        case .task, .taskState, .taskEnd, .dispatchView: true
+        case .task, .taskState, .taskEnd, .dispatchView, .ledger: true
         case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
             .run,
-            .runStep, .fence, .ledger:
+            .runStep, .fence:
             false
         }
     }
