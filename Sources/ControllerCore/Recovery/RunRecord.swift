@@ -13,7 +13,8 @@ public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(number)" }
 
-    var storeKey: String { TaskID(number).storeKey }
+    /// The key of its record.
+    public var storeKey: String { TaskID(number).storeKey }
 }
 
 /// Where a run stands.

@@ -36,8 +36,9 @@ final class AgentHost {
     private(set) var log: [(event: AgentEvent, at: Instant)] = []
     private var wakeNumber: UInt64 = 0
     var link: Connection?
-    /// WELCOME of this life said that the site is active.
-    var wasWelcomedActive = false
+    /// A WELCOME of this life has said which part the site has; the newest that was said.
+    var wasTold = false
+    var toldRole: SiteRole?
     private var queuedPersist: PersistRequest?
     private var writing: PersistRequest?
     var persistTimeMax: Int64 = 5 * millisecond
@@ -101,7 +102,8 @@ final class AgentHost {
         queuedPersist = nil
         writing = nil
         link = nil
-        wasWelcomedActive = false
+        wasTold = false
+        toldRole = nil
         nextKey = nil
         log = []
         machine = AgentMachine(
@@ -386,8 +388,12 @@ final class AgentHost {
             do {
                 let line = try Line.parse(bytes.dropLast(), limits: .member)
                 let message = try ControllerMessage(line)
-                if case .welcome(let welcome) = message, welcome.role == .active {
-                    wasWelcomedActive = true
+                switch message {
+                case .welcome(let welcome):
+                    wasTold = true
+                    toldRole = welcome.role
+                case .role(let role, _): toldRole = role
+                default: break
                 }
                 step(.received(link: id, message))
             } catch {
