@@ -23,12 +23,14 @@ extension Command.Verb {
     /// until it has ended.
     var isAllowedInRun: Bool {
         switch self {
-        case .addNode, .removeNodes, .cordon, .uncordon, .drain, .beginMaintenance,
-            .endMaintenance, .createToken, .addSite, .removeSite, .setSiteMinimum, .set, .unset,
+        case .addNode, .removeNodes, .cordon, .drain, .beginMaintenance, .createToken, .addSite,
+            .removeSite, .setSiteMinimum, .set, .unset,
             .addSchedule, .removeSchedule, .setCalendar, .removeCalendar, .pairNodes, .unpairNode,
             .setSiteForm, .setPlan, .removePlan, .startRun:
             false
-        case .release, .service, .revokeToken, .addOperator, .removeOperator, .preflight, .backup,
+        // What lets a node take part that a run may wait for.
+        case .uncordon, .endMaintenance, .release, .service, .revokeToken, .addOperator,
+            .removeOperator, .preflight, .backup,
             .cancelTasks, .retryTasks, .resolveTasks, .pauseSchedule, .resumeSchedule, .retryStep,
             .skipStep, .abortRun, .certifyNode, .answerRun:
             true

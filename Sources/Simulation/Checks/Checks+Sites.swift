@@ -8,7 +8,8 @@ import Protocol
 extension Checks {
     /// The durable fact.
     var durableCluster: ClusterRecord? {
-        guard case .cluster(let cluster)? = world.controller.store.record(.cluster, "cluster") else {
+        guard case .cluster(let cluster)? = world.controller.store.record(.cluster, "cluster")
+        else {
             return nil
         }
         return cluster
@@ -87,7 +88,9 @@ extension Checks {
             }
             let isProven = fencesSeen.contains { $0.hasSuffix("/\(member.record.id)") }
             if !isProven {
-                world.fail("site \(cluster.activeSite) is activated, \(member.record.name) unfenced")
+                world.fail(
+                    "site \(cluster.activeSite) is activated, \(member.record.name) unfenced"
+                )
             }
         }
         for host in world.hosts where host.site == before.activeSite && !isDoubtful(host) {
@@ -95,7 +98,6 @@ extension Checks {
                 world.fail("I0: site \(cluster.activeSite) is activated, and \(leash.name) runs")
             }
         }
-        fencesSeen = []
     }
 
     /// A run goes forward, ends once, and is only rolled back before its point of no return.

@@ -248,7 +248,9 @@ final class Checks {
 
     private func checkExclusiveFloor(_ host: AgentHost, _ floor: FencingToken) {
         for leash in host.allLeashes where leash.isRunningSomething {
-            if let service = leash as? ServiceLeash, service.definition.kind == .drainable { continue }
+            if let service = leash as? ServiceLeash, service.definition.kind == .drainable {
+                continue
+            }
             var token = FencingToken(leash.machine.token) ?? leash.launchToken
             token.work = nil
             if token <= floor {

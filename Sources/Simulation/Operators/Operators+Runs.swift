@@ -108,6 +108,9 @@ extension Operators {
             }
             return ask(.retryStep(run.id))
         }
+        if isCalm, record.step.act.word == "start" || record.step.act.word == "verify" {
+            bringIn(run.to, machine)
+        }
         if case .ask = record.step.act { return ask(.answerRun(run.id, isYes: true)) }
         guard record.step.act.word == "fence", !isCalm, run.isFenced else { return }
         let fenced = machine.runs.fences(of: run.id).map(\.node)
@@ -116,6 +119,18 @@ extension Operators {
                 && !fenced.contains($0.record.id) && $0.reachability == .unreachable
         }
         if let open { switchOffAndSay(open.record, run.id) }
+    }
+
+    /// Nodes that were taken out are let in again, for a run that waits for them.
+    private func bringIn(_ site: SiteName, _ machine: ControllerMachine) {
+        for member in machine.nodes.values where member.record.site == site {
+            let record = member.record
+            if record.drain != nil || record.cordon != nil { ask(.uncordon(record.name)) }
+            if record.maintenance != nil { ask(.endMaintenance(record.name)) }
+            for service in record.stoppedServices {
+                ask(.service(.start, service, record.name))
+            }
+        }
     }
 
     private func switchOffAndSay(_ record: NodeRecord, _ run: RunID) {

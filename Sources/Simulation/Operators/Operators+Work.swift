@@ -19,7 +19,11 @@ extension Operators {
         let force = world.happens(perMille: 300)
         if world.plan.has(.runs), world.happens(perMille: 400) {
             if world.happens(perMille: 500) { return tendRun(isCalm: false) }
-            return ask(someRunVerb(), by: world.happens(perMille: 800) ? root : account, force: force)
+            return ask(
+                someRunVerb(),
+                by: world.happens(perMille: 800) ? root : account,
+                force: force
+            )
         }
         let isOfWork = world.plan.has(.taskSettings) && world.happens(perMille: 400)
         let verb = isOfWork ? someWorkSetting(someName) : someVerb()
