@@ -88,6 +88,12 @@ extension ControllerMachine {
         return .waiting("\(count) tasks have not ended on \(short(holders))")
     }
 
+    /// How many nodes a site must have to act: its minimum, and never more than it has in all.
+    func leastNodes(of site: SiteName) -> Int {
+        let (_, total) = count(of: site)
+        return max(1, min(Int(sites[site]?.minimum ?? 0), total))
+    }
+
     /// Members of a site that have, or may have, something to run.
     func members(of site: SiteName) -> [Member] {
         nodes.values.filter {
@@ -155,7 +161,7 @@ extension ControllerMachine {
             }
             if isHealthy { healthy += 1 }
         }
-        let least = max(1, Int(sites[run.to]?.minimum ?? 0))
+        let least = leastNodes(of: run.to)
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
@@ -166,7 +172,7 @@ extension ControllerMachine {
 
     private func lookAtService(of run: RunRecord) -> StepProgress {
         let (online, total) = count(of: run.to)
-        let least = max(1, Int(sites[run.to]?.minimum ?? 0))
+        let least = leastNodes(of: run.to)
         let text = "\(online) of \(total) nodes of site \(run.to) are Online"
         if online >= least { return .done(text) }
         let reasons = members(of: run.to).filter { $0.record.status != .online }
