@@ -12,6 +12,8 @@ struct TaskSituation: Hashable, Sendable {
     var obstacle: String?
     /// Why none but a hook may: a run's steps act on a standby site, too.
     var workObstacle: String?
+    /// What runs is part of this drill.
+    var drill: UInt64?
     /// The node was removed: what runs is ended.
     var isDismissed: Bool
     var identity: NodeIdentity?

@@ -17,7 +17,7 @@ extension ControllerMachine {
     /// on the site that a run has left, until the run stops it.
     func maySiteRun(_ report: ServiceReport, of name: SiteName) -> Bool {
         guard let site = sites[name], !site.held.holds(report) else { return false }
-        if role(of: name) == .active { return true }
+        if role(of: name) == .active || runs.drill(of: name) != nil { return true }
         guard report.isDrainable else { return false }
         let isLeft = runs.liveRun.map { $0.lingers && $0.from == name } ?? false
         return site.isWarm || isLeft

@@ -210,9 +210,6 @@ extension ControllerMachine {
         guard request.kind != .failover || !reason.isEmpty else {
             throw Refused(.invalid, "a failover needs a reason", mend: "--reason 'what happened'")
         }
-        guard request.kind != .drill else {
-            throw Refused(.invalid, "this controller makes no drills yet")
-        }
         guard let plan = plan(named: request.plan, for: request.kind) else {
             throw Refused(
                 .unknownName,
@@ -220,7 +217,7 @@ extension ControllerMachine {
                 mend: "muster plan list"
             )
         }
-        guard plan.draft.kinds.contains(request.kind) else {
+        guard plan.draft.kinds.contains(request.kind) || request.kind == .drill else {
             throw Refused(
                 .invalid,
                 "plan \(plan.draft.name) is not for a \(request.kind.rawValue)",
@@ -249,7 +246,7 @@ extension ControllerMachine {
     ) -> RunRecord {
         cluster.lastRun += 1
         put(.cluster(cluster))
-        let steps = plan.draft.steps
+        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.steps
         let activation = steps.firstIndex { $0.act == .activate } ?? steps.count
         let lingers = steps[activation...].contains {
             if case .stop(.from, _, _) = $0.act { true } else { false }

@@ -19,6 +19,11 @@ extension ControllerMachine {
         }
         switch record.step.act {
         case .gate, .verify: break
+        case .isolate:
+            amendSite(run.to) { $0.held = .whole }
+            amendRun(run.id) { $0.isDrilling = true }
+            tellRoles()
+        case .endDrill: endDrill(run.id)
         case .drainTasks:
             amendRun(run.id) { $0.isDraining = true }
             touchNodes(of: run.from)
@@ -60,7 +65,10 @@ extension ControllerMachine {
         case .hook(let name, let place), .check(let name, let place):
             lookAtHooks(name, place, record, run)
         case .ask(let question): .waiting("an operator has to answer: \(question)")
-        case .verify: lookAtService(of: run)
+        case .verify:
+            run.isDrilling ? lookAtStarts(run, [], .all) : lookAtService(of: run)
+        case .isolate: .done("site \(run.to) is isolated: its token is \(drillToken(run))")
+        case .endDrill: lookAtEndOfDrill(run)
         case .notify: .done("told")
         }
     }
@@ -183,6 +191,37 @@ extension ControllerMachine {
     func short(_ texts: [String]) -> String {
         let shown = texts.prefix(5).joined(separator: ", ")
         return texts.count > 5 ? "\(shown) and \(texts.count - 5) more" : shown
+    }
+
+    // MARK: Drills
+
+    private func drillToken(_ run: RunRecord) -> FencingToken {
+        FencingToken(epoch: cluster.epoch, session: 0).inDrill(run.id.number)
+    }
+
+    /// What runs in the drill stops: the site is a standby as before.
+    mutating func endDrill(_ id: RunID) {
+        guard let run = runs.runs[id], run.isDrilling else { return }
+        amendRun(id) { $0.isDrilling = false }
+        amendSite(run.to) { $0.held = GroupSet() }
+        tellRoles()
+    }
+
+    private func lookAtEndOfDrill(_ run: RunRecord) -> StepProgress {
+        var open: [String] = []
+        for member in members(of: run.to) where member.record.isAdmitted {
+            guard member.isSynced else {
+                open.append("\(member.record.name) cannot be reached")
+                continue
+            }
+            for known in member.services.values
+            where !known.report.isDrainable && !known.report.hasStopped {
+                open.append("\(known.report.name) on \(member.record.name)")
+            }
+        }
+        return open.isEmpty
+            ? .done("site \(run.to) is an idle standby again")
+            : .waiting("still of the drill: \(short(open))")
     }
 
     // MARK: The point of no return

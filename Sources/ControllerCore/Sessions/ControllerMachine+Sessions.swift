@@ -208,6 +208,7 @@ extension ControllerMachine {
                 name: record.name,
                 site: record.site,
                 role: role(of: record.site),
+                drill: runs.drill(of: record.site),
                 token: token(of: record),
                 nonce: nonce,
                 heartbeatInterval: settings.lease.heartbeatInterval,

@@ -39,6 +39,7 @@ final class AgentHost {
     /// A WELCOME of this life has said which part the site has; the newest that was said.
     var wasTold = false
     var toldRole: SiteRole?
+    var toldDrill: UInt64?
     private var queuedPersist: PersistRequest?
     private var writing: PersistRequest?
     var persistTimeMax: Int64 = 5 * millisecond
@@ -104,6 +105,7 @@ final class AgentHost {
         link = nil
         wasTold = false
         toldRole = nil
+        toldDrill = nil
         nextKey = nil
         log = []
         machine = AgentMachine(
@@ -392,7 +394,10 @@ final class AgentHost {
                 case .welcome(let welcome):
                     wasTold = true
                     toldRole = welcome.role
-                case .role(let role, _): toldRole = role
+                    toldDrill = welcome.drill
+                case .role(let role, _, let drill):
+                    toldRole = role
+                    toldDrill = drill
                 default: break
                 }
                 step(.received(link: id, message))

@@ -26,7 +26,9 @@ extension Checks {
     }
 
     private func isExclusive(_ leash: LeashHost) -> Bool {
-        if let service = leash as? ServiceLeash { return service.definition.kind == .exclusive }
+        if let service = leash as? ServiceLeash {
+            return service.definition.kind == .exclusive && service.drill == nil
+        }
         guard let task = leash as? TaskLeash, let checks = world.work?.checks else { return false }
         return !checks.mayOverlap(task.attempt)
     }
@@ -43,6 +45,21 @@ extension Checks {
             for other in host.allLeashes where other.isRunningSomething && isExclusive(other) {
                 world.fail("I0: \(leash.name) of site \(site) starts, and \(other.name) runs")
             }
+        }
+    }
+
+    /// What runs for a drill has a token that production refuses, and nothing else has.
+    func checkDrill(_ host: AgentHost, _ id: LaunchID, _ launch: Launch, _ drill: String?) {
+        let text = launch.environment.first { $0.name == "MUSTER_TOKEN" }?.value ?? ""
+        guard let token = FencingToken(text) else {
+            return world.fail("\(host.name) launches \(id) without a token")
+        }
+        let isIsolated = token.epoch.generation == 0
+        if isIsolated != (drill != nil) {
+            world.fail("\(host.name) launches \(id) under \(token), drill \(drill ?? "none")")
+        }
+        if drill != nil, host.toldDrill.map({ "\($0)" }) != drill || host.toldRole != .standby {
+            world.fail("\(host.name) launches \(id) for drill \(drill ?? ""), which it is not in")
         }
     }
 

@@ -167,7 +167,9 @@ final class Checks {
 
     func agentLaunches(_ host: AgentHost, _ id: LaunchID, _ launch: Launch) {
         let isDrainable = launch.definition.kind == .drainable
-        if !host.wasTold || (!isDrainable && host.toldRole != .active) {
+        let drill = launch.environment.first { $0.name == "MUSTER_DRILL" }?.value
+        checkDrill(host, id, launch, drill)
+        if !host.wasTold || (!isDrainable && host.toldRole != .active && drill == nil) {
             world.fail("\(host.name) launches \(id), and was told that it is a standby, or nothing")
         }
         if launch.definition.isSelfFenced {

@@ -90,6 +90,14 @@ extension Operators {
         }
     }
 
+    /// The site seems lost: the other one is to take over.
+    func failOver(from site: SiteName) {
+        guard let active = world.controller.machine?.cluster.activeSite, active == site else {
+            return
+        }
+        ask(.startRun(RunRequest(kind: .failover, to: site == "a" ? "b" : "a")), force: true)
+    }
+
     /// Looks at a run as an operator does who wants it to end: switches off what cannot be reached and
     /// says so, answers, tries again.
     func tendRun(isCalm: Bool) {

@@ -99,8 +99,12 @@ extension World {
     }
 
     private func loseSite(of host: AgentHost) {
-        let isPower = happens(perMille: 500)
-        let time = someDuration
+        let isPower = happens(perMille: 400)
+        let time = between(5 * second, 70 * second)
+        // Somebody is woken by it.
+        if happens(perMille: 700) {
+            after(between(2 * second, 15 * second)) { $0.operators.failOver(from: host.site) }
+        }
         for other in hosts where other.site == host.site {
             if isPower {
                 other.reboot()
