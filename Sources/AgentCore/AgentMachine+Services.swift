@@ -154,9 +154,12 @@ extension AgentMachine {
             switch lease {
             case .unknown: return .keep(reason: "waits for a lease")
             case .ended: return .stop(.leaseEnded)
-            case .held(let end, let token):
-                // What runs may use the lease it has; what starts needs one under today's token.
-                if service.held == nil, token < authority {
+            case .held(let end, let token, let asked):
+                // What runs may use the lease it has. What starts needs one under today's token, which
+                // was asked for after the controller was told that the service fences itself: from
+                // then on it lets no copy of this node in before that lease has ended.
+                let isForIt = service.fencedSince.map { $0 < asked } ?? true
+                if service.held == nil, token < authority || !isForIt {
                     return .keep(reason: "waits for a lease")
                 }
                 deadline = end

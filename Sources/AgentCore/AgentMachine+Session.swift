@@ -219,7 +219,7 @@ extension AgentMachine {
             return
         }
         see(grant.token)
-        write(.takeLease(end: sentAt + grant.length, token: grant.token))
+        write(.takeLease(end: sentAt + grant.length, token: grant.token, asked: sentAt))
     }
 
     // MARK: The site's part

@@ -21,7 +21,7 @@ struct TaskSituation: Hashable, Sendable {
 
     /// Until when a lease under `token` lasts; nil without one.
     func leaseEnd(for token: FencingToken, at now: Instant) -> Instant? {
-        guard case .held(let end, let held) = lease, end > now,
+        guard case .held(let end, let held, _) = lease, end > now,
             held.epoch == token.epoch, held.session == token.session
         else { return nil }
         return end

@@ -154,30 +154,6 @@ extension ControllerMachine {
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
     }
 
-    /// What a session says of the attempts that an earlier one was given is believed, because an agent
-    /// that restarts has looked for what the one before it left. Of another boot or machine that is
-    /// not true: it may be a copy, which knows the nonce, tells what it found in the copied journal,
-    /// and knows nothing of what the first machine runs. So it waits until that has ended by itself.
-    private mutating func isEarly(
-        _ hello: Hello,
-        _ connection: ConnectionID,
-        _ member: Member
-    ) -> Bool {
-        let record = member.record
-        let end = member.lastGrant + settings.lease.wait
-        guard !record.machine.isEmpty, record.machine != hello.machine, work.hasTasks(record.id),
-            now.instant < end
-        else { return false }
-        expect(by: end)
-        dismiss(
-            connection,
-            .notNow,
-            "another boot or machine was given tasks under this identity, and they may still run: "
-                + "come back in \((end - now.instant).forPeople)"
-        )
-        return true
-    }
-
     /// A store that is an old copy is behind in its nodes' nonces as well, and would take each of
     /// them for two. So while no node has confirmed what we know since we started, a higher epoch
     /// is believed without the nonce; later, a stolen credential cannot stop a controller by it.
@@ -406,12 +382,5 @@ extension ControllerMachine {
             send(.bye(reason: .restarting, retry: spread), to: link.connection)
             effects.closes.append(Close(connection: link.connection, code: .notActive))
         }
-    }
-}
-
-extension Hello {
-    /// Boot and machine, as a node's record keeps them.
-    fileprivate var machine: String {
-        bootID.isEmpty && machineID.isEmpty ? "" : "\(bootID) \(machineID)"
     }
 }

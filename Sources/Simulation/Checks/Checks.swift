@@ -151,8 +151,23 @@ final class Checks {
             $0 !== leash && $0.launch.service == leash.launch.service && $0.isRunningSomething
         }
         if let other = others.first { world.fail("\(leash.name) starts beside \(other.name)") }
+        checkOtherMachines(leash)
         if let floor = view(host).floor, leash.launchToken <= floor {
             world.fail("I3: \(leash.name) starts under the stated floor \(floor)")
+        }
+    }
+
+    /// Of a node that was copied only one machine runs a self-fenced service: the lease arithmetic
+    /// promises that, whichever of them the controller believes.
+    private func checkOtherMachines(_ leash: ServiceLeash) {
+        guard leash.isSelfFenced, let node = leash.host.identity?.node else { return }
+        for host in hosts(of: node) where host !== leash.host {
+            for other in host.leashes
+            where other.isSelfFenced && other.launch.service == leash.launch.service
+                && other.isRunningSomething
+            {
+                world.fail("\(leash.name) starts beside \(other.name) of another machine")
+            }
         }
     }
 
