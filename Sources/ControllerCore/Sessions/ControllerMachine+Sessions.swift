@@ -200,8 +200,8 @@ extension ControllerMachine {
     /// node was set back to an old state.
     ///
     /// One case only looks like it: an agent gave a connection up and made another, and the HELLO
-    /// of the first arrives after the READY of the second. It comes from the same incarnation and
-    /// boot, and never twice; it is turned away without a verdict.
+    /// of the first arrives after the READY of the second. It comes from the same boot, of this or an
+    /// earlier incarnation, and never twice; it is turned away without a verdict.
     private mutating func judgeNonce(
         _ hello: Hello,
         _ connection: ConnectionID,
@@ -214,7 +214,7 @@ extension ControllerMachine {
         let isPredecessor = !record.isNonceConfirmed && hello.nonce == record.previousNonce
         if isCurrent || isPredecessor, hello.incarnation >= record.incarnation { return true }
 
-        if let link = member.link, link.incarnation == hello.incarnation,
+        if let link = member.link, link.incarnation >= hello.incarnation,
             link.bootID == hello.bootID, link.machineID == hello.machineID, member.staleShown == 0
         {
             touch(record.id) { $0.staleShown += 1 }

@@ -25,6 +25,11 @@ extension Checks {
         host.isClone || host.identity.flatMap { nodes[$0.node]?.isDoubtful } ?? false
     }
 
+    /// Whether it is known of it where it runs: of a copied machine only what ends with its lease.
+    private func isCounted(_ leash: LeashHost) -> Bool {
+        isExclusive(leash) && (leash.isSelfFenced || !isDoubtful(leash.host))
+    }
+
     private func isExclusive(_ leash: LeashHost) -> Bool {
         if let service = leash as? ServiceLeash {
             return service.definition.kind == .exclusive && service.drill == nil
@@ -36,13 +41,13 @@ extension Checks {
     /// I0, form A: what must not act twice runs on one site alone, at every real instant; and only on
     /// the one that is durably active.
     func checkSite(of leash: LeashHost) {
-        guard isExclusive(leash), !isDoubtful(leash.host) else { return }
+        guard isCounted(leash) else { return }
         let site = leash.host.site
         if let active = durableCluster?.activeSite, active != site {
             world.fail("I0: \(leash.name) starts on site \(site), and \(active) is durably active")
         }
-        for host in world.hosts where host.site != site && !isDoubtful(host) {
-            for other in host.allLeashes where other.isRunningSomething && isExclusive(other) {
+        for host in world.hosts where host.site != site {
+            for other in host.allLeashes where other.isRunningSomething && isCounted(other) {
                 world.fail("I0: \(leash.name) of site \(site) starts, and \(other.name) runs")
             }
         }
@@ -68,8 +73,8 @@ extension Checks {
         guard let machine = world.controller.machine, let run = machine.runs.liveRun, run.isFenced
         else { return }
         for fence in machine.runs.fences(of: run.id) {
-            for host in hosts(of: fence.node) where !isDoubtful(host) {
-                for leash in host.allLeashes where leash.isRunningSomething && isExclusive(leash) {
+            for host in hosts(of: fence.node) {
+                for leash in host.allLeashes where leash.isRunningSomething && isCounted(leash) {
                     world.fail(
                         "I1: \(fence.name) counts as fenced (\(fence.proof.rawValue)), and "
                             + "\(leash.name) runs"
@@ -110,8 +115,8 @@ extension Checks {
                 )
             }
         }
-        for host in world.hosts where host.site == before.activeSite && !isDoubtful(host) {
-            for leash in host.allLeashes where leash.isRunningSomething && isExclusive(leash) {
+        for host in world.hosts where host.site == before.activeSite {
+            for leash in host.allLeashes where leash.isRunningSomething && isCounted(leash) {
                 world.fail("I0: site \(cluster.activeSite) is activated, and \(leash.name) runs")
             }
         }
