@@ -17,6 +17,8 @@ extension AgentMachine {
             lease: lease,
             isStateWritable: isStateWritable,
             obstacle: taskObstacle,
+            workObstacle: isIdleStandby ? "the site is standby" : nil,
+            drill: memory.drill,
             isDismissed: isDismissed,
             identity: configuration.identity,
             settings: memory.settings
@@ -27,7 +29,6 @@ extension AgentMachine {
         if isLeaving { return "the agent is stopping" }
         if isDismissed { return "the node has no part in the cluster" }
         if !isAuthorised { return "no controller has said that it may start" }
-        if memory.role == .standby { return "the site is standby" }
         return nil
     }
 

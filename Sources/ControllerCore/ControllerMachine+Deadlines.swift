@@ -10,6 +10,7 @@ extension ControllerMachine {
         if let until = tiltUntil, now.instant >= until { tiltUntil = nil }
         for id in nodes.keys { settleDeadlines(of: id) }
         settlePreflights()
+        runs.isDue = true
         rescheduleDeadlines()
     }
 
@@ -147,6 +148,7 @@ extension ControllerMachine {
         for run in preflights.values where !run.isFinished { expect(by: run.deadline) }
         if let deadline = work.nextDeadline { expect(by: deadline) }
         if let deadline = schedules.nextDeadline { expect(by: deadline) }
+        for deadline in [runs.deadline, runs.retryAt].compactMap({ $0 }) { expect(by: deadline) }
     }
 
     /// Its tasks are taken from it once its lease has surely ended. Who doubts takes nothing.

@@ -21,6 +21,7 @@ public struct ControllerMachine: Hashable, Sendable {
     /// Every task that has not ended, and who has it.
     public internal(set) var work: WorkMachine
     public internal(set) var schedules = ScheduleBook()
+    public internal(set) var runs = RunBook()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
@@ -186,6 +187,11 @@ public struct ControllerMachine: Hashable, Sendable {
             case .schedule(let schedule):
                 schedules.entries[schedule.draft.name] = ScheduleBook.Entry(record: schedule)
             case .calendar(let calendar): schedules.calendars[calendar.name] = calendar
+            case .plan(let plan): runs.plans[plan.draft.name] = plan
+            case .run(let run): runs.restore(run)
+            case .runStep(let step): runs.restore(step)
+            case .fence(let fence): runs.restore(fence)
+            case .ledger: break
             }
         }
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
@@ -200,11 +206,20 @@ public struct ControllerMachine: Hashable, Sendable {
     }
 
     /// A store that was restored is older than its nodes' nonces: whoever shows a node's
-    /// certificate first is believed, once, and every other after it is held.
+    /// certificate first is believed, once, and every other after it is held. What a node was given
+    /// since the backup is not known either: self-fenced services may be among it.
     private mutating func openNonces() {
-        for member in nodes.values
-        where member.record.membership == .joined && member.record.conflict == nil {
-            amend(member.record.id) { $0.isNonceOpen = true }
+        for member in nodes.values {
+            let record = member.record
+            switch record.membership {
+            case .joined, .removing: break
+            case .invited, .removed: continue
+            }
+            nodes.update(record.id) { $0.lastFencedGrant = now.instant }
+            amend(record.id) {
+                $0.mayRunFenced = true
+                if record.membership == .joined, record.conflict == nil { $0.isNonceOpen = true }
+            }
         }
     }
 
@@ -213,6 +228,7 @@ public struct ControllerMachine: Hashable, Sendable {
         self.now = now
         work.now = now
         settleClock()
+        if event.mayMoveRun { runs.isDue = true }
         switch event {
         case .connected(let connection, let peer, let address):
             connect(connection, peer, address: address)
@@ -230,6 +246,7 @@ public struct ControllerMachine: Hashable, Sendable {
             offered(submission, known: known, on: connection)
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
         case .turnedAway(let request): auditRefusal(request)
+        case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)
         case .deadlineReached: break
         case .journalLate(let isLate): isJournalLate = isLate
         case .stopping: sayGoodbye()
@@ -250,6 +267,18 @@ public struct ControllerMachine: Hashable, Sendable {
         let taken = effects
         effects = ControllerEffects()
         return taken
+    }
+}
+
+extension ControllerEvent {
+    /// Heartbeats and samples come all the time, and no step waits for what they tell; the fence, which
+    /// waits for floors, is told of them apart.
+    var mayMoveRun: Bool {
+        guard case .received(_, let message, _) = self else { return true }
+        switch message {
+        case .beat, .load, .disk, .check: return false
+        default: return true
+        }
     }
 }
 

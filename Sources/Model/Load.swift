@@ -68,6 +68,8 @@ public struct ServiceReport: Hashable, Sendable {
     public var isRequired: Bool
     /// Stopped by its leash when the node's lease ends.
     public var isSelfFenced: Bool
+    /// It may finish what it began while its successor runs on another site; else it is exclusive.
+    public var isDrainable: Bool
     public var state: ServiceState
     /// What the service should be: told by the controller, remembered by the agent.
     public var isWanted: Bool
@@ -85,6 +87,7 @@ public struct ServiceReport: Hashable, Sendable {
         order: UInt16 = 0,
         isRequired: Bool = true,
         isSelfFenced: Bool = false,
+        isDrainable: Bool = false,
         state: ServiceState,
         isWanted: Bool,
         processID: UInt32? = nil,
@@ -97,6 +100,7 @@ public struct ServiceReport: Hashable, Sendable {
         self.order = order
         self.isRequired = isRequired
         self.isSelfFenced = isSelfFenced
+        self.isDrainable = isDrainable
         self.state = state
         self.isWanted = isWanted
         self.processID = processID

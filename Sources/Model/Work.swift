@@ -2,11 +2,18 @@
 
 public enum HandlerKind {}
 public enum ScheduleKind {}
+public enum HookKind {}
 
 /// A program of a node that runs tasks: named on the wire, defined on the node.
 public typealias HandlerName = Identifier<HandlerKind>
 /// A calendar rule that submits tasks.
 public typealias ScheduleName = Identifier<ScheduleKind>
+/// A program that a step of a run has executed, on nodes or on the controller's host: named in the
+/// plan, defined where it runs. At most ``hookNameBytesMax`` bytes.
+public typealias HookName = Identifier<HookKind>
+
+/// A hook's type is `hook.` and its name, and a type has at most 63 bytes.
+public let hookNameBytesMax = 58
 
 /// A task's number: counts over the life of the cluster and is never reused.
 public struct TaskID: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -70,6 +77,17 @@ public struct TaskType: Hashable, Comparable, Sendable, CustomStringConvertible 
     /// A folder monitor has found something.
     public static let folderMonitor = TaskType(known: "FM_TRIGGERED")
     public static let maintenance = TaskType(known: "MAINTENANCE")
+
+    /// What the type of a hook begins with: a step of a run, and no work of the cluster. No submitter
+    /// may use it.
+    public static let hookPrefix = "hook."
+
+    /// The type under which a node's handler serves a hook: `hook.NAME`.
+    public init(hook: HookName) {
+        text = Self.hookPrefix + hook.text
+    }
+
+    public var isHook: Bool { text.utf8.starts(with: Self.hookPrefix.utf8) }
 
     /// The types that exist from the start; any other name is allowed beside them.
     public static let known = [push, pull, pgp, folderMonitor, maintenance]

@@ -81,6 +81,7 @@ extension ServiceReport {
             order: try fields.optionalNumber("order", in: 0...WireLimits.serviceOrderMax) ?? 0,
             isRequired: try fields.flag("required"),
             isSelfFenced: try fields.flag("self-fenced"),
+            isDrainable: try fields.flag("drainable"),
             state: try fields.word("state"),
             isWanted: try fields.flag("wanted"),
             processID: try fields.optionalNumber("pid"),
@@ -100,6 +101,7 @@ extension ServiceReport {
         writer.put("wanted", isWanted)
         writer.put("required", isRequired)
         writer.put("self-fenced", isSelfFenced)
+        writer.put("drainable", isDrainable)
         if group != "default" { writer.put("group", group) }
         if order != 0 { writer.put("order", order) }
         writer.put("pid", processID)
@@ -220,6 +222,7 @@ extension Beat {
             wall: try fields.time("wall"),
             health: try fields.word("health"),
             floor: try fields.optionalToken("floor"),
+            exclusiveFloor: try fields.optionalToken("exclusive-floor"),
             roundTripMicroseconds: try fields.optionalNumber("rtt")
         )
     }
@@ -231,6 +234,7 @@ extension Beat {
         writer.put("wall", wall)
         writer.put("health", health)
         writer.put("floor", floor)
+        writer.put("exclusive-floor", exclusiveFloor)
         writer.put("rtt", roundTripMicroseconds)
         return writer.line
     }

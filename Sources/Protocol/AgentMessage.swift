@@ -139,6 +139,9 @@ public struct Beat: Hashable, Sendable {
     public var health: Health
     /// "Nothing under a token at or below this one runs here", where the agent can prove it.
     public var floor: FencingToken?
+    /// The same of all that must never act on two sites at once: drainable services are left out.
+    /// Nil when it is the floor.
+    public var exclusiveFloor: FencingToken?
     /// From sending the beat before to its answer, microseconds; nil before the first answer.
     public var roundTripMicroseconds: UInt64?
 
@@ -148,6 +151,7 @@ public struct Beat: Hashable, Sendable {
         wall: WallTime,
         health: Health,
         floor: FencingToken? = nil,
+        exclusiveFloor: FencingToken? = nil,
         roundTripMicroseconds: UInt64? = nil
     ) {
         self.sequence = sequence
@@ -155,6 +159,7 @@ public struct Beat: Hashable, Sendable {
         self.wall = wall
         self.health = health
         self.floor = floor
+        self.exclusiveFloor = exclusiveFloor
         self.roundTripMicroseconds = roundTripMicroseconds
     }
 }

@@ -92,6 +92,9 @@ public struct HandlerDefinition: Hashable, Sendable {
         if types.enumerated().contains(where: { types[..<$0].contains($1) }) {
             found.append("a type stands twice")
         }
+        if types.contains(where: \.isHook), !types.allSatisfy(\.isHook) {
+            found.append("a handler serves hooks (\(TaskType.hookPrefix)NAME) or work, not both")
+        }
         if program.isEmpty || program.count > Self.programWordsMax || !isAbsolute(program[0]) {
             found.append("the program begins with an absolute path")
         }

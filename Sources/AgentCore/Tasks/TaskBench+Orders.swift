@@ -76,7 +76,7 @@ extension TaskBench {
         if !situation.isStateWritable || !journal.isWritable {
             return (.storage, "the agent cannot write its state: see the node's log")
         }
-        if let obstacle = situation.obstacle { return (.notNow, obstacle) }
+        if let obstacle = situation.obstacle(for: order.type) { return (.notNow, obstacle) }
         guard let handler = handlers[order.handler] else {
             return (.unknownName, "no handler \(order.handler) is defined on this node")
         }

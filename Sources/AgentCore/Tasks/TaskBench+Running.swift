@@ -203,7 +203,7 @@ extension TaskBench {
                 giveBack(attempt, .unknownName, text, &effects)
             } else if !situation.isStateWritable || !journal.isWritable {
                 giveBack(attempt, .storage, "the agent cannot write its state", &effects)
-            } else if let obstacle = situation.obstacle {
+            } else if let obstacle = held.order.flatMap({ situation.obstacle(for: $0.type) }) {
                 giveBack(attempt, .notNow, obstacle, &effects)
             }
         }
@@ -221,7 +221,8 @@ extension TaskBench {
         let attempt = held.attempt
         let needsLease = needsLease(held, definition)
         if let obstacle = situation.obstacle(
-            toStartUnder: held.token,
+            toStart: order.type,
+            under: held.token,
             needsLease: needsLease,
             at: now
         ) {
@@ -241,7 +242,8 @@ extension TaskBench {
                         of: order,
                         definition: definition,
                         identity: situation.identity,
-                        settings: situation.settings
+                        settings: situation.settings,
+                        drill: situation.drill
                     ),
                     deadline: deadline
                 )
@@ -328,10 +330,11 @@ extension TaskBench {
         }
         waiting.sort { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for held in waiting {
-            guard let definition = handlers[held.handler],
+            guard let definition = handlers[held.handler], let order = held.order,
                 occupied[held.handler] ?? 0 < Int(definition.slots),
                 situation.obstacle(
-                    toStartUnder: held.token,
+                    toStart: order.type,
+                    under: held.token,
                     needsLease: needsLease(held, definition),
                     at: now
                 ) == nil

@@ -10,6 +10,10 @@ struct TaskSituation: Hashable, Sendable {
     var isStateWritable: Bool
     /// Why no attempt may be taken or started; nil when it may.
     var obstacle: String?
+    /// Why none but a hook may: a run's steps act on a standby site, too.
+    var workObstacle: String?
+    /// What runs is part of this drill.
+    var drill: UInt64?
     /// The node was removed: what runs is ended.
     var isDismissed: Bool
     var identity: NodeIdentity?
@@ -17,19 +21,25 @@ struct TaskSituation: Hashable, Sendable {
 
     /// Until when a lease under `token` lasts; nil without one.
     func leaseEnd(for token: FencingToken, at now: Instant) -> Instant? {
-        guard case .held(let end, let held) = lease, end > now,
+        guard case .held(let end, let held, _) = lease, end > now,
             held.epoch == token.epoch, held.session == token.session
         else { return nil }
         return end
     }
 
+    /// Why an attempt of this type may not be taken now; nil when it may.
+    func obstacle(for type: TaskType) -> String? {
+        obstacle ?? (type.isHook ? nil : workObstacle)
+    }
+
     /// Why a new attempt under `token` may not start now; nil when it may.
     func obstacle(
-        toStartUnder token: FencingToken,
+        toStart type: TaskType,
+        under token: FencingToken,
         needsLease: Bool,
         at now: Instant
     ) -> String? {
-        if let obstacle { return obstacle }
+        if let obstacle = obstacle(for: type) { return obstacle }
         if token != authority || token != highest { return "its token is not today's" }
         if needsLease, leaseEnd(for: token, at: now) == nil {
             return "there is no lease"

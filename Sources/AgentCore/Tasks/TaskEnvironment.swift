@@ -8,7 +8,8 @@ enum TaskEnvironment {
         of order: RunOrder,
         definition: HandlerDefinition,
         identity: NodeIdentity?,
-        settings: OrderedTable<String, Setting>
+        settings: OrderedTable<String, Setting>,
+        drill: UInt64? = nil
     ) -> [EnvironmentVariable] {
         var variables: OrderedTable<String, String> = OrderedTable()
         for setting in settings.values {
@@ -17,11 +18,13 @@ enum TaskEnvironment {
         for variable in definition.environment { variables[variable.name] = variable.value }
         // Of two attributes with one name, the first in their order holds.
         for attribute in order.attributes.sorted().reversed() {
-            variables[name(of: attribute)] = attribute.value
+            variables[name(of: attribute, isHook: order.type.isHook)] = attribute.value
         }
         variables["MUSTER_TASK"] = "\(order.attempt.task)"
         variables["MUSTER_ATTEMPT"] = "\(order.attempt.attempt)"
-        variables["MUSTER_TOKEN"] = "\(order.fencingToken)"
+        let token = order.fencingToken
+        variables["MUSTER_TOKEN"] = "\(drill.map { token.inDrill($0) } ?? token)"
+        if let drill { variables["MUSTER_DRILL"] = "\(drill)" }
         variables["MUSTER_TYPE"] = order.type.text
         variables["MUSTER_ACCOUNT"] = order.account
         variables["MUSTER_PRIORITY"] = "\(order.priority)"
@@ -37,8 +40,9 @@ enum TaskEnvironment {
     }
 
     /// `MUSTER_ATTRIBUTE_REGION`: the prefix is ours, and what follows has letters and digits only,
-    /// so that no task can set a variable that means something to a program.
-    static func name(of attribute: TaskAttribute) -> String {
+    /// so that no task can set a variable that means something to a program. A hook's attributes are
+    /// the controller's own, and its run's context: `MUSTER_RUN`, `MUSTER_FROM` and their like.
+    static func name(of attribute: TaskAttribute, isHook: Bool) -> String {
         let name = attribute.name.utf8.map { byte -> UInt8 in
             switch byte {
             case 97...122: byte - 32
@@ -46,6 +50,6 @@ enum TaskEnvironment {
             default: 95
             }
         }
-        return "MUSTER_ATTRIBUTE_" + String(decoding: name, as: UTF8.self)
+        return (isHook ? "MUSTER_" : "MUSTER_ATTRIBUTE_") + String(decoding: name, as: UTF8.self)
     }
 }

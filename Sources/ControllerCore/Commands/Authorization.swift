@@ -37,6 +37,20 @@ public enum Authorization {
         ("schedule.resume", .operator),
         ("calendar.set", .operator),
         ("calendar.remove", .operator),
+        ("node.pair", .admin),
+        ("node.unpair", .admin),
+        ("site.set-form", .admin),
+        ("plan.set", .admin),
+        ("plan.remove", .admin),
+        ("run.switchover", .admin),
+        ("run.failover", .admin),
+        ("run.failback", .admin),
+        ("run.drill", .operator),
+        ("run.retry", .operator),
+        ("run.skip", .admin),
+        ("run.abort", .operator),
+        ("run.certify", .admin),
+        ("run.answer", .operator),
     ]
 
     public static func least(for verb: String) -> OperatorRole? {
@@ -77,6 +91,17 @@ extension Command.Verb {
         case .resumeSchedule: "schedule.resume"
         case .setCalendar: "calendar.set"
         case .removeCalendar: "calendar.remove"
+        case .pairNodes: "node.pair"
+        case .unpairNode: "node.unpair"
+        case .setSiteForm: "site.set-form"
+        case .setPlan: "plan.set"
+        case .removePlan: "plan.remove"
+        case .startRun(let request): "run.\(request.kind.rawValue)"
+        case .retryStep: "run.retry"
+        case .skipStep: "run.skip"
+        case .abortRun: "run.abort"
+        case .certifyNode: "run.certify"
+        case .answerRun: "run.answer"
         }
     }
 
@@ -105,6 +130,15 @@ extension Command.Verb {
         case .removeSchedule(let name), .pauseSchedule(let name), .resumeSchedule(let name):
             name.text
         case .setCalendar(let name, _), .removeCalendar(let name): name.text
+        case .pairNodes(let standby, let production): "\(standby) with \(production)"
+        case .unpairNode(let name): name.text
+        case .setSiteForm(let site, _): site.text
+        case .setPlan(let draft): draft.name.text
+        case .removePlan(let name): name.text
+        case .startRun(let request): request.to.text
+        case .retryStep(let run), .skipStep(let run), .abortRun(let run), .answerRun(let run, _):
+            "\(run)"
+        case .certifyNode(let run, let node): "\(run)/\(node)"
         }
     }
 
@@ -125,8 +159,15 @@ extension Command.Verb {
         case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
             .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup, .cancelTasks,
             .retryTasks, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
-            .removeCalendar:
+            .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
+            .abortRun, .certifyNode:
             ""
+        case .setSiteForm(_, let isWarm): "form=\(isWarm ? "warm" : "cold")"
+        case .setPlan(let draft):
+            "kinds=\(draft.kinds.map(\.rawValue).joined(separator: ",")) "
+                + draft.steps.map(\.line.description).joined(separator: " | ")
+        case .startRun(let request): "plan=\(request.plan?.text ?? "")"
+        case .answerRun(_, let isYes): "answer=\(isYes ? "yes" : "no")"
         case .addSchedule(let draft):
             "\(draft.recurrence) type=\(draft.submission.type) overlap=\(draft.overlap.rawValue) "
                 + "missed=\(draft.missed.rawValue)"

@@ -203,9 +203,7 @@ extension ControllerMachine {
     ) throws(Refused) -> Reply.Outcome {
         try checkSite(name)
         let (online, total) = count(of: name)
-        let site = SiteRecord(name: name, minimum: minimum)
-        sites[name] = site
-        put(.site(site))
+        amendSite(name) { $0.minimum = minimum }
         let losses = max(0, online - Int(minimum) + 1)
         let text =
             minimum == 0

@@ -17,6 +17,7 @@ extension ControllerMachine {
         do {
             try authorize(command.verb.name, caller)
             try checkTexts(of: command)
+            try checkLock(command.verb)
             retirePreviousKey(of: caller)
             outcome = .success(try carryOut(command, caller))
         } catch {
@@ -146,6 +147,20 @@ extension ControllerMachine {
         case .resumeSchedule(let name): return try resumeSchedule(name, by: by)
         case .setCalendar(let name, let dates): return try setCalendar(name, dates, by: by)
         case .removeCalendar(let name): return try removeCalendar(name, by: by)
+        case .pairNodes(let standby, let production):
+            return try pair(standby, with: production, by: by)
+        case .unpairNode(let name): return try unpair(name, by: by)
+        case .setSiteForm(let site, let isWarm): return try setForm(site, isWarm: isWarm)
+        case .setPlan(let draft): return try setPlan(draft, by: by)
+        case .removePlan(let name): return try removePlan(name, by: by)
+        case .startRun(let request):
+            return try startRun(request, by: by, reason: command.reason, force: command.force)
+        case .retryStep(let run): return try retryStep(run)
+        case .skipStep(let run): return try skipStep(run, by: by, reason: command.reason)
+        case .abortRun(let run): return try abortRun(run, by: by, reason: command.reason)
+        case .certifyNode(let run, let node):
+            return try certify(run, node, by: by, reason: command.reason)
+        case .answerRun(let run, let isYes): return try answerRun(run, isYes, by: by)
         case .retryTasks(let ids): return try handleTasks(ids, "given again") { $0.retry($1) }
         case .resolveTasks(let ids, let isDone):
             return try handleTasks(ids, "resolved") { $0.resolve($1, as: isDone ? .done : .failed) }

@@ -97,6 +97,21 @@ public struct Command: Hashable, Sendable {
         case resumeSchedule(ScheduleName)
         case setCalendar(CalendarName, DateSet)
         case removeCalendar(CalendarName)
+        /// The standby node takes over the production node's local configuration.
+        case pairNodes(standby: NodeName, production: NodeName)
+        case unpairNode(NodeName)
+        case setSiteForm(SiteName, isWarm: Bool)
+        case setPlan(PlanDraft)
+        case removePlan(PlanName)
+        /// `force` overrules what readiness calls blocking.
+        case startRun(RunRequest)
+        case retryStep(RunID)
+        /// The reason stands in the run's report.
+        case skipStep(RunID)
+        case abortRun(RunID)
+        /// A node that cannot be reached is off: an operator's word.
+        case certifyNode(RunID, NodeName)
+        case answerRun(RunID, isYes: Bool)
     }
 }
 
@@ -116,6 +131,8 @@ public struct Reply: Hashable, Sendable {
         /// A preflight run was started and can be followed by its number.
         case preflightStarted(UInt64)
         case certificate(IssuedCertificate)
+        /// A run has begun and can be followed by its number.
+        case runStarted(RunID)
         /// One answer for each task that was submitted, in order.
         case tasks([TaskAnswer])
         case refused(Refused)

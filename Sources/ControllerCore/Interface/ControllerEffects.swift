@@ -6,8 +6,8 @@ public import Protocol
 /// 1. `certificates` are signed at once and come back as events: a signature that nobody has seen
 ///    can be forgotten without harm.
 /// 2. `journal` is written, in this order, in one transaction with everything of this step.
-/// 3. Only when that is durable, and everything of the steps before it, `sends`, `closes` and
-///    `replies` go out, in this order. A step without a journal waits for the steps before it all
+/// 3. Only when that is durable, and everything of the steps before it, `sends`, `closes`,
+///    `replies` and `hooks` go out, in this order. A step without a journal waits for the steps before it all
 ///    the same: it may rest on what they decided.
 public struct ControllerEffects: Hashable, Sendable {
     public var certificates: [CertificateOrder] = []
@@ -15,12 +15,14 @@ public struct ControllerEffects: Hashable, Sendable {
     public var sends: [Send] = []
     public var closes: [Close] = []
     public var replies: [Reply] = []
+    /// To be executed on the controller's host, after what is durable.
+    public var hooks: [HookCall] = []
 
     public init() {}
 
     public var isEmpty: Bool {
         certificates.isEmpty && journal.isEmpty && sends.isEmpty && closes.isEmpty
-            && replies.isEmpty
+            && replies.isEmpty && hooks.isEmpty
     }
 }
 
@@ -173,6 +175,17 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case schedulePaused = "schedule.paused"
     case scheduleResumed = "schedule.resumed"
     case scheduleRefused = "schedule.refused"
+    case nodePaired = "node.paired"
+    case nodeUnpaired = "node.unpaired"
+    case planChanged = "plan.changed"
+    case runStarted = "run.started"
+    case runWaiting = "run.waiting"
+    case runNotice = "run.notice"
+    case runStepFailed = "run.step-failed"
+    case runRollingBack = "run.rolling-back"
+    case runEnded = "run.ended"
+    case siteFencing = "site.fencing"
+    case siteActivated = "site.activated"
 }
 
 /// Who ordered what, and what came of it. One for every command, refused ones too, and for every

@@ -162,6 +162,8 @@ public enum ControllerEvent: Hashable, Sendable {
     case zoneLoaded(ZoneName, ZoneRules?)
     /// The shell has refused a request itself: it was no command yet.
     case turnedAway(TurnedAway)
+    /// A hook of the controller's host has ended; `text` says how, in one line.
+    case hookEnded(UInt64, isDone: Bool, text: String)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)

@@ -15,9 +15,14 @@ public enum RecordTable: String, Hashable, Comparable, Sendable, CaseIterable {
     case dispatchView = "dispatch-view"
     case schedule
     case calendar
+    case plan
+    case run
+    case runStep = "run-step"
+    case fence
+    case ledger
 
     /// Rows that a machine is started with; of the others there may be millions.
-    public var isLoaded: Bool { self != .taskEnd }
+    public var isLoaded: Bool { self != .taskEnd && self != .ledger }
 
     public static func < (left: RecordTable, right: RecordTable) -> Bool {
         left.rawValue < right.rawValue
@@ -38,6 +43,11 @@ public enum Record: Hashable, Sendable {
     case dispatchView(DispatchView)
     case schedule(ScheduleRecord)
     case calendar(CalendarRecord)
+    case plan(PlanRecord)
+    case run(RunRecord)
+    case runStep(RunStepRecord)
+    case fence(FenceRecord)
+    case ledger(LedgerRecord)
 
     public var table: RecordTable {
         switch self {
@@ -53,6 +63,11 @@ public enum Record: Hashable, Sendable {
         case .dispatchView: .dispatchView
         case .schedule: .schedule
         case .calendar: .calendar
+        case .plan: .plan
+        case .run: .run
+        case .runStep: .runStep
+        case .fence: .fence
+        case .ledger: .ledger
         }
     }
 
@@ -70,6 +85,11 @@ public enum Record: Hashable, Sendable {
         case .dispatchView(let view): TaskID(view.number).storeKey
         case .schedule(let schedule): schedule.draft.name.text
         case .calendar(let calendar): calendar.name.text
+        case .plan(let plan): plan.draft.name.text
+        case .run(let run): run.id.storeKey
+        case .runStep(let step): step.storeKey
+        case .fence(let fence): fence.storeKey
+        case .ledger(let entry): entry.storeKey
         }
     }
 
@@ -87,6 +107,11 @@ public enum Record: Hashable, Sendable {
         case .dispatchView(let view): view.line
         case .schedule(let schedule): schedule.line
         case .calendar(let calendar): calendar.line
+        case .plan(let plan): plan.line
+        case .run(let run): run.line
+        case .runStep(let step): step.line
+        case .fence(let fence): fence.line
+        case .ledger(let entry): entry.line
         }
     }
 
@@ -105,6 +130,11 @@ public enum Record: Hashable, Sendable {
         case .dispatchView: self = .dispatchView(try DispatchView(fields))
         case .schedule: self = .schedule(try ScheduleRecord(fields))
         case .calendar: self = .calendar(try CalendarRecord(fields))
+        case .plan: self = .plan(try PlanRecord(fields))
+        case .run: self = .run(try RunRecord(fields))
+        case .runStep: self = .runStep(try RunStepRecord(fields))
+        case .fence: self = .fence(try FenceRecord(fields))
+        case .ledger: self = .ledger(try LedgerRecord(fields))
         }
     }
 }

@@ -129,9 +129,11 @@ extension ControllerMachine {
         return marks
     }
 
-    /// The one active site is a journalled fact; every other is a standby.
+    /// The one active site is a journalled fact; every other is a standby. While a run fences the
+    /// site that gives its part up, no site is active.
     public func role(of site: SiteName) -> SiteRole {
-        site == cluster.activeSite ? .active : .standby
+        guard site == cluster.activeSite else { return .standby }
+        return runs.isFencing(site) ? .standby : .active
     }
 
     /// Joined nodes of a site, Online and in all.

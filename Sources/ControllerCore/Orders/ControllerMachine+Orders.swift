@@ -7,9 +7,20 @@ extension ControllerMachine {
     /// Whether a service should run on a node, by every rule there is.
     func isWanted(_ service: ServiceName, on member: Member) -> Bool {
         let record = member.record
-        return role(of: record.site) == .active && record.membership == .joined
+        guard let report = member.services[service]?.report else { return false }
+        return maySiteRun(report, of: record.site) && record.membership == .joined
             && record.isAdmitted && record.conflict == nil && !member.isCleared
             && !record.stoppedServices.contains(service)
+    }
+
+    /// An exclusive service runs on the active site alone. A drainable one also on a warm standby, and
+    /// on the site that a run has left, until the run stops it.
+    func maySiteRun(_ report: ServiceReport, of name: SiteName) -> Bool {
+        guard let site = sites[name], !site.held.holds(report) else { return false }
+        if role(of: name) == .active || runs.drill(of: name) != nil { return true }
+        guard report.isDrainable else { return false }
+        let isLeft = runs.liveRun.map { $0.lingers && $0.from == name } ?? false
+        return site.isWarm || isLeft
     }
 
     /// Brings a node's services a step nearer to where they should be.
@@ -54,6 +65,9 @@ extension ControllerMachine {
     private func reasonToStop(_ service: ServiceName, on member: Member) -> String {
         let record = member.record
         if role(of: record.site) != .active { return "site \(record.site) is on standby" }
+        if let report = member.services[service]?.report, !maySiteRun(report, of: record.site) {
+            return "a run has stopped its group"
+        }
         if record.membership != .joined { return "the node is being removed" }
         if !record.isAdmitted { return "the node is not admitted yet" }
         if record.conflict != nil { return "the node's identity was seen twice" }
@@ -132,10 +146,18 @@ extension ControllerMachine {
         func serviceOrder(_ service: ServiceName) -> ServiceOrder {
             ServiceOrder(order: number, token: token, service: service)
         }
+        func expectStart(_ service: ServiceName) {
+            guard member.services[service]?.report.isSelfFenced ?? true else { return }
+            touch(order.node) { $0.link?.fencedStarts[service] = number }
+        }
         switch order.action {
-        case .start(let service): send(.start(serviceOrder(service)), to: link.connection)
+        case .start(let service):
+            expectStart(service)
+            send(.start(serviceOrder(service)), to: link.connection)
         case .stop(let service): send(.stop(serviceOrder(service)), to: link.connection)
-        case .restart(let service): send(.restart(serviceOrder(service)), to: link.connection)
+        case .restart(let service):
+            expectStart(service)
+            send(.restart(serviceOrder(service)), to: link.connection)
         case .preflight: send(.preflight(order: number, token: token), to: link.connection)
         case .probe: return
         }
@@ -161,12 +183,22 @@ extension ControllerMachine {
         touch(id) { $0.pendingOrders[service] = nil }
     }
 
+    /// What an order to start a service has done, the node has told by now; also of an order that
+    /// was superseded meanwhile.
+    private mutating func noteAnswer(to number: UInt64, of id: NodeID) {
+        guard let started = nodes[id]?.link?.fencedStarts.first(where: { $0.1 == number }) else {
+            return
+        }
+        touch(id) { $0.link?.fencedStarts[started.0] = nil }
+    }
+
     mutating func endOrder(
         _ number: UInt64,
         of id: NodeID,
         _ state: Order.State,
         text: String
     ) {
+        noteAnswer(to: number, of: id)
         // An answer for another node's order, or for one that has ended, decides nothing.
         guard let order = orders[number], order.node == id, !order.isEnded else { return }
         orders[number]?.state = state

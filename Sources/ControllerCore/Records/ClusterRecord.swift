@@ -14,6 +14,8 @@ public struct ClusterRecord: Hashable, Sendable {
     public var taskCeiling: UInt64
     /// Version of the configuration; raised with each change of a setting.
     public var configurationVersion: UInt64
+    /// Runs there were.
+    public var lastRun: UInt64
 
     public init(
         id: ClusterID,
@@ -23,8 +25,10 @@ public struct ClusterRecord: Hashable, Sendable {
         activeSite: SiteName,
         orderCeiling: UInt64 = 1,
         taskCeiling: UInt64 = 1,
-        configurationVersion: UInt64 = 1
+        configurationVersion: UInt64 = 1,
+        lastRun: UInt64 = 0
     ) {
+        self.lastRun = lastRun
         self.id = id
         self.name = name
         self.createdAt = createdAt
@@ -44,7 +48,8 @@ public struct ClusterRecord: Hashable, Sendable {
             activeSite: try fields.name("active"),
             orderCeiling: try fields.number("orders"),
             taskCeiling: try fields.optionalNumber("tasks") ?? 1,
-            configurationVersion: try fields.number("config")
+            configurationVersion: try fields.number("config"),
+            lastRun: try fields.optionalNumber("runs") ?? 0
         )
     }
 
@@ -58,6 +63,7 @@ public struct ClusterRecord: Hashable, Sendable {
         writer.put("orders", orderCeiling)
         writer.put("tasks", taskCeiling)
         writer.put("config", configurationVersion)
+        if lastRun > 0 { writer.put("runs", lastRun) }
         return writer.line
     }
 }
@@ -66,20 +72,38 @@ public struct SiteRecord: Hashable, Sendable {
     public var name: SiteName
     /// Fewer Online nodes than this is a notice.
     public var minimum: UInt32
+    /// As a standby its drainable services run, without work; a cold one runs none.
+    public var isWarm: Bool
+    /// Groups whose services a run has stopped here, or not started yet.
+    public var held: GroupSet
 
-    public init(name: SiteName, minimum: UInt32 = 0) {
+    public init(
+        name: SiteName,
+        minimum: UInt32 = 0,
+        isWarm: Bool = false,
+        held: GroupSet = GroupSet()
+    ) {
         self.name = name
         self.minimum = minimum
+        self.isWarm = isWarm
+        self.held = held
     }
 
     init(_ fields: FieldReader) throws(MessageError) {
-        self.init(name: try fields.name("name"), minimum: try fields.number("minimum"))
+        self.init(
+            name: try fields.name("name"),
+            minimum: try fields.number("minimum"),
+            isWarm: try fields.flag("warm"),
+            held: try GroupSet(fields)
+        )
     }
 
     var line: Line {
         var writer = LineWriter("SITE")
         writer.put("name", name)
         writer.put("minimum", minimum)
+        writer.put("warm", isWarm)
+        held.put(to: &writer)
         return writer.line
     }
 }

@@ -25,6 +25,9 @@ public struct NodeRecord: Hashable, Sendable {
     public var incarnation: UInt64
     /// Boot and machine of the last session; empty when it told none.
     public var machine: String
+    /// A self-fenced service may run under a lease that it was granted: another boot or machine
+    /// waits until that lease has ended. Yes where an older store does not say.
+    public var mayRunFenced: Bool
     /// The last nonce given, and the one the node showed when it was given.
     public var nonce: String
     public var previousNonce: String
@@ -40,6 +43,11 @@ public struct NodeRecord: Hashable, Sendable {
     public var cordon: Cordon?
     public var drain: Drain?
     public var maintenance: Maintenance?
+    /// Of a standby node: the production node whose local configuration it takes over.
+    public var pair: NodeID?
+    /// Every exclusive service that it told of last stops by itself with its lease; nil before it has
+    /// told of any.
+    public var fencesItself: Bool?
     /// Services that an operator has stopped; they stay stopped until an operator starts them.
     public var stoppedServices: [ServiceName]
 
@@ -130,6 +138,7 @@ public struct NodeRecord: Hashable, Sendable {
         session = 1
         incarnation = 0
         machine = ""
+        mayRunFenced = false
         nonce = ""
         previousNonce = ""
         isNonceConfirmed = true
@@ -180,6 +189,7 @@ extension NodeRecord {
         session = try fields.number("session")
         incarnation = try fields.number("incarnation")
         machine = fields.optionalText("machine") ?? ""
+        mayRunFenced = !(try fields.flag("nothing-fenced"))
         nonce = fields.optionalText("nonce") ?? ""
         previousNonce = fields.optionalText("previous-nonce") ?? ""
         isNonceConfirmed = try fields.flag("nonce-confirmed")
@@ -191,6 +201,10 @@ extension NodeRecord {
                 throw .bad(key: "stopped", expected: "a list of service names")
             }
             stoppedServices.append(service)
+        }
+        pair = try fields.optionalName("pair")
+        if fields.optionalText("fences-itself") != nil {
+            fencesItself = fields.optionalText("fences-itself") == "yes"
         }
         status = try fields.word("status")
         statusSince = try fields.time("status-since")
@@ -246,6 +260,7 @@ extension NodeRecord {
         writer.put("session", session)
         writer.put("incarnation", incarnation)
         writer.put("machine", machine)
+        writer.put("nothing-fenced", !mayRunFenced)
         writer.put("nonce", nonce)
         writer.put("previous-nonce", previousNonce)
         writer.put("nonce-confirmed", isNonceConfirmed)
@@ -253,6 +268,8 @@ extension NodeRecord {
         writer.put("conflict", conflict)
         writer.put("admitted", isAdmitted)
         writer.put("stopped", stoppedServices.map(\.text).joined(separator: ","))
+        writer.put("pair", pair)
+        writer.put("fences-itself", fencesItself.map { $0 ? "yes" : "no" })
         writer.put("status", status)
         writer.put("status-since", statusSince)
         writer.put("status-reason", statusReason)

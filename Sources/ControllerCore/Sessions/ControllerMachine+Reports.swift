@@ -59,6 +59,7 @@ extension ControllerMachine {
         touch(id) { [now] in
             $0.services[report.name] = Member.KnownService(report: report, at: now.instant)
         }
+        if member.isSynced { noteFencing(of: id) }
         guard let before, before.state != report.state, member.isSynced else { return }
         let isBad = report.state == .failed || report.state == .backoff
         tell(
@@ -69,6 +70,18 @@ extension ControllerMachine {
             cause: report.detail,
             consequence: "it was \(before.state.rawValue)"
         )
+    }
+
+    /// Whether its exclusive services all stop by themselves with the lease is durable: it decides how
+    /// a node is fenced that cannot be reached any more.
+    private mutating func noteFencing(of id: NodeID) {
+        guard let member = nodes[id] else { return }
+        let fencesItself = member.services.values.allSatisfy {
+            $0.report.isDrainable || $0.report.isSelfFenced
+        }
+        if member.record.fencesItself != fencesItself {
+            amend(id) { $0.fencesItself = fencesItself }
+        }
     }
 
     private mutating func forget(_ service: ServiceName, of id: NodeID) {
@@ -116,6 +129,7 @@ extension ControllerMachine {
             $0.link?.phase = .synced
             $0.link?.holdings = OrderedTable()
         }
+        noteFencing(of: id)
         hear(id)
         showWork(id)
         work.synced(id, holdings)
@@ -132,6 +146,7 @@ extension ControllerMachine {
         touch(id) { [now] in
             $0.link?.lastSequence = beat.sequence
             $0.health = beat.health
+            $0.floor = beat.exclusiveFloor ?? beat.floor
             if let end = $0.record.certificateNotAfter, $0.link?.expiry?.of != end {
                 $0.link?.expiry = Member.Link.Expiry(of: end, at: now.instant + (end - now.wall))
             }
@@ -151,8 +166,11 @@ extension ControllerMachine {
                 )
             }
         }
-        guard let record = nodes[id]?.record else { return }
-        guard isGranting else {
+        guard let member = nodes[id] else { return }
+        let record = member.record
+        let isWithheld = isLeaseWithheld(member)
+        if isWithheld { runs.isDue = true }
+        guard isGranting, !isWithheld else {
             return send(.alive(sequence: beat.sequence, sent: beat.sent), to: connection)
         }
         touch(id) { [now] in $0.lastGrant = now.instant }

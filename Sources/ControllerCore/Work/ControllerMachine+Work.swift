@@ -12,7 +12,8 @@ extension ControllerMachine {
             wasGranting = isGranting
             touched += nodes.keys
         }
-        settleSchedules()
+        // What falls due while no site is active follows the schedule's policy for missed firings.
+        if role(of: cluster.activeSite) == .active { settleSchedules() }
         var rounds = 0
         repeat {
             rounds += 1
@@ -20,7 +21,9 @@ extension ControllerMachine {
             settleNodes()
             work.settle()
             foldWork()
-        } while !touched.isEmpty
+            settleRun()
+            // A run may have given hooks to nodes, or have taken tasks from them.
+        } while !touched.isEmpty || !work.isSettled
         reserveTaskNumbers()
         if let deadline = work.nextDeadline { expect(by: deadline) }
     }
@@ -49,6 +52,7 @@ extension ControllerMachine {
                 consequence: notice.consequence
             )
         }
+        noteHookEnds(done.hookEnds)
         for node in done.released where nodes[node].map({ isAwaitingWork($0) }) ?? false {
             touched.append(node)
         }
@@ -83,6 +87,7 @@ extension ControllerMachine {
         WorkerView(
             name: member.record.name,
             standing: standing(of: member),
+            hookObstacle: hookObstacle(of: member),
             token: token(of: member.record),
             handlers: member.handlers,
             preferences: member.preferences,
@@ -104,6 +109,9 @@ extension ControllerMachine {
         case .joined: break
         }
         if role(of: record.site) != .active { return .leaving("site \(record.site) is a standby") }
+        if let run = runs.liveRun, run.isDraining, run.from == record.site {
+            return .leaving("run \(run.id) moves the work to site \(run.to)")
+        }
         if record.conflict != nil { return .resting("its identity was seen twice") }
         if let maintenance = record.maintenance {
             return .leaving("in maintenance by \(maintenance.owner)")
@@ -125,6 +133,17 @@ extension ControllerMachine {
             return .resting("its clock is off")
         }
         return isGranting ? .working : .resting("the controller grants no leases now")
+    }
+
+    private func hookObstacle(of member: Member) -> String? {
+        let record = member.record
+        guard record.membership == .joined else { return "not a member" }
+        if !record.isAdmitted { return "its preflight checks have not passed" }
+        if record.conflict != nil { return "its identity was seen twice" }
+        if member.reachability == .unreachable { return "unreachable" }
+        guard let link = member.link, link.phase == .synced else { return "joining" }
+        guard link.version >= WireLimits.workVersion else { return "its agent is too old" }
+        return isGranting ? nil : "the controller grants no leases now"
     }
 
     // MARK: What a node says

@@ -6,6 +6,8 @@ import Protocol
 public struct Decision: Hashable, Sendable {
     /// The rules by which a node is found, in the order in which they are asked.
     public enum Rule: String, Hashable, Sendable, CaseIterable {
+        /// A hook: its run names the node.
+        case pinned
         /// A task of the same exclusive key is on this node.
         case exclusiveKey = "exclusive-key"
         /// The node is the account's own: the first by rendezvous hashing.

@@ -11,6 +11,8 @@ public struct TaskRecord: Hashable, Sendable {
     public var payloadBytes: UInt32
     /// A short payload stands in the record; a longer one has a row of its own.
     public var inlinePayload: [UInt8]
+    /// The one node that may run it: of a hook.
+    public var pin: NodeID?
 
     public init(
         id: TaskID,
@@ -18,8 +20,10 @@ public struct TaskRecord: Hashable, Sendable {
         submittedBy: String,
         acceptedAt: WallTime,
         payloadBytes: UInt32,
-        inlinePayload: [UInt8]
+        inlinePayload: [UInt8],
+        pin: NodeID? = nil
     ) {
+        self.pin = pin
         self.id = id
         self.submission = submission
         self.submittedBy = submittedBy
@@ -35,7 +39,8 @@ public struct TaskRecord: Hashable, Sendable {
             submittedBy: fields.optionalText("by") ?? "",
             acceptedAt: try fields.time("accepted"),
             payloadBytes: try fields.optionalNumber("payload") ?? 0,
-            inlinePayload: []
+            inlinePayload: [],
+            pin: try fields.optionalName("pin")
         )
         guard let bytes = Base64.decode(fields.optionalText("data") ?? "") else {
             throw .bad(key: "data", expected: "base64")
@@ -51,6 +56,7 @@ public struct TaskRecord: Hashable, Sendable {
         writer.put("accepted", acceptedAt)
         if payloadBytes > 0 { writer.put("payload", payloadBytes) }
         writer.put("data", Base64.encode(inlinePayload))
+        writer.put("pin", pin)
         return writer.line
     }
 }

@@ -15,6 +15,14 @@ struct Placement: Hashable, Sendable {
 extension WorkMachine {
     /// The policy proposes; whether a node has room is looked at when the task is given.
     func placement(for task: TaskClass) -> Placement {
+        if let pin = task.pin {
+            let able = places[pin].filter { obstacle(for: task.type, at: $0) == nil }
+            return Placement(
+                members: able.map { [$0] } ?? [],
+                rule: .pinned,
+                acceptsOverloaded: true
+            )
+        }
         let capable = workers.indices.filter { obstacle(for: task.type, at: $0) == nil }
         let relieved = capable.filter { workers[$0].overload == nil }
         guard !relieved.isEmpty else {
@@ -61,7 +69,8 @@ extension WorkMachine {
     /// Why a node gets no task of a type, whatever its room and its load; nil when it may.
     func obstacle(for type: TaskType, at place: Int) -> String? {
         let worker = workers[place]
-        if let obstacle = worker.view.standing.obstacle { return obstacle }
+        let standing = worker.view.standing.obstacle
+        if let obstacle = type.isHook ? worker.view.hookObstacle : standing { return obstacle }
         if worker.handler(for: type) == nil { return "no handler for \(type)" }
         return nil
     }
@@ -135,8 +144,9 @@ extension WorkMachine {
 
     func room(of place: Int, for handler: HandlerReport) -> Room {
         let worker = workers[place]
-        guard worker.view.standing == .working, worker.refusedUntil == nil, worker.lostAt == nil,
-            !worker.view.isSuspect,
+        let mayRun =
+            handler.isOfHooks ? worker.view.hookObstacle == nil : worker.view.standing == .working
+        guard mayRun, worker.refusedUntil == nil, worker.lostAt == nil, !worker.view.isSuspect,
             worker.unstartedBytes < Limits.unstartedBytesMax,
             worker.assignedCount < worker.view.preferences.slotsMax ?? .max
         else { return .none }
@@ -175,6 +185,17 @@ extension WorkMachine {
         groups[group]?.free.set(place, present: room == .free)
         groups[group]?.spare.set(place, present: room == .spare)
     }
+}
+
+extension Optional where Wrapped == Int {
+    func filter(_ isIncluded: (Int) -> Bool) -> Int? {
+        flatMap { isIncluded($0) ? $0 : nil }
+    }
+}
+
+extension HandlerReport {
+    /// It serves hooks, and no work: a node's definition has the one or the other.
+    var isOfHooks: Bool { types.allSatisfy(\.isHook) }
 }
 
 extension [Int] {

@@ -161,6 +161,7 @@ extension WorkMachine {
         }
         trace(id, assignment, how)
         guard let entry = tasks[id.number] else { return }
+        if isHook(id) { return finish(id, .unknown, assignment) }
         leaveLane(id, entry.lane)
         move(id, to: .unknown)
         save(id)
@@ -218,6 +219,8 @@ extension WorkMachine {
                 if lane.outstanding == 0 { lane.boundTo = nil }
             }
         }
+        // A run's step says what is to be done about it; it is no dead letter.
+        if isHook(id) { return finish(id, .failed, nil) }
         leaveLane(id, lane)
         move(id, to: .failed)
         save(id)
@@ -252,6 +255,10 @@ extension WorkMachine {
             return
         }
         if entry.lane != 0 { leaveLane(id, entry.lane) }
+        if task.type.isHook {
+            let text = entry.result?.forPeople ?? entry.traces.last?.outcome ?? state.rawValue
+            out.hookEnds.append(HookEnd(task: id, isDone: state == .done, text: text))
+        }
         put(
             .taskEnd(
                 TaskEndRecord(

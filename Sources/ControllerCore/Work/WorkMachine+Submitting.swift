@@ -67,6 +67,35 @@ extension WorkMachine {
         return .accepted(id)
     }
 
+    /// Accepts a hook: a step of a run, for one node alone. It is tried once.
+    mutating func acceptHook(
+        _ hook: HookName,
+        _ attributes: [TaskAttribute],
+        on node: NodeID,
+        by submitter: String
+    ) -> TaskID {
+        let id = TaskID(nextTask)
+        nextTask += 1
+        counts.accepted += 1
+        let record = TaskRecord(
+            id: id,
+            submission: TaskSubmission(
+                type: TaskType(hook: hook),
+                attributes: attributes,
+                priority: TaskSubmission.priorityMax,
+                attemptsMax: 1
+            ),
+            submittedBy: submitter,
+            acceptedAt: now.wall,
+            payloadBytes: 0,
+            inlinePayload: [],
+            pin: node
+        )
+        put(.task(record))
+        enter(record)
+        return id
+    }
+
     private func known(_ offer: TaskOffer) throws(Refused) -> TaskID? {
         guard let key = offer.submission.idempotencyKey,
             let known = recentKeys[ExactText(key)] ?? offer.known
@@ -88,6 +117,13 @@ extension WorkMachine {
             try submission.check()
         } catch {
             throw Refused(.invalid, error.sentence, mend: "muster task submit --help")
+        }
+        guard !submission.type.isHook else {
+            throw Refused(
+                .forbidden,
+                "types that begin with \(TaskType.hookPrefix) are the steps of a run",
+                mend: "use another name for the type"
+            )
         }
         guard offer.payload.count <= WorkLimits.payloadBytesMax else {
             throw Refused(
@@ -122,7 +158,11 @@ extension WorkMachine {
 
     /// A task comes under the machine's eyes: accepted just now, or read from the store.
     mutating func enter(_ record: TaskRecord) {
-        let value = TaskClass(record.submission, submittedBy: record.submittedBy)
+        let value = TaskClass(
+            record.submission,
+            submittedBy: record.submittedBy,
+            pin: record.pin
+        )
         let number = intern(value)
         classes.update(number) { $0.tasks += 1 }
         var entry = TaskEntry(

@@ -18,7 +18,8 @@ extension WorkMachine {
         workers[place].view = view
         updateRooms(of: place)
         judgeLoad(of: place)
-        if before.standing.obstacle != view.standing.obstacle || before.handlers != view.handlers
+        if before.standing.obstacle != view.standing.obstacle
+            || before.hookObstacle != view.hookObstacle || before.handlers != view.handlers
             || before.preferences != view.preferences
         {
             placeAnew()
@@ -35,12 +36,21 @@ extension WorkMachine {
     private mutating func recall(from place: Int, _ reason: CancelReason) {
         for id in workers[place].tasks {
             guard let assignment = assignments[id.number], assignment.cancel != .cancelled,
-                assignment.cancel != reason
+                assignment.cancel != reason, !isHook(id)
             else { continue }
             if reason == .recalled, assignment.isStarted { continue }
             assignments.update(id.number) { $0.cancel = reason }
             sendCancel(id, assignment, reason)
         }
+    }
+
+    func isHook(_ id: TaskID) -> Bool {
+        tasks[id.number].flatMap { classes[$0.taskClass]?.value.type.isHook } ?? false
+    }
+
+    /// Tasks of the cluster's work that a node has: hooks are not counted.
+    func hasWork(_ node: NodeID) -> Bool {
+        places[node].map { workers[$0].tasks.contains { !isHook($0) } } ?? false
     }
 
     mutating func sendCancel(_ id: TaskID, _ assignment: Assignment, _ reason: CancelReason) {
@@ -172,6 +182,16 @@ extension WorkMachine {
 
     public func hasTasks(_ node: NodeID) -> Bool {
         places[node].map { !workers[$0].tasks.isEmpty } ?? false
+    }
+
+    /// What a node has of the cluster's work, hooks not counted.
+    func assignmentsOf(
+        _ node: NodeID
+    ) -> [(task: TaskID, attempt: UInt16, isStarted: Bool)] {
+        tasks(of: node).compactMap { id in
+            guard !isHook(id) else { return nil }
+            return assignments[id.number].map { (id, $0.attempt, $0.isStarted) }
+        }
     }
 
     public func tasks(of node: NodeID) -> [TaskID] {

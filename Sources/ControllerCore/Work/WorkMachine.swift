@@ -107,6 +107,11 @@ public struct WorkMachine: Hashable, Sendable {
         return earliest
     }
 
+    /// Nothing was put in since it was settled, and nothing that was decided waits to be taken.
+    var isSettled: Bool {
+        dirtyLanes.isEmpty && openedWorkers.isEmpty && out == WorkEffects()
+    }
+
     /// Takes what was decided since the last time.
     mutating func takeEffects() -> WorkEffects {
         let taken = out
@@ -122,6 +127,15 @@ struct WorkEffects: Hashable, Sendable {
     var notices: [WorkNotice] = []
     /// Nodes that have a task less.
     var released: [NodeID] = []
+    /// Hooks that have ended.
+    var hookEnds: [HookEnd] = []
+}
+
+/// How a hook on a node has ended.
+struct HookEnd: Hashable, Sendable {
+    var task: TaskID
+    var isDone: Bool
+    var text: String
 }
 
 struct WorkSend: Hashable, Sendable {

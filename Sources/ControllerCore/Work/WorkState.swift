@@ -17,13 +17,16 @@ struct TaskClass: Hashable, Sendable {
     var attemptsMax: UInt16?
     var retryDelay: Duration?
     var submittedBy: String
+    /// The one node that may run it: of a hook.
+    var pin: NodeID?
 
     var account: String { exactAccount.text }
     var exclusiveKey: ExclusiveKey? {
         exactKey.map { ExclusiveKey($0.text, isOrdered: isOrdered) }
     }
 
-    init(_ submission: TaskSubmission, submittedBy: String) {
+    init(_ submission: TaskSubmission, submittedBy: String, pin: NodeID?) {
+        self.pin = pin
         type = submission.type
         exactAccount = ExactText(submission.account)
         attributes = submission.attributes
@@ -214,6 +217,9 @@ public struct WorkerView: Hashable, Sendable {
 
     public var name: NodeName
     public var standing: Standing
+    /// Why it runs no hooks; nil when it may. A run's steps act on standby sites, too, and on nodes
+    /// that get no work.
+    public var hookObstacle: String?
     public var token: FencingToken
     public var handlers: OrderedTable<HandlerName, HandlerReport>
     public var preferences: NodePreferences

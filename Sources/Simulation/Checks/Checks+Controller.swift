@@ -281,7 +281,7 @@ extension Checks {
     func replied(_ reply: Reply, _ asked: Operators.Asked?) {
         guard let asked else { return }
         switch reply.outcome {
-        case .done, .preflightStarted:
+        case .done, .preflightStarted, .runStarted:
             if asked.mayAct == false {
                 world.fail("\(asked.caller.name) may not do \(asked.command.verb.name)")
             }

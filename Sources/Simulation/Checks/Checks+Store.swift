@@ -8,6 +8,7 @@ import Protocol
 extension Checks {
     func beforeCommit(_ entries: [JournalEntry]) {
         world.work?.checks.commits(entries)
+        commitsSites(entries)
         for entry in entries {
             switch entry {
             case .put(.cluster(let cluster)):
@@ -67,11 +68,14 @@ extension Checks {
 }
 
 extension RecordTable {
-    /// Looked at by ``TaskChecks``.
+    /// Looked at by ``TaskChecks``, or kept of them for a run's report.
     var isOfTasks: Bool {
         switch self {
-        case .task, .taskState, .taskEnd, .dispatchView: true
-        case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar: false
+        case .task, .taskState, .taskEnd, .dispatchView, .ledger: true
+        case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
+            .run,
+            .runStep, .fence:
+            false
         }
     }
 }
@@ -84,5 +88,8 @@ extension ControllerMachine {
             + settingRecords.values.map { .setting($0) }
             + schedules.entries.values.map { .schedule($0.record) }
             + schedules.calendars.values.map { .calendar($0) }
+            + runs.plans.values.map { .plan($0) } + runs.runs.values.map { .run($0) }
+            + runs.runs.keys.flatMap { runs.steps(of: $0).map { .runStep($0) } }
+            + runs.runs.keys.flatMap { runs.fences(of: $0).map { .fence($0) } }
     }
 }

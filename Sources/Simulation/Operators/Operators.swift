@@ -116,18 +116,24 @@ final class Operators {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
             .preflight, .cancelTasks, .retryTasks, .resolveTasks,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
-            .removeCalendar:
+            .removeCalendar, .retryStep, .abortRun, .answerRun:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
-            .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup:
+            .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup, .pairNodes, .unpairNode,
+            .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode:
             role == .admin
+        case .startRun(let request):
+            request.kind == .drill ? role == .operator || role == .admin : role == .admin
         }
     }
 
     // MARK: Making the cluster
 
     func bootstrap() {
-        insist(.addSite("b")) { self.expectHosts() }
+        insist(.addSite("b")) {
+            self.expectHosts()
+            self.writePlans()
+        }
         for index in 1...2 {
             let seed = seed()
             accounts[index].token = seed.id

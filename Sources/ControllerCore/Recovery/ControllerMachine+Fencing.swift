@@ -1,0 +1,217 @@
+import Model
+import Protocol
+
+// Fencing: every node of the old site is proven unable to act, one by one (safety rule 4). Nothing is
+// started anywhere before that.
+
+extension ControllerMachine {
+    /// The old site loses its part: nobody is active until the run goes on or is rolled back. Every
+    /// node's session number is raised first, in the same transaction: whatever it was told before
+    /// is void once it has heard of it.
+    mutating func demote(_ run: RunRecord) {
+        guard !run.isFenced else { return }
+        for member in members(of: run.from) {
+            let id = member.record.id
+            for entry in work.assignmentsOf(id) {
+                put(
+                    .ledger(
+                        LedgerRecord(
+                            run: run.id,
+                            task: entry.task,
+                            attempt: entry.attempt,
+                            node: member.record.name,
+                            isStarted: entry.isStarted
+                        )
+                    )
+                )
+            }
+            amend(id) { $0.session += 1 }
+        }
+        amendRun(run.id) {
+            $0.isFenced = true
+            $0.isDraining = true
+        }
+        tellRoles()
+        tell(
+            .siteFencing,
+            .warning,
+            run.from.text,
+            "Site \(run.from) has to stop: every node is to be proven unable to act.",
+            cause: "run \(run.id), \(run.kind.rawValue) to \(run.to) by \(run.by)"
+        )
+        auditOwn("run.fence", run.from.text, reason: "run \(run.id)")
+    }
+
+    /// A site is being fenced, and a node of it is not proven yet: it gets no lease, so that what
+    /// fences itself ends even where a stop has no effect.
+    func isLeaseWithheld(_ member: Member) -> Bool {
+        guard let run = runs.liveRun, run.isFenced, !run.isActivated,
+            run.from == member.record.site
+        else { return false }
+        return runs.fence(of: member.record.id, in: run.id) == nil
+    }
+
+    mutating func lookAtFence(
+        _ record: RunStepRecord,
+        _ run: RunRecord,
+        _ hook: HookName?
+    ) -> StepProgress {
+        for member in members(of: run.from)
+        where runs.fence(of: member.record.id, in: run.id) == nil {
+            if let (proof, text) = proof(of: member) {
+                noteFenced(member, run.id, proof, text)
+            } else if let hook {
+                command(hook, against: member, record, run)
+            }
+        }
+        let open = unfenced(run)
+        guard open.isEmpty else { return .waiting(open) }
+        return .done("\(members(of: run.from).count) nodes of site \(run.from) cannot act any more")
+    }
+
+    /// Which nodes are not proven, and what would prove each; empty when all are.
+    func unfenced(_ run: RunRecord) -> String {
+        let open = members(of: run.from).filter {
+            runs.fence(of: $0.record.id, in: run.id) == nil
+        }
+        return short(open.map { "\($0.record.name) \(reasonUnfenced($0, run.id))" })
+    }
+
+    private func reasonUnfenced(_ member: Member, _ run: RunID) -> String {
+        let certify = "muster run certify \(run) \(member.record.name)"
+        if member.isSynced { return "is still stopping what it ran" }
+        if member.reachability != .unreachable { return "has not been heard yet" }
+        if member.record.conflict != nil {
+            return
+                "is held, its identity was seen twice (make sure that both machines are off, then: "
+                + "\(certify))"
+        }
+        if member.record.fencesItself == true {
+            return "cannot be reached and stops by itself within \(settings.lease.wait.forPeople)"
+        }
+        return "cannot be reached and does not stop by itself (make sure that it is off, then: "
+            + "\(certify))"
+    }
+
+    private func proof(of member: Member) -> (FenceProof, String)? {
+        let record = member.record
+        if !record.isAdmitted, member.services.values.allSatisfy(\.report.hasStopped),
+            !work.hasTasks(record.id)
+        {
+            return (.neverStarted, "it was never admitted: nothing was started on it")
+        }
+        guard record.conflict == nil else { return nil }
+        if member.isSynced {
+            let needed = FencingToken(epoch: cluster.epoch, session: record.session - 1)
+            guard let floor = member.floor, floor >= needed else { return nil }
+            return (.statement, "it says that nothing under \(needed) or older runs")
+        }
+        guard member.reachability == .unreachable, record.fencesItself == true else { return nil }
+        let end = member.lastGrant + settings.lease.wait
+        guard now.instant >= end else { return nil }
+        let age = (now.instant - member.lastGrant).forPeople
+        return (.waited, "it fences itself, and got no lease for \(age)")
+    }
+
+    mutating func noteFenced(
+        _ member: Member,
+        _ run: RunID,
+        _ proof: FenceProof,
+        _ text: String
+    ) {
+        let record = member.record
+        let fence = FenceRecord(
+            run: run,
+            node: record.id,
+            name: record.name,
+            proof: proof,
+            session: record.session,
+            text: kept(text, bytesMax: Limits.textBytesMax),
+            at: now.wall
+        )
+        runs.restore(fence)
+        put(.fence(fence))
+        runs.isDue = true
+        tell(
+            .nodeFenced,
+            .info,
+            record.name.text,
+            "Node \(record.name) cannot act any more.",
+            cause: text,
+            consequence: "run \(run)"
+        )
+        auditOwn("run.node-fenced", record.name.text, reason: "\(proof.rawValue): \(text)")
+        work.fence(record.id)
+    }
+
+    private mutating func command(
+        _ hook: HookName,
+        against member: Member,
+        _ record: RunStepRecord,
+        _ run: RunRecord
+    ) {
+        let id = member.record.id
+        let purpose = HookPurpose.fence(run.id, id)
+        guard member.reachability == .unreachable, !runs.calls.values.contains(purpose) else {
+            return
+        }
+        if let at = runs.retryAt, now.instant < at { return expect(by: at) }
+        let target = [
+            TaskAttribute(name: "TARGET", value: member.record.name.text),
+            TaskAttribute(name: "TARGET_ADDRESS", value: member.record.address ?? ""),
+        ]
+        call(hook, purpose, record, run, more: target.compactMap { $0 })
+    }
+
+    mutating func fenceCommandEnded(
+        _ node: NodeID,
+        _ record: RunStepRecord,
+        _ run: RunRecord,
+        _ isDone: Bool,
+        _ text: String
+    ) {
+        guard let member = nodes[node], record.step.act.isFence, run.isFenced,
+            runs.fence(of: node, in: run.id) == nil
+        else { return }
+        if isDone { return noteFenced(member, run.id, .command, text) }
+        let again = now.instant + max(record.step.retryDelay, .seconds(1))
+        runs.retryAt = again
+        expect(by: again)
+        auditOwn("run.fence-failed", member.record.name.text, reason: text)
+    }
+
+    /// An operator says that a node is off. It is believed, and stands in the record with the name.
+    mutating func certify(
+        _ id: RunID,
+        _ name: NodeName,
+        by: String,
+        reason: String
+    ) throws(Refused) -> Reply.Outcome {
+        let run = try liveRun(id)
+        guard !reason.isEmpty else {
+            throw Refused(
+                .invalid,
+                "how it is known that \(name) is off must be said",
+                mend: "--reason 'powered off by the data centre, ticket 123'"
+            )
+        }
+        guard let member = member(named: name), member.record.site == run.from else {
+            throw Refused(.unknownName, "\(name) is no node of site \(run.from)")
+        }
+        guard run.isFenced, !run.isActivated else {
+            throw Refused(.notNow, "run \(id) is not fencing site \(run.from) now")
+        }
+        guard runs.fence(of: member.record.id, in: id) == nil else {
+            return .done("node \(name) is proven fenced already", orders: [])
+        }
+        guard !member.isSynced else {
+            throw Refused(
+                .notNow,
+                "node \(name) has a session: it is not off",
+                mend: "it is being stopped; muster run show \(id)"
+            )
+        }
+        noteFenced(member, id, .certified, "certified by \(by): \(reason)")
+        return .done("node \(name) counts as off", orders: [])
+    }
+}

@@ -1,0 +1,401 @@
+public import Model
+import Protocol
+
+// What operators say of pairs, plans and runs.
+
+/// A run that is asked for.
+public struct RunRequest: Hashable, Sendable {
+    public var kind: RunKind
+    /// Nil for a failback: the preferred site.
+    public var to: SiteName
+    /// Nil for the plan that is written for the kind, or else the derived one.
+    public var plan: PlanName?
+
+    public init(kind: RunKind, to: SiteName, plan: PlanName? = nil) {
+        self.kind = kind
+        self.to = to
+        self.plan = plan
+    }
+}
+
+extension Command.Verb {
+    /// What may be asked for while a run is under way; everything else that changes the cluster waits
+    /// until it has ended.
+    var isAllowedInRun: Bool {
+        switch self {
+        case .addNode, .removeNodes, .cordon, .drain, .beginMaintenance, .createToken, .addSite,
+            .removeSite, .setSiteMinimum, .set, .unset,
+            .addSchedule, .removeSchedule, .setCalendar, .removeCalendar, .pairNodes, .unpairNode,
+            .setSiteForm, .setPlan, .removePlan, .startRun:
+            false
+        // What lets a node take part that a run may wait for.
+        case .uncordon, .endMaintenance, .release, .service, .revokeToken, .addOperator,
+            .removeOperator, .preflight, .backup,
+            .cancelTasks, .retryTasks, .resolveTasks, .pauseSchedule, .resumeSchedule, .retryStep,
+            .skipStep, .abortRun, .certifyNode, .answerRun:
+            true
+        }
+    }
+}
+
+extension ControllerMachine {
+    /// Configuration is locked while a run is under way, and a second run is refused.
+    func checkLock(_ verb: Command.Verb) throws(Refused) {
+        guard let run = runs.liveRun, !verb.isAllowedInRun else { return }
+        throw Refused(
+            .notNow,
+            "run \(run.id) (\(run.kind.rawValue) to \(run.to)) is under way: nothing else is changed "
+                + "until it has ended",
+            mend: "muster run show \(run.id)"
+        )
+    }
+
+    // MARK: Pairs and forms
+
+    mutating func pair(
+        _ standby: NodeName,
+        with production: NodeName,
+        by: String
+    ) throws(Refused) -> Reply.Outcome {
+        let own = try id(of: standby)
+        let other = try id(of: production)
+        guard own != other, let first = nodes[own]?.record, let second = nodes[other]?.record else {
+            throw Refused(.invalid, "a node is not its own pair")
+        }
+        guard first.site != second.site else {
+            throw Refused(
+                .invalid,
+                "\(standby) and \(production) are both of site \(first.site): a pair is across sites"
+            )
+        }
+        if let before = pairName(of: own) {
+            throw Refused(
+                .duplicate,
+                "\(standby) has the pair \(before)",
+                mend: "muster node unpair \(standby)"
+            )
+        }
+        if let before = pairName(of: other) {
+            throw Refused(
+                .duplicate,
+                "\(production) has the pair \(before)",
+                mend: "muster node unpair \(production)"
+            )
+        }
+        amend(own) { $0.pair = other }
+        tell(
+            .nodePaired,
+            .info,
+            standby.text,
+            "Node \(standby) of site \(first.site) is the pair of \(production) of site "
+                + "\(second.site), by \(by)."
+        )
+        return .done("\(standby) and \(production) are a pair", orders: [])
+    }
+
+    /// The other node of a pair, whichever of the two is asked for.
+    public func pair(of id: NodeID) -> NodeID? {
+        if let pair = nodes[id]?.record.pair { return pair }
+        return nodes.values.first {
+            $0.record.pair == id && $0.record.membership != .removed
+        }?.record.id
+    }
+
+    private func pairName(of id: NodeID) -> NodeName? {
+        pair(of: id).flatMap { nodes[$0]?.record.name }
+    }
+
+    mutating func unpair(_ name: NodeName, by: String) throws(Refused) -> Reply.Outcome {
+        let own = try id(of: name)
+        guard let other = pair(of: own), let partner = nodes[other]?.record.name else {
+            throw Refused(.notNow, "node \(name) has no pair", mend: "muster node pairs")
+        }
+        let holder = nodes[own]?.record.pair == nil ? other : own
+        amend(holder) { $0.pair = nil }
+        tell(
+            .nodeUnpaired,
+            .info,
+            name.text,
+            "Nodes \(name) and \(partner) are no pair any more, by \(by)."
+        )
+        return .done("\(name) and \(partner) are no pair any more", orders: [])
+    }
+
+    mutating func setForm(_ name: SiteName, isWarm: Bool) throws(Refused) -> Reply.Outcome {
+        try checkSite(name)
+        amendSite(name) { $0.isWarm = isWarm }
+        touchNodes(of: name)
+        return .done(
+            isWarm
+                ? "as a standby, site \(name) runs its drainable services, without work"
+                : "as a standby, site \(name) runs no services",
+            orders: []
+        )
+    }
+
+    // MARK: Plans
+
+    mutating func setPlan(_ draft: PlanDraft, by: String) throws(Refused) -> Reply.Outcome {
+        if let problem = draft.problems.first {
+            let place = problem.step.map { "step \($0 + 1): " } ?? ""
+            throw Refused(.invalid, place + problem.text)
+        }
+        for kind in draft.kinds {
+            let other = runs.plans.values.first {
+                $0.draft.name != draft.name && $0.draft.kinds.contains(kind)
+            }
+            guard let other else { continue }
+            throw Refused(
+                .duplicate,
+                "plan \(other.draft.name) is the one for a \(kind.rawValue) already",
+                mend: "muster plan remove \(other.draft.name)"
+            )
+        }
+        guard runs.plans[draft.name] != nil || runs.plans.count < RunBook.plansMax else {
+            throw Refused(.invalid, "there are at most \(RunBook.plansMax) plans")
+        }
+        let version = (runs.plans[draft.name]?.version ?? 0) + 1
+        let record = PlanRecord(draft: draft, version: version, by: by, at: now.wall)
+        runs.plans[draft.name] = record
+        put(.plan(record))
+        tell(
+            .planChanged,
+            .info,
+            draft.name.text,
+            "Plan \(draft.name) has version \(version), by \(by).",
+            consequence: "for " + draft.kinds.map(\.rawValue).joined(separator: ", ")
+        )
+        return .done("plan \(draft.name) has version \(version)", orders: [])
+    }
+
+    mutating func removePlan(_ name: PlanName, by: String) throws(Refused) -> Reply.Outcome {
+        guard runs.plans[name] != nil else {
+            throw Refused(.unknownName, "there is no plan \(name)", mend: "muster plan list")
+        }
+        runs.plans[name] = nil
+        effects.journal.append(.delete(table: .plan, key: name.text))
+        tell(.planChanged, .info, name.text, "Plan \(name) was removed by \(by).")
+        return .done("plan \(name) is removed", orders: [])
+    }
+
+    /// The plan a run of this kind would carry out.
+    public func plan(named name: PlanName?, for kind: RunKind) -> PlanRecord? {
+        if let record = runs.plan(name, for: kind) { return record }
+        guard name == nil else { return nil }
+        return PlanRecord(
+            draft: .derived(for: kind),
+            version: 0,
+            by: "controller",
+            at: cluster.createdAt
+        )
+    }
+
+    // MARK: Runs
+
+    mutating func startRun(
+        _ request: RunRequest,
+        by: String,
+        reason: String,
+        force: Bool
+    ) throws(Refused) -> Reply.Outcome {
+        try checkSite(request.to)
+        let from = cluster.activeSite
+        guard request.to != from else {
+            throw Refused(
+                .notNow,
+                "site \(from) is the active one already",
+                mend: "muster site list"
+            )
+        }
+        guard request.kind != .failover || !reason.isEmpty else {
+            throw Refused(.invalid, "a failover needs a reason", mend: "--reason 'what happened'")
+        }
+        guard let plan = plan(named: request.plan, for: request.kind) else {
+            throw Refused(
+                .unknownName,
+                "there is no plan \(request.plan?.text ?? "")",
+                mend: "muster plan list"
+            )
+        }
+        guard plan.draft.kinds.contains(request.kind) || request.kind == .drill else {
+            throw Refused(
+                .invalid,
+                "plan \(plan.draft.name) is not for a \(request.kind.rawValue)",
+                mend: "it is for " + plan.draft.kinds.map(\.rawValue).joined(separator: ", ")
+            )
+        }
+        let run = makeRun(request, plan, from: from, by: by, reason: reason, force: force)
+        tell(
+            .runStarted,
+            .warning,
+            "run \(run.id)",
+            "Run \(run.id) has begun: \(run.kind.rawValue) from \(from) to \(run.to).",
+            cause: reason.isEmpty ? "ordered by \(by)" : "ordered by \(by): \(reason)",
+            consequence: "muster run follow \(run.id)"
+        )
+        return .runStarted(run.id)
+    }
+
+    private mutating func makeRun(
+        _ request: RunRequest,
+        _ plan: PlanRecord,
+        from: SiteName,
+        by: String,
+        reason: String,
+        force: Bool
+    ) -> RunRecord {
+        cluster.lastRun += 1
+        put(.cluster(cluster))
+        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.steps
+        let activation = steps.firstIndex { $0.act == .activate } ?? steps.count
+        let lingers = steps[activation...].contains {
+            if case .stop(.from, _, _) = $0.act { true } else { false }
+        }
+        let run = RunRecord(
+            id: RunID(cluster.lastRun),
+            kind: request.kind,
+            from: from,
+            to: request.to,
+            plan: plan.draft.name,
+            planVersion: plan.version,
+            by: by,
+            reason: reason,
+            startedAt: now.wall,
+            stepCount: UInt16(steps.count),
+            epochBefore: cluster.epoch,
+            lingers: lingers,
+            isForced: force
+        )
+        runs.restore(run)
+        runs.isResumed = false
+        clearStepState()
+        for (index, step) in steps.enumerated() {
+            let record = RunStepRecord(run: run.id, index: UInt16(index), step: step)
+            runs.restore(record)
+            put(.runStep(record))
+        }
+        amendRun(run.id) { _ in }
+        return run
+    }
+
+    func liveRun(_ id: RunID) throws(Refused) -> RunRecord {
+        guard let run = runs.runs[id] else {
+            throw Refused(.unknownName, "there is no run \(id)", mend: "muster run list")
+        }
+        guard !run.state.isEnded else {
+            throw Refused(.notNow, "run \(id) has ended: \(run.state.rawValue)")
+        }
+        return run
+    }
+
+    private func presentStep(of run: RunRecord) -> RunStepRecord {
+        guard let record = runs.stepRecords[.init(run: run.id, index: run.step)] else {
+            preconditionFailure("run \(run.id) has no step \(run.step)")
+        }
+        return record
+    }
+
+    mutating func retryStep(_ id: RunID) throws(Refused) -> Reply.Outcome {
+        let run = try liveRun(id)
+        let record = presentStep(of: run)
+        guard run.state == .asking || record.state == .delayed else {
+            throw Refused(.notNow, "run \(id) does not ask: its step \(record.step.name) goes on")
+        }
+        endAsking(id)
+        amendRun(id) {
+            $0.state = .running
+            $0.text = ""
+        }
+        amendStep(record) {
+            $0.state = .pending
+            $0.attempt = 0
+        }
+        return .done("step \(record.step.name) is tried again", orders: [])
+    }
+
+    mutating func skipStep(_ id: RunID, by: String, reason: String) throws(Refused) -> Reply.Outcome
+    {
+        let run = try liveRun(id)
+        let record = presentStep(of: run)
+        guard run.state != .rollingBack else {
+            throw Refused(.notNow, "run \(id) is being rolled back")
+        }
+        guard !reason.isEmpty else {
+            throw Refused(.invalid, "why the step is left out must be said", mend: "--reason TEXT")
+        }
+        guard record.step.act.maySkip else {
+            throw Refused(
+                .forbidden,
+                "step \(record.step.name) cannot be left out: without it two sites could act at once",
+                mend: "muster run show \(id) says what it waits for"
+            )
+        }
+        cancelHooks(of: record)
+        clearStepState()
+        endAsking(id)
+        amendRun(id) {
+            $0.state = .running
+            $0.text = ""
+        }
+        amendStep(record) { [now] in
+            $0.state = .skipped
+            $0.endedAt = now.wall
+            $0.text = kept("left out by \(by): \(reason)", bytesMax: RunStepRecord.textBytesMax)
+        }
+        return .done("step \(record.step.name) is left out", orders: [])
+    }
+
+    mutating func abortRun(_ id: RunID, by: String, reason: String) throws(Refused) -> Reply.Outcome
+    {
+        let run = try liveRun(id)
+        guard !run.isActivated else {
+            throw Refused(
+                .notNow,
+                "run \(id) is beyond its point of no return: site \(run.to) is active",
+                mend: "let it end, then: muster switchover --to \(run.from)"
+            )
+        }
+        guard run.state != .rollingBack else {
+            return .done("run \(id) is being rolled back", orders: [])
+        }
+        let record = presentStep(of: run)
+        if record.state != .failed, record.state != .pending {
+            amendStep(record) { [now] in
+                $0.state = .failed
+                $0.endedAt = now.wall
+                $0.text = "ended by an abort"
+            }
+        }
+        beginRollBack(id, reason.isEmpty ? "aborted by \(by)" : "aborted by \(by): \(reason)")
+        return .done("run \(id) is being rolled back: site \(run.from) stays active", orders: [])
+    }
+
+    mutating func answerRun(
+        _ id: RunID,
+        _ isYes: Bool,
+        by: String
+    ) throws(Refused) -> Reply.Outcome {
+        let run = try liveRun(id)
+        let record = presentStep(of: run)
+        guard case .ask = record.step.act, record.state == .running, run.state == .running else {
+            throw Refused(.notNow, "run \(id) asks nothing now")
+        }
+        endAsking(id)
+        clearStepState()
+        guard isYes else {
+            amendStep(record) { [now] in
+                $0.state = .failed
+                $0.endedAt = now.wall
+                $0.text = "\(by) said no"
+            }
+            askOperator(id, "\(by) said no to step \(record.step.name)")
+            return .done("noted; run \(id) asks how to go on", orders: [])
+        }
+        amendStep(record) { [now] in
+            $0.state = .done
+            $0.endedAt = now.wall
+            $0.text = "\(by) said yes"
+        }
+        return .done("run \(id) goes on", orders: [])
+    }
+}

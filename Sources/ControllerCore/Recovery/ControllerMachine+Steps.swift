@@ -1,0 +1,396 @@
+import Model
+import Protocol
+
+// What each act of a plan does when it begins, and what must be so before it counts as done.
+
+extension ControllerMachine {
+    /// The intent, and what follows from it, in one transaction: nothing of it goes out before.
+    mutating func begin(_ record: RunStepRecord, of run: RunRecord) {
+        clearStepState()
+        runs.deadline = now.instant + record.step.timeout
+        amendStep(record) { [now] in
+            $0.state = .running
+            $0.attempt = min($0.attempt, .max - 1) + 1
+            $0.startedAt = now.wall
+            $0.endedAt = nil
+            $0.notBefore = nil
+            $0.text = ""
+            $0.hooks = []
+        }
+        switch record.step.act {
+        case .gate, .verify: break
+        case .isolate:
+            amendSite(run.to) { $0.held = .whole }
+            amendRun(run.id) { $0.isDrilling = true }
+            tellRoles()
+        case .endDrill: endDrill(run.id)
+        case .drainTasks:
+            amendRun(run.id) { $0.isDraining = true }
+            touchNodes(of: run.from)
+        case .stop(_, let groups, let scope):
+            amendSite(run.from) { $0.held.hold(groups, scope) }
+            touchNodes(of: run.from)
+        case .start(let groups, let scope):
+            amendSite(run.to) { $0.held.release(groups, scope) }
+            touchNodes(of: run.to)
+        case .fence: demote(run)
+        case .activate: activate(run)
+        case .hook(let name, let place), .check(let name, let place):
+            giveHooks(name, place, record, run)
+        case .ask(let question):
+            amendRun(run.id) { [now] in $0.askedSince = now.wall }
+            tell(
+                .runWaiting,
+                .warning,
+                "run \(run.id)",
+                "Run \(run.id) asks: \(question)",
+                consequence: "muster run answer \(run.id) yes"
+            )
+        case .notify(let text):
+            tell(.runNotice, .info, "run \(run.id)", text, cause: "run \(run.id) by \(run.by)")
+        }
+    }
+
+    mutating func look(at record: RunStepRecord, of run: RunRecord) -> StepProgress {
+        switch record.step.act {
+        case .gate: lookAtGate(run)
+        case .drainTasks: lookAtTasks(run)
+        case .stop(_, let groups, let scope): lookAtStops(run, groups, scope)
+        case .start(let groups, let scope): lookAtStarts(run, groups, scope)
+        case .fence(let hook): lookAtFence(record, run, hook)
+        case .activate:
+            run.isActivated
+                ? .done("site \(run.to) is active under epoch \(cluster.epoch)")
+                : .failed("the old site is not fenced: \(unfenced(run))")
+        case .hook(let name, let place), .check(let name, let place):
+            lookAtHooks(name, place, record, run)
+        case .ask(let question): .waiting("an operator has to answer: \(question)")
+        case .verify:
+            run.isDrilling ? lookAtStarts(run, [], .all) : lookAtService(of: run)
+        case .isolate: .done("site \(run.to) is isolated: its token is \(drillToken(run))")
+        case .endDrill: lookAtEndOfDrill(run)
+        case .notify: .done("told")
+        }
+    }
+
+    // MARK: Gate, tasks, services
+
+    private func lookAtGate(_ run: RunRecord) -> StepProgress {
+        let blocking = readiness(of: run.to, in: run.id).filter { $0.level == .blocking }
+        guard !blocking.isEmpty else { return .done("site \(run.to) is ready") }
+        let text = blocking.map(\.text).joined(separator: "; ")
+        if run.isForced { return .done("overruled by \(run.by): \(text)") }
+        return .waiting(text)
+    }
+
+    private func lookAtTasks(_ run: RunRecord) -> StepProgress {
+        var count = 0
+        var holders: [String] = []
+        for member in nodes.values where member.record.site == run.from {
+            let id = member.record.id
+            guard work.hasWork(id) else { continue }
+            count += work.tasks(of: id).count
+            holders.append(member.record.name.text)
+        }
+        guard count > 0 else { return .done("no task runs on site \(run.from)") }
+        return .waiting("\(count) tasks have not ended on \(short(holders))")
+    }
+
+    /// How many nodes a site must have to act: its minimum, and never more than it has in all.
+    func leastNodes(of site: SiteName) -> Int {
+        let (_, total) = count(of: site)
+        return max(1, min(Int(sites[site]?.minimum ?? 0), total))
+    }
+
+    /// Members of a site that have, or may have, something to run.
+    func members(of site: SiteName) -> [Member] {
+        nodes.values.filter {
+            $0.record.site == site
+                && ($0.record.membership == .joined || $0.record.membership == .removing)
+        }
+    }
+
+    /// Whoever cannot be reached is left to the fence: only that is a proof.
+    private func lookAtStops(
+        _ run: RunRecord,
+        _ groups: [GroupName],
+        _ scope: ServiceScope
+    ) -> StepProgress {
+        let parts = GroupSet.parts(groups, scope)
+        var running: [String] = []
+        var unknown: [String] = []
+        for member in members(of: run.from) {
+            guard member.isSynced else {
+                if member.reachability != .unreachable { unknown.append(member.record.name.text) }
+                continue
+            }
+            for known in member.services.values {
+                let report = known.report
+                guard parts.contains(where: { $0.covers(report) }), !report.hasStopped else {
+                    continue
+                }
+                running.append("\(report.name) on \(member.record.name)")
+            }
+        }
+        if !unknown.isEmpty { return .waiting("nothing is known yet of \(short(unknown))") }
+        if !running.isEmpty { return .waiting("still running: \(short(running))") }
+        let away = members(of: run.from).filter { !$0.isSynced }.map(\.record.name.text)
+        return .done(
+            away.isEmpty
+                ? "stopped on every node"
+                : "stopped; not reached: \(short(away)), left to the fence"
+        )
+    }
+
+    private func lookAtStarts(
+        _ run: RunRecord,
+        _ groups: [GroupName],
+        _ scope: ServiceScope
+    ) -> StepProgress {
+        let parts = GroupSet.parts(groups, scope)
+        var waiting: [String] = []
+        var failed: [String] = []
+        var healthy = 0
+        for member in members(of: run.to) {
+            guard member.isSynced, member.record.isAdmitted, !member.isCleared else { continue }
+            var isHealthy = true
+            for known in member.services.values {
+                let report = known.report
+                guard parts.contains(where: { $0.covers(report) }),
+                    isWanted(report.name, on: member), report.state != .running
+                else { continue }
+                isHealthy = isHealthy && !report.isRequired
+                let text = "\(report.name) on \(member.record.name)"
+                if report.state == .failed {
+                    if report.isRequired { failed.append("\(text): \(report.detail)") }
+                } else {
+                    waiting.append("\(text) is \(report.state.rawValue)")
+                }
+            }
+            if isHealthy { healthy += 1 }
+        }
+        let least = leastNodes(of: run.to)
+        if !waiting.isEmpty { return .waiting(short(waiting)) }
+        if !failed.isEmpty { return .failed(short(failed)) }
+        guard healthy >= least else {
+            return .waiting("\(healthy) of at least \(least) nodes of site \(run.to) are there")
+        }
+        return .done("running on \(healthy) nodes")
+    }
+
+    private func lookAtService(of run: RunRecord) -> StepProgress {
+        let (online, total) = count(of: run.to)
+        let least = leastNodes(of: run.to)
+        let text = "\(online) of \(total) nodes of site \(run.to) are Online"
+        if online >= least { return .done(text) }
+        let reasons = members(of: run.to).filter { $0.record.status != .online }
+            .map { "\($0.record.name): \($0.record.statusReason)" }
+        return .waiting("\(text), at least \(least) are needed (\(short(reasons)))")
+    }
+
+    func short(_ texts: [String]) -> String {
+        let shown = texts.prefix(5).joined(separator: ", ")
+        return texts.count > 5 ? "\(shown) and \(texts.count - 5) more" : shown
+    }
+
+    // MARK: Drills
+
+    private func drillToken(_ run: RunRecord) -> FencingToken {
+        FencingToken(epoch: cluster.epoch, session: 0).inDrill(run.id.number)
+    }
+
+    /// What runs in the drill stops: the site is a standby as before.
+    mutating func endDrill(_ id: RunID) {
+        guard let run = runs.runs[id], run.isDrilling else { return }
+        amendRun(id) { $0.isDrilling = false }
+        amendSite(run.to) { $0.held = GroupSet() }
+        tellRoles()
+    }
+
+    private func lookAtEndOfDrill(_ run: RunRecord) -> StepProgress {
+        var open: [String] = []
+        for member in members(of: run.to) where member.record.isAdmitted {
+            guard member.isSynced else {
+                open.append("\(member.record.name) cannot be reached")
+                continue
+            }
+            for known in member.services.values
+            where !known.report.isDrainable && !known.report.hasStopped {
+                open.append("\(known.report.name) on \(member.record.name)")
+            }
+        }
+        return open.isEmpty
+            ? .done("site \(run.to) is an idle standby again")
+            : .waiting("still of the drill: \(short(open))")
+    }
+
+    // MARK: The point of no return
+
+    private mutating func activate(_ run: RunRecord) {
+        // The second look, at use: whatever the plan says, nobody acts before everybody is fenced.
+        guard run.isFenced, unfenced(run).isEmpty else { return }
+        cluster.epoch.counter += 1
+        cluster.activeSite = run.to
+        work.epoch = cluster.epoch
+        put(.cluster(cluster))
+        let steps = runs.steps(of: run.id)
+        let startsLater = steps.contains {
+            if case .start = $0.step.act { true } else { false }
+        }
+        amendSite(run.to) { $0.held = startsLater ? .whole : GroupSet() }
+        amendSite(run.from) { $0.held = GroupSet() }
+        amendRun(run.id) { [cluster] in
+            $0.epochAfter = cluster.epoch
+            $0.isDraining = false
+        }
+        tellRoles()
+        tell(
+            .siteActivated,
+            .warning,
+            run.to.text,
+            "Site \(run.to) is the active one under epoch \(cluster.epoch).",
+            cause: "run \(run.id), \(run.kind.rawValue) by \(run.by)",
+            consequence: "site \(run.from) is a standby"
+        )
+        auditOwn("run.activate", run.to.text, reason: "run \(run.id), epoch \(cluster.epoch)")
+    }
+
+    // MARK: Hooks
+
+    private func targets(_ hook: HookName, _ place: HookPlace, _ run: RunRecord) -> [Member] {
+        func able(_ side: PlanSide) -> [Member] {
+            members(of: side == .from ? run.from : run.to)
+                .filter { member in
+                    member.isSynced
+                        && member.handlers.values.contains {
+                            $0.types.contains(TaskType(hook: hook))
+                        }
+                }
+                .sorted { $0.record.name < $1.record.name }
+        }
+        switch place {
+        case .controller: return []
+        case .every(let side): return able(side)
+        case .one(let side): return Array(able(side).prefix(1))
+        case .node(let name): return [member(named: name)].compactMap { $0 }
+        }
+    }
+
+    private mutating func giveHooks(
+        _ hook: HookName,
+        _ place: HookPlace,
+        _ record: RunStepRecord,
+        _ run: RunRecord
+    ) {
+        guard place != .controller,
+            let begun = runs.stepRecords[.init(run: run.id, index: run.step)]
+        else { return }
+        var tasks: [RunStepRecord.HookTask] = []
+        for member in targets(hook, place, run) {
+            let task = work.acceptHook(
+                hook,
+                hookContext(begun, run),
+                on: member.record.id,
+                by: "run/\(run.id)"
+            )
+            tasks.append(
+                .init(node: member.record.name, task: task, isDone: nil, text: "")
+            )
+        }
+        amendStep(record) { $0.hooks = tasks }
+    }
+
+    private mutating func lookAtHooks(
+        _ hook: HookName,
+        _ place: HookPlace,
+        _ record: RunStepRecord,
+        _ run: RunRecord
+    ) -> StepProgress {
+        if place == .controller { return lookAtCall(hook, record, run) }
+        let isCheck = if case .check = record.step.act { true } else { false }
+        guard !record.hooks.isEmpty else {
+            // None was there to be asked when the step began.
+            guard targets(hook, place, run).isEmpty else {
+                giveHooks(hook, place, record, run)
+                return .waiting("hook \(hook) runs")
+            }
+            return .waiting("no node that can be reached has a handler of type hook.\(hook)")
+        }
+        let open = record.hooks.filter { $0.isDone == nil }
+        if !open.isEmpty {
+            return .waiting("hook \(hook) runs on \(short(open.map(\.node.text)))")
+        }
+        let failed = record.hooks.filter { $0.isDone == false }
+        if failed.isEmpty { return .done("hook \(hook) is done on \(record.hooks.count) nodes") }
+        let text = short(failed.map { "\($0.node): \($0.text)" })
+        guard isCheck else { return .failed("hook \(hook): \(text)") }
+        return askAgain(text) { machine in machine.giveHooks(hook, place, record, run) }
+    }
+
+    /// A check that said no is asked again after a pause.
+    private mutating func askAgain(
+        _ text: String,
+        _ ask: (inout ControllerMachine) -> Void
+    ) -> StepProgress {
+        let pause = Duration.seconds(1)
+        let at = runs.retryAt ?? now.instant + pause
+        runs.retryAt = at
+        guard now.instant >= at else {
+            expect(by: at)
+            return .waiting(text)
+        }
+        runs.retryAt = nil
+        ask(&self)
+        return .waiting(text)
+    }
+
+    private mutating func lookAtCall(
+        _ hook: HookName,
+        _ record: RunStepRecord,
+        _ run: RunRecord
+    ) -> StepProgress {
+        let waiting = StepProgress.waiting("hook \(hook) runs on the controller's host")
+        let mine: [HookPurpose] = [.act(run.id, record.index), .probe(run.id, record.index)]
+        if runs.calls.values.contains(where: { mine.contains($0) }) { return waiting }
+        if let at = runs.retryAt, now.instant < at {
+            expect(by: at)
+            return .waiting(run.text)
+        }
+        runs.retryAt = nil
+        // Begun by a controller that is gone: whether it has had its effect is asked first.
+        if runs.isResumed, let verify = record.step.verify {
+            call(verify, .probe(run.id, record.index), record, run)
+        } else {
+            call(hook, .act(run.id, record.index), record, run)
+        }
+        return waiting
+    }
+
+    mutating func cancelHooks(of record: RunStepRecord) {
+        for hook in record.hooks where hook.isDone == nil { _ = work.cancel(hook.task) }
+    }
+
+    /// The work says how hooks on nodes have ended.
+    mutating func noteHookEnds(_ ends: [HookEnd]) {
+        guard !ends.isEmpty, let run = runs.liveRun,
+            let record = runs.stepRecords[.init(run: run.id, index: run.step)]
+        else { return }
+        for end in ends {
+            guard let place = record.hooks.firstIndex(where: { $0.task == end.task }) else {
+                continue
+            }
+            let line = end.text.unicodeScalars.map { $0.isPlain ? String($0) : " " }.joined()
+            amendStep(record) {
+                $0.hooks[place].isDone = end.isDone
+                $0.hooks[place].text = kept(line, bytesMax: 200)
+            }
+        }
+    }
+}
+
+extension ServiceReport {
+    /// Nothing of it runs, and nothing will without an order.
+    var hasStopped: Bool {
+        !isWanted && (state == .stopped || (state == .failed && processID == nil))
+    }
+}

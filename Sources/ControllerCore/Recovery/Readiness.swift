@@ -1,0 +1,235 @@
+public import Model
+import Protocol
+
+/// One answer to: may this site take over now?
+public struct ReadinessFinding: Hashable, Sendable {
+    public enum Level: String, Hashable, Sendable, CaseIterable {
+        case fine
+        /// To be known before a run, and no obstacle.
+        case warning
+        /// A run to this site is refused unless an operator overrules it.
+        case blocking
+    }
+
+    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`, `run`.
+    public var topic: String
+    public var level: Level
+    public var text: String
+    /// What to do about it; empty when it is fine.
+    public var mend: String
+}
+
+extension ControllerMachine {
+    /// Whether a site may take over, with every reason; ready when none is blocking.
+    ///
+    /// - Parameter run: the run that asks, which is no obstacle to itself.
+    public func readiness(of site: SiteName, in run: RunID? = nil) -> [ReadinessFinding] {
+        guard sites[site] != nil else { return [] }
+        var found: [ReadinessFinding] = []
+        func say(
+            _ topic: String,
+            _ level: ReadinessFinding.Level,
+            _ text: String,
+            _ mend: String = ""
+        ) {
+            found.append(ReadinessFinding(topic: topic, level: level, text: text, mend: mend))
+        }
+        if site == cluster.activeSite {
+            say("role", .blocking, "site \(site) is the active one already")
+            return found
+        }
+        if let live = runs.live, live != run {
+            say("run", .blocking, "run \(live) is under way", "muster run show \(live)")
+        }
+        let able = readyNodes(of: site)
+        let (_, total) = count(of: site)
+        let least = leastNodes(of: site)
+        if able.count < least {
+            say(
+                "nodes",
+                .blocking,
+                "\(able.count) of \(total) nodes of site \(site) could take over, at least \(least) "
+                    + "are needed",
+                "muster node list --site \(site)"
+            )
+        } else {
+            say("nodes", .fine, "\(able.count) of \(total) nodes of site \(site) could take over")
+        }
+        found += nodeFindings(of: site, able)
+        found += pairFindings(of: site)
+        found += capacityFindings(of: site, able)
+        found += drillFindings(of: site)
+        return found
+    }
+
+    private func readyNodes(of site: SiteName) -> [Member] {
+        members(of: site).filter {
+            $0.isSynced && $0.record.isAdmitted && $0.record.membership == .joined
+                && $0.record.conflict == nil && $0.heldUntil == nil && !$0.isCleared
+        }
+    }
+
+    private func nodeFindings(of site: SiteName, _ able: [Member]) -> [ReadinessFinding] {
+        var found: [ReadinessFinding] = []
+        for member in members(of: site) {
+            let name = member.record.name
+            if !able.contains(where: { $0.record.id == member.record.id }) {
+                let reason = member.record.statusReason
+                found.append(
+                    ReadinessFinding(
+                        topic: "nodes",
+                        level: .warning,
+                        text: "node \(name) could not take over"
+                            + (reason.isEmpty ? "" : ": \(reason)"),
+                        mend: "muster node show \(name)"
+                    )
+                )
+                continue
+            }
+            for known in member.services.values
+            where !known.report.isDrainable && !known.report.hasStopped {
+                found.append(
+                    ReadinessFinding(
+                        topic: "services",
+                        level: .blocking,
+                        text: "service \(known.report.name) of standby node \(name) is "
+                            + known.report.state.rawValue,
+                        mend: "muster node show \(name)"
+                    )
+                )
+            }
+            if let clock = member.clock, clock.exceeds(settings.clockOffsetMax) {
+                found.append(
+                    ReadinessFinding(
+                        topic: "clocks",
+                        level: .warning,
+                        text: "the clock of node \(name) is off",
+                        mend: "look at its time service"
+                    )
+                )
+            }
+            if member.configurationVersion != cluster.configurationVersion {
+                found.append(
+                    ReadinessFinding(
+                        topic: "configuration",
+                        level: .warning,
+                        text: "node \(name) does not have the current configuration",
+                        mend: "muster node show \(name)"
+                    )
+                )
+            }
+        }
+        return found
+    }
+
+    /// A standby node and its production node define the same services and handlers, and are alike.
+    private func pairFindings(of site: SiteName) -> [ReadinessFinding] {
+        var found: [ReadinessFinding] = []
+        func say(_ topic: String, _ level: ReadinessFinding.Level, _ text: String, _ mend: String) {
+            found.append(ReadinessFinding(topic: topic, level: level, text: text, mend: mend))
+        }
+        let partners = members(of: site).compactMap(\.record.pair)
+        let unpaired = members(of: cluster.activeSite).filter { !partners.contains($0.record.id) }
+        if !unpaired.isEmpty {
+            say(
+                "pairs",
+                .warning,
+                "\(unpaired.count) nodes of site \(cluster.activeSite) have no pair here: "
+                    + short(unpaired.map(\.record.name.text)),
+                "muster node pair STANDBY PRODUCTION"
+            )
+        }
+        for member in members(of: site) where member.isSynced {
+            guard let partner = member.record.pair.flatMap({ nodes[$0] }), partner.isSynced else {
+                continue
+            }
+            let names = "\(member.record.name) and its pair \(partner.record.name)"
+            let lacking = partner.services.keys.filter { member.services[$0] == nil }
+            let extra = member.services.keys.filter { partner.services[$0] == nil }
+            if !lacking.isEmpty {
+                say(
+                    "services",
+                    .blocking,
+                    "node \(member.record.name) does not define "
+                        + "\(short(lacking.map(\.text))), which its pair \(partner.record.name) does",
+                    "add them to its services.d and reload its agent"
+                )
+            }
+            if !extra.isEmpty {
+                say(
+                    "services",
+                    .warning,
+                    "only node \(member.record.name) defines \(short(extra.map(\.text))), not its "
+                        + "pair \(partner.record.name)",
+                    "remove them, or define them on both"
+                )
+            }
+            if member.handlers.keys != partner.handlers.keys {
+                say(
+                    "handlers",
+                    .warning,
+                    "\(names) do not define the same handlers",
+                    "muster node show \(member.record.name)"
+                )
+            }
+            if let own = member.facts, let other = partner.facts,
+                own.operatingSystem != other.operatingSystem
+                    || own.architecture != other.architecture
+                    || own.installPath != other.installPath
+            {
+                say(
+                    "nodes",
+                    .warning,
+                    "\(names) differ in system, architecture or install path",
+                    "muster preflight"
+                )
+            }
+        }
+        return found
+    }
+
+    /// Processors of those that could take over, against those of the active site that work now.
+    private func capacityFindings(
+        of site: SiteName,
+        _ able: [Member]
+    ) -> [ReadinessFinding] {
+        func processors(_ members: [Member]) -> UInt64 {
+            members.reduce(0) { $0 + UInt64($1.load?.processors ?? 0) }
+        }
+        let own = processors(able)
+        let needed = processors(members(of: cluster.activeSite).filter(\.isSynced))
+        guard needed > 0 else { return [] }
+        let text = "\(own) processors here, \(needed) at site \(cluster.activeSite)"
+        return [
+            ReadinessFinding(
+                topic: "capacity",
+                level: own * 2 < needed ? .warning : .fine,
+                text: text,
+                mend: own * 2 < needed ? "the site would have less than half of the power" : ""
+            )
+        ]
+    }
+
+    private func drillFindings(of site: SiteName) -> [ReadinessFinding] {
+        let last = runs.runs.values.last { $0.kind == .drill && $0.to == site && $0.state == .done }
+        guard let at = last?.endedAt else {
+            return [
+                ReadinessFinding(
+                    topic: "drill",
+                    level: .warning,
+                    text: "no drill was ever made with site \(site)",
+                    mend: "muster drill \(site)"
+                )
+            ]
+        }
+        let isOld = now.wall - at > .seconds(90 * 86_400)
+        return [
+            ReadinessFinding(
+                topic: "drill",
+                level: isOld ? .warning : .fine,
+                text: "the last drill ended at \(at.iso8601)",
+                mend: isOld ? "muster drill \(site)" : ""
+            )
+        ]
+    }
+}

@@ -1,0 +1,403 @@
+public import Model
+public import Protocol
+
+/// A run's number; counts over the life of the cluster.
+public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var number: UInt64
+
+    public init(_ number: UInt64) {
+        self.number = number
+    }
+
+    public static func < (left: RunID, right: RunID) -> Bool { left.number < right.number }
+
+    public var description: String { "\(number)" }
+
+    /// The key of its record.
+    public var storeKey: String { TaskID(number).storeKey }
+}
+
+/// Where a run stands.
+///
+///     running → asking → running | rollingBack
+///     running → done
+///     running → rollingBack → aborted
+public enum RunState: String, Hashable, Sendable, CaseIterable {
+    /// Its present step is under way, or waits for what it says.
+    case running
+    /// A step has failed: an operator says retry, skip or abort.
+    case asking
+    /// An abort before the point of no return: what was done is undone, backwards.
+    case rollingBack = "rolling-back"
+    case done
+    /// Rolled back: the old site is the active one as before.
+    case aborted
+
+    public var isEnded: Bool { self == .done || self == .aborted }
+}
+
+/// One execution of a plan, durable from its first step on.
+public struct RunRecord: Hashable, Sendable {
+    public var id: RunID
+    public var kind: RunKind
+    public var from: SiteName
+    public var to: SiteName
+    public var plan: PlanName
+    public var planVersion: UInt32
+    public var by: String
+    public var reason: String
+    public var startedAt: WallTime
+    public var endedAt: WallTime?
+    public var state: RunState
+    /// The present step; while rolling back, the one that is undone.
+    public var step: UInt16
+    public var stepCount: UInt16
+    public var epochBefore: Epoch
+    /// After the point of no return.
+    public var epochAfter: Epoch?
+    /// The old site has been told that it is a standby, and every node's session was raised: nothing
+    /// acts anywhere until the new site is activated, or the run is rolled back.
+    public var isFenced: Bool
+    /// The old site gets no new tasks.
+    public var isDraining: Bool
+    /// Drainable services of the old site may go on until a later step stops them.
+    public var lingers: Bool
+    /// The standby site is in its drill: its services may run, under a token that production refuses.
+    public var isDrilling: Bool
+    /// Blocking reasons of readiness were overruled by an operator.
+    public var isForced: Bool
+    /// Why the run asks, or what its present step waits for.
+    public var text: String
+    /// Time that went by while it waited for a person, milliseconds.
+    public var askedMilliseconds: UInt64
+    public var askedSince: WallTime?
+
+    public init(
+        id: RunID,
+        kind: RunKind,
+        from: SiteName,
+        to: SiteName,
+        plan: PlanName,
+        planVersion: UInt32,
+        by: String,
+        reason: String,
+        startedAt: WallTime,
+        stepCount: UInt16,
+        epochBefore: Epoch,
+        lingers: Bool,
+        isForced: Bool
+    ) {
+        self.id = id
+        self.kind = kind
+        self.from = from
+        self.to = to
+        self.plan = plan
+        self.planVersion = planVersion
+        self.by = by
+        self.reason = reason
+        self.startedAt = startedAt
+        self.stepCount = stepCount
+        self.epochBefore = epochBefore
+        self.lingers = lingers
+        self.isForced = isForced
+        state = .running
+        step = 0
+        isFenced = false
+        isDraining = false
+        isDrilling = false
+        text = ""
+        askedMilliseconds = 0
+    }
+
+    /// The point of no return is passed.
+    public var isActivated: Bool { epochAfter != nil }
+
+    init(_ fields: FieldReader) throws(MessageError) {
+        self.init(
+            id: RunID(try fields.number("id")),
+            kind: try fields.word("kind"),
+            from: try fields.name("from"),
+            to: try fields.name("to"),
+            plan: try fields.name("plan"),
+            planVersion: try fields.optionalNumber("plan-version") ?? 0,
+            by: fields.optionalText("by") ?? "",
+            reason: fields.optionalText("reason") ?? "",
+            startedAt: try fields.time("started"),
+            stepCount: try fields.number("steps"),
+            epochBefore: try fields.epoch("epoch"),
+            lingers: try fields.flag("lingers"),
+            isForced: try fields.flag("forced")
+        )
+        state = try fields.word("state")
+        step = try fields.number("step")
+        endedAt = try fields.optionalTime("ended")
+        if fields.optionalText("epoch-after") != nil {
+            epochAfter = try fields.epoch("epoch-after")
+        }
+        isFenced = try fields.flag("fenced")
+        isDraining = try fields.flag("draining")
+        isDrilling = try fields.flag("drilling")
+        text = fields.optionalText("text") ?? ""
+        askedMilliseconds = try fields.optionalNumber("asked") ?? 0
+        askedSince = try fields.optionalTime("asked-since")
+    }
+
+    var line: Line {
+        var writer = LineWriter("RUN")
+        writer.put("id", id.number)
+        writer.put("kind", kind)
+        writer.put("from", from)
+        writer.put("to", to)
+        writer.put("plan", plan)
+        writer.put("plan-version", planVersion)
+        writer.put("by", by)
+        writer.put("reason", reason)
+        writer.put("started", startedAt)
+        writer.put("ended", endedAt)
+        writer.put("state", state)
+        writer.put("step", step)
+        writer.put("steps", stepCount)
+        writer.put("epoch", epochBefore)
+        writer.put("epoch-after", epochAfter)
+        writer.put("fenced", isFenced)
+        writer.put("draining", isDraining)
+        writer.put("drilling", isDrilling)
+        writer.put("lingers", lingers)
+        writer.put("forced", isForced)
+        writer.put("text", text)
+        if askedMilliseconds > 0 { writer.put("asked", askedMilliseconds) }
+        writer.put("asked-since", askedSince)
+        return writer.line
+    }
+}
+
+/// Where a step of a run stands.
+public enum RunStepState: String, Hashable, Sendable, CaseIterable {
+    case pending
+    /// Its intent is durable; it may have had its effect.
+    case running
+    /// Its act is done; its verify hook is asked.
+    case verifying
+    /// It has failed and is tried again at a time.
+    case delayed
+    case done
+    case skipped
+    case failed
+    /// Its undo hook is running.
+    case undoing
+    case undone
+}
+
+/// One step of a run: what is to be done, and what was.
+public struct RunStepRecord: Hashable, Sendable {
+    /// Hooks of a step on nodes; more nodes than this have the same hook are not asked for.
+    public static let textBytesMax = 2_000
+
+    /// A hook on a node, as a task.
+    public struct HookTask: Hashable, Sendable {
+        public var node: NodeName
+        public var task: TaskID
+        /// Nil while it runs.
+        public var isDone: Bool?
+        public var text: String
+    }
+
+    public var run: RunID
+    public var index: UInt16
+    public var step: PlanStep
+    public var state: RunStepState
+    /// Counts the attempts of this step, from 1.
+    public var attempt: UInt16
+    public var startedAt: WallTime?
+    public var endedAt: WallTime?
+    /// When a delayed step is tried again.
+    public var notBefore: WallTime?
+    /// What it waits for, how it ended, or why it was skipped.
+    public var text: String
+    public var hooks: [HookTask]
+
+    public init(run: RunID, index: UInt16, step: PlanStep) {
+        self.run = run
+        self.index = index
+        self.step = step
+        state = .pending
+        attempt = 0
+        text = ""
+        hooks = []
+    }
+
+    static func storeKey(_ run: RunID, _ index: UInt16) -> String {
+        let digits = String(index)
+        return "\(run.storeKey)/" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+
+    var storeKey: String { Self.storeKey(run, index) }
+
+    init(_ fields: FieldReader) throws(MessageError) {
+        self.init(
+            run: RunID(try fields.number("run")),
+            index: try fields.number("index"),
+            step: try PlanStep(fields)
+        )
+        state = try fields.word("state")
+        attempt = try fields.optionalNumber("attempt") ?? 0
+        startedAt = try fields.optionalTime("started")
+        endedAt = try fields.optionalTime("ended")
+        notBefore = try fields.optionalTime("not-before")
+        text = fields.optionalText("outcome") ?? ""
+        for field in fields.line.fields where field.key.hasPrefix("hook.") {
+            guard let hook = HookTask(field.value) else {
+                throw .bad(key: "hook", expected: "a hook of a step")
+            }
+            hooks.append(hook)
+        }
+    }
+
+    var line: Line {
+        var writer = LineWriter("RUNSTEP")
+        writer.put("run", run.number)
+        writer.put("index", index)
+        step.put(to: &writer)
+        writer.put("state", state)
+        if attempt > 0 { writer.put("attempt", attempt) }
+        writer.put("started", startedAt)
+        writer.put("ended", endedAt)
+        writer.put("not-before", notBefore)
+        writer.put("outcome", text)
+        for (index, hook) in hooks.enumerated() { writer.put("hook.\(index)", hook.text(of: hook)) }
+        return writer.line
+    }
+}
+
+extension RunStepRecord.HookTask {
+    fileprivate func text(of hook: Self) -> String {
+        let state = hook.isDone.map { $0 ? "done" : "failed" } ?? "running"
+        return "\(hook.node) \(hook.task) \(state) \(hook.text)"
+    }
+
+    fileprivate init?(_ text: String) {
+        let parts = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count == 4, let node = NodeName(String(parts[0])),
+            let task = UInt64(parts[1])
+        else { return nil }
+        let isDone: Bool?
+        switch parts[2] {
+        case "done": isDone = true
+        case "failed": isDone = false
+        case "running": isDone = nil
+        default: return nil
+        }
+        self.init(node: node, task: TaskID(task), isDone: isDone, text: String(parts[3]))
+    }
+}
+
+/// By what it is known that a node of the old site cannot act any more.
+public enum FenceProof: String, Hashable, Sendable, CaseIterable {
+    /// The node says that nothing older runs.
+    case statement
+    /// It fences itself, and its last lease has surely ended.
+    case waited
+    /// A fencing command has reported success.
+    case command
+    /// An operator's word, with name and reason.
+    case certified
+    /// It was never admitted: nothing was ever started there.
+    case neverStarted = "never-started"
+}
+
+/// A node that is proven fenced in a run.
+public struct FenceRecord: Hashable, Sendable {
+    public var run: RunID
+    public var node: NodeID
+    public var name: NodeName
+    public var proof: FenceProof
+    /// The session number that was raised for it: nothing below it may act.
+    public var session: UInt32
+    public var text: String
+    public var at: WallTime
+
+    init(
+        run: RunID,
+        node: NodeID,
+        name: NodeName,
+        proof: FenceProof,
+        session: UInt32,
+        text: String,
+        at: WallTime
+    ) {
+        self.run = run
+        self.node = node
+        self.name = name
+        self.proof = proof
+        self.session = session
+        self.text = text
+        self.at = at
+    }
+
+    static func storeKey(_ run: RunID, _ node: NodeID) -> String { "\(run.storeKey)/\(node)" }
+
+    var storeKey: String { Self.storeKey(run, node) }
+
+    init(_ fields: FieldReader) throws(MessageError) {
+        self.init(
+            run: RunID(try fields.number("run")),
+            node: try fields.name("node"),
+            name: try fields.name("name"),
+            proof: try fields.word("proof"),
+            session: try fields.number("session"),
+            text: fields.optionalText("text") ?? "",
+            at: try fields.time("at")
+        )
+    }
+
+    var line: Line {
+        var writer = LineWriter("FENCED")
+        writer.put("run", run.number)
+        writer.put("node", node)
+        writer.put("name", name)
+        writer.put("proof", proof)
+        writer.put("session", session)
+        writer.put("text", text)
+        writer.put("at", at)
+        return writer.line
+    }
+}
+
+/// A task that the old site had when it was fenced: what became of it is in the task's own history.
+public struct LedgerRecord: Hashable, Sendable {
+    public var run: RunID
+    public var task: TaskID
+    public var attempt: UInt16
+    public var node: NodeName
+    public var isStarted: Bool
+
+    init(run: RunID, task: TaskID, attempt: UInt16, node: NodeName, isStarted: Bool) {
+        self.run = run
+        self.task = task
+        self.attempt = attempt
+        self.node = node
+        self.isStarted = isStarted
+    }
+
+    var storeKey: String { "\(run.storeKey)/\(task.storeKey)" }
+
+    public init(_ fields: FieldReader) throws(MessageError) {
+        self.init(
+            run: RunID(try fields.number("run")),
+            task: TaskID(try fields.number("task")),
+            attempt: try fields.number("attempt"),
+            node: try fields.name("node"),
+            isStarted: try fields.flag("started")
+        )
+    }
+
+    var line: Line {
+        var writer = LineWriter("LEDGER")
+        writer.put("run", run.number)
+        writer.put("task", task.number)
+        writer.put("attempt", attempt)
+        writer.put("node", node)
+        writer.put("started", isStarted)
+        return writer.line
+    }
+}
