@@ -227,13 +227,19 @@ public final class YAMLSection {
     }
 
     /// Notes every key that was not asked for, with the nearest that exists.
-    public func finish() {
+    ///
+    /// - Returns: whether there was none.
+    @discardableResult
+    public func finish() -> Bool {
+        var isClean = true
         for (keyNode, _) in node.mapping ?? [:] {
             guard let key = keyNode.string, !known.contains(key) else { continue }
             let hint =
                 NearestName.to(key, among: known).map { "; did you mean \(full($0))?" }
                 ?? "; known here: \(known.sorted().joined(separator: ", "))"
+            isClean = false
             reader.note(keyNode, "\(full(key)) is not a setting\(hint)")
         }
+        return isClean
     }
 }

@@ -53,7 +53,7 @@ extension NodeViews {
         for record in records {
             let act = record.step.act
             if let begin = record.startedAt {
-                let end = record.endedAt ?? now.wall
+                let end = end(of: record) ?? now.wall
                 add((end - begin).milliseconds, of: act, isAfter, to: &times)
                 if Self.disturbs(act), !isAfter { disturbed = disturbed ?? begin }
             }

@@ -60,15 +60,21 @@ extension NodeViews {
                 }
             )
             step.startedAt = record.startedAt?.iso8601
-            step.endedAt = record.endedAt?.iso8601
+            step.endedAt = end(of: record)?.iso8601
             step.notBefore = record.state == .delayed ? record.notBefore?.iso8601 : nil
             return step
         }
     }
 
+    /// A step that has failed, and about which the run asks, is over: what goes on is the waiting.
+    func end(of record: RunStepRecord) -> WallTime? {
+        if let end = record.endedAt { return end }
+        return record.state == .failed ? machine.runs.runs[record.run]?.askedSince : nil
+    }
+
     /// Those that are proven, and those that are not.
     func fences(_ run: RunRecord) -> [RunFence] {
-        machine.runs.fences(of: run.id).map {
+        machine.runs.fences(of: run.id).sorted { $0.name < $1.name }.map {
             RunFence(
                 node: $0.name.text,
                 proof: $0.proof.rawValue,

@@ -101,9 +101,7 @@ struct PlanStepReader {
         var act: PlanAct?
         if given.count == 1 {
             act = self.act(given[0])
-        } else if given.isEmpty {
-            section.note("does nothing: it needs one of " + Self.acts.joined(separator: ", "))
-        } else {
+        } else if given.count > 1 {
             section.note(
                 ": a step does one thing, and this one has \(given.joined(separator: " and "))",
                 at: given[1]
@@ -135,7 +133,10 @@ struct PlanStepReader {
                 default: .ask
             ) { StepFailurePolicy(rawValue: $0) }
         )
-        section.finish()
+        // A mistyped act is told as such, and not as a lack of one besides.
+        if section.finish(), given.isEmpty {
+            section.note("does nothing: it needs one of " + Self.acts.joined(separator: ", "))
+        }
         return name == nil || act == nil ? nil : step
     }
 

@@ -30,7 +30,7 @@ extension ControllerMachine {
     public func membersOfSite(_ site: SiteName) -> [Member] { members(of: site) }
 
     public func fenceOutlook(of site: SiteName, with hook: HookName?) -> [FenceOutlook] {
-        members(of: site).map { member in
+        members(of: site).sorted { $0.record.name < $1.record.name }.map { member in
             let record = member.record
             func outlook(_ proof: FenceProof?, _ text: String) -> FenceOutlook {
                 FenceOutlook(node: record.name, proof: proof, text: text)
