@@ -11,6 +11,8 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     /// The last five, oldest first.
     public var lastEvents: [Event]
     public var work: WorkStatus?
+    /// The run that is under way.
+    public var run: RunSummary?
     public var controller: ControllerStatus
     /// Those that end within a third of their life, the soonest first.
     public var expiringCertificates: [ExpiringCertificate]
@@ -102,6 +104,14 @@ public struct SiteStatus: Codable, Hashable, Sendable {
     public var minimum: UInt32
     /// Age of the oldest last heartbeat of its Online nodes: how old these figures are at worst.
     public var heartbeatAgeMilliseconds: UInt64?
+    /// `cold` or `warm`: as a standby it runs no services, or its drainable ones.
+    public var form: String?
+    /// Of the active site: the epoch under which it is.
+    public var epoch: String?
+    /// It has been told to stop, and no site is active until each of its nodes is proven to have.
+    public var fencing: Bool?
+    /// In `GET /sites`, of a standby: it may take over now.
+    public var ready: Bool?
 
     public init(
         name: String,

@@ -99,6 +99,8 @@ public struct StreamPulse: Codable, Hashable, Sendable {
     public var asOf: String
     /// The tasks in figures: of the status, what changes all the time.
     public var work: WorkStatus?
+    /// The run that is under way: what it waits for changes without an event.
+    public var run: RunSummary?
     /// By the names of nodes with a session.
     public var nodeHeartbeatAgesMilliseconds: [String: UInt64]
     /// By the names of sites; see ``SiteStatus/heartbeatAgeMilliseconds``.
@@ -107,11 +109,13 @@ public struct StreamPulse: Codable, Hashable, Sendable {
     public init(
         asOf: String,
         work: WorkStatus? = nil,
+        run: RunSummary? = nil,
         nodeHeartbeatAgesMilliseconds: [String: UInt64],
         siteHeartbeatAgesMilliseconds: [String: UInt64]
     ) {
         self.asOf = asOf
         self.work = work
+        self.run = run
         self.nodeHeartbeatAgesMilliseconds = nodeHeartbeatAgesMilliseconds
         self.siteHeartbeatAgesMilliseconds = siteHeartbeatAgesMilliseconds
     }

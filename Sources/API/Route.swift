@@ -30,6 +30,28 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case listSites
     case removeSite
     case setSiteMinimum
+    case setSiteForm
+    case showReadiness
+    case listPairs
+    case pairNodes
+    case unpairNode
+    case listPlans
+    case showPlan
+    case showPlanFor
+    case setPlan
+    case checkPlan
+    case removePlan
+    case listRuns
+    case previewRun
+    case showRun
+    case showRunLedger
+    case showRunReport
+    case startRun
+    case retryRun
+    case skipStep
+    case abortRun
+    case certifyNode
+    case answerRun
     case listSettings
     case listSettingChanges
     case setSetting
@@ -143,6 +165,28 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .listSites: (.get, "/sites", .viewer)
         case .removeSite: (.delete, "/sites/{name}", .admin)
         case .setSiteMinimum: (.put, "/sites/{name}/minimum", .admin)
+        case .setSiteForm: (.put, "/sites/{name}/form", .admin)
+        case .showReadiness: (.get, "/sites/{name}/readiness", .viewer)
+        case .listPairs: (.get, "/pairs", .viewer)
+        case .pairNodes: (.post, "/pairs", .admin)
+        case .unpairNode: (.delete, "/pairs/{node}", .admin)
+        case .listPlans: (.get, "/plans", .viewer)
+        case .showPlan: (.get, "/plans/{name}", .viewer)
+        case .showPlanFor: (.get, "/plans/for/{kind}", .viewer)
+        case .setPlan: (.post, "/plans", .admin)
+        case .checkPlan: (.post, "/plans/check", .viewer)
+        case .removePlan: (.delete, "/plans/{name}", .admin)
+        case .listRuns: (.get, "/runs", .viewer)
+        case .previewRun: (.get, "/runs/preview", .viewer)
+        case .showRun: (.get, "/runs/{run}", .viewer)
+        case .showRunLedger: (.get, "/runs/{run}/ledger", .viewer)
+        case .showRunReport: (.get, "/runs/{run}/report", .viewer)
+        case .startRun: (.post, "/runs", .operator)
+        case .retryRun: (.post, "/runs/{run}/retry", .operator)
+        case .skipStep: (.post, "/runs/{run}/skip", .admin)
+        case .abortRun: (.post, "/runs/{run}/abort", .operator)
+        case .certifyNode: (.post, "/runs/{run}/certify", .admin)
+        case .answerRun: (.post, "/runs/{run}/answer", .operator)
         case .listSettings: (.get, "/settings", .viewer)
         case .listSettingChanges: (.get, "/settings/history", .viewer)
         case .setSetting: (.put, "/settings", .admin)

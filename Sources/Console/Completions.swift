@@ -70,6 +70,20 @@ enum Completions {
         }
     }
 
+    static var plans: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listPlans) { (list: PlanList) in list.plans.map(\.name) }
+        }
+    }
+
+    static var runs: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listRuns) { (list: RunList) in
+                list.runs.map { "\($0.id)" }
+            }
+        }
+    }
+
     static var calendars: CompletionKind {
         .custom { arguments, _, _ in
             await names(arguments, Route.listCalendars) { (list: CalendarList) in

@@ -25,9 +25,16 @@ struct Muster: AsyncParsableCommand {
                 subcommands: [TaskCommand.self, PolicyCommand.self, ScheduleCommand.self]
             ),
             CommandGroup(
+                name: "Sites and runs",
+                subcommands: [
+                    SiteCommand.self, PlanCommand.self, SwitchoverCommand.self,
+                    FailoverCommand.self, FailbackCommand.self, RunsCommand.self,
+                ]
+            ),
+            CommandGroup(
                 name: "The cluster",
                 subcommands: [
-                    SiteCommand.self, ConfigCommand.self, TokenCommand.self, OperatorCommand.self,
+                    ConfigCommand.self, TokenCommand.self, OperatorCommand.self,
                     BackupCommand.self,
                 ]
             ),

@@ -67,7 +67,16 @@ struct ControllerService {
             seed: RandomBytes.seed(),
             at: DriverLoop.moment()
         )
-        driver.start(machine: machine, first: first, outlets: outlets(door, office, log))
+        let hooks = try HookRunner(configuration.hooks, log: log) { id, isDone, text in
+            driver.put(.hookEnded(id, isDone: isDone, text: text))
+        }
+        driver.start(
+            machine: machine,
+            first: first,
+            outlets: outlets(door, office, hooks, log)
+        )
+        // After the driver has stopped: an end that we bring about ourselves is no failure of a step.
+        defer { hooks.stop() }
         try await serve(driver, door, office, store, log)
     }
 
@@ -88,12 +97,14 @@ struct ControllerService {
     private func outlets(
         _ door: AgentDoor,
         _ office: CertificateOffice,
+        _ hooks: HookRunner,
         _ log: Logger
     ) -> Driver.Outlets {
         Driver.Outlets(
             certify: { office.certify($0, log: log) },
             send: { door.send($0) },
             close: { door.close($0) },
+            execute: { hooks.execute($0) },
             taken: { door.taken($0) },
             fail: { error in
                 // Whether the last decisions are durable is not known. Only a new start, which

@@ -77,6 +77,16 @@ public final class YAMLReader {
 
     private func note(_ error: YamlError) {
         switch error {
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            problems.append(
+                ConfigurationProblem(
+                    path: path,
+                    line: context.mark.line,
+                    column: context.mark.column,
+                    text: "a key stands twice here: "
+                        + Set(duplicates).sorted().joined(separator: ", ")
+                )
+            )
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             problems.append(
@@ -115,7 +125,41 @@ public final class YAMLSection {
 
     /// Notes what is wrong with the mapping as a whole.
     public func note(_ text: String) {
-        reader.note(node, "\(name) \(text)")
+        reader.note(node, Self.sentence(name.isEmpty ? "the file" : name, text))
+    }
+
+    /// Notes what is wrong with the value of a key, at its place; with the mapping when there is none.
+    public func note(_ text: String, at key: String) {
+        reader.note(node.mapping?[Node(key)] ?? node, Self.sentence(full(key), text))
+    }
+
+    /// What begins with a colon says itself what it is about.
+    private static func sentence(_ subject: String, _ text: String) -> String {
+        subject + (text.hasPrefix(":") ? "" : " ") + text
+    }
+
+    /// Whether a key is there, with a value or without one.
+    public func has(_ key: String) -> Bool {
+        known.append(key)
+        return node.mapping?[Node(key)] != nil
+    }
+
+    /// Whether a key has nothing behind it: `gate:`, or an empty mapping or list.
+    public func isEmpty(_ key: String) -> Bool {
+        guard let value = value(key) else { return true }
+        return (value.mapping?.isEmpty ?? value.sequence?.isEmpty) ?? false
+    }
+
+    /// A list of mappings; nil when the key is not there. What is no mapping is noted.
+    public func sections(_ key: String) -> [YAMLSection]? {
+        guard let node = value(key) else { return nil }
+        guard let sequence = node.sequence else {
+            reader.note(node, "\(full(key)) is not a list")
+            return []
+        }
+        return sequence.enumerated().compactMap { index, item in
+            reader.section(item, name: "\(full(key))[\(index + 1)]")
+        }
     }
 
     private func full(_ key: String) -> String { name.isEmpty ? key : "\(name).\(key)" }
@@ -141,11 +185,22 @@ public final class YAMLSection {
         default standard: Value,
         _ parse: (String) -> Value?
     ) -> Value {
-        guard let node = value(key) else { return standard }
+        optionalScalar(key, expected: expected, parse) ?? standard
+    }
+
+    /// Reads a scalar for which there is no standard.
+    ///
+    /// - Returns: nil when it is not there, or is wrong, which was noted.
+    public func optionalScalar<Value>(
+        _ key: String,
+        expected: String,
+        _ parse: (String) -> Value?
+    ) -> Value? {
+        guard let node = value(key) else { return nil }
         guard let text = node.scalar?.string, let value = parse(text) else {
             let shown = node.scalar.map { "\($0.string) " } ?? ""
             reader.note(node, "\(full(key)): \(shown)is not \(expected)")
-            return standard
+            return nil
         }
         return value
     }
@@ -172,13 +227,19 @@ public final class YAMLSection {
     }
 
     /// Notes every key that was not asked for, with the nearest that exists.
-    public func finish() {
+    ///
+    /// - Returns: whether there was none.
+    @discardableResult
+    public func finish() -> Bool {
+        var isClean = true
         for (keyNode, _) in node.mapping ?? [:] {
             guard let key = keyNode.string, !known.contains(key) else { continue }
             let hint =
                 NearestName.to(key, among: known).map { "; did you mean \(full($0))?" }
                 ?? "; known here: \(known.sorted().joined(separator: ", "))"
+            isClean = false
             reader.note(keyNode, "\(full(key)) is not a setting\(hint)")
         }
+        return isClean
     }
 }

@@ -72,7 +72,7 @@ import Yams
             ("StreamPulse", TaskSamples.pulse),
             ("Order", Order(asOf: "", id: 1, node: "n", action: "stop", state: .done, givenAt: "")),
         ]
-        for (name, value) in values + Self.schedules {
+        for (name, value) in values + Self.schedules + Self.runs {
             let object = try FakeCluster.json(value)
             #expect(try mistakes(object, schemas[name], schemas, name) == [])
         }
@@ -81,6 +81,25 @@ import Yams
         #expect(try mistakes(odd, schemas["ChangeDone"], schemas, "x") == ["x.colour is unknown"])
         let short: [String: Any] = ["asOf": "", "text": ""]
         #expect(try mistakes(short, schemas["ChangeDone"], schemas, "x") == ["x.orders is missing"])
+    }
+
+    private static var runs: [(String, any Encodable)] {
+        [
+            ("RunDetail", RunSamples.fencing), ("RunReport", RunSamples.report),
+            ("RunLedger", RunSamples.ledger), ("RunPreview", RunSamples.preview()),
+            ("RunStarted", RunStarted(asOf: "", run: 1)),
+            ("RunList", RunList(asOf: "", runs: [RunSamples.done.run])),
+            ("StartRunRequest", StartRunRequest(kind: "failover", to: "b", plan: "p", reason: "x")),
+            ("CertifyNodeRequest", CertifyNodeRequest(node: "n", reason: "x")),
+            ("AnswerRunRequest", AnswerRunRequest(yes: true)),
+            ("SiteReadiness", RunSamples.notReady), ("PlanDetail", RunSamples.planDetail),
+            (
+                "PlanCheck",
+                PlanCheck(asOf: "", mistakes: [PlanMistake(line: 1, column: 1, text: "x")])
+            ), ("SetPlanRequest", SetPlanRequest(text: "", file: "f")),
+            ("SetFormRequest", SetFormRequest(form: "warm")),
+            ("PairNodesRequest", PairNodesRequest(standby: "s", production: "p")),
+        ]
     }
 
     private static var schedules: [(String, any Encodable)] {

@@ -52,6 +52,9 @@ import YAMLFiles
               strangers-per-address: 3
             certificates: {node: 2d, operator: 8d, controller: 30d}
             events: {keep: 5000, age: 30d}
+            hooks:
+              fence-node: {command: [/bin/sh, -c, exit 0], timeout: 2m, description: Off it goes}
+              plain: {command: [/bin/true]}
             log: {level: debug, format: json}
 
             """,
@@ -84,6 +87,11 @@ import YAMLFiles
         #expect(read.certificates.controller == .seconds(30 * 86_400))
         #expect(read.eventsKept == 5_000)
         #expect(read.eventsAge == .seconds(30 * 86_400))
+        #expect(read.hooks.keys == ["fence-node", "plain"])
+        #expect(read.hooks["fence-node"]?.command == ["/bin/sh", "-c", "exit 0"])
+        #expect(read.hooks["fence-node"]?.timeout == .seconds(120))
+        #expect(read.hooks["fence-node"]?.description == "Off it goes")
+        #expect(read.hooks["plain"]?.timeout == .seconds(7 * 86_400))
         #expect(read.logFormat == .json)
     }
 
@@ -117,6 +125,14 @@ import YAMLFiles
         ("certificates: {controller: 0s}\n", "1:28", "0s is not a duration from"),
         ("events: {keep: 10}\n", "1:16", "10 is not a number from 1000 to 10000000"),
         ("events: {age: x}\n", "1:15", "events.age: x is not a duration"),
+        ("hooks: [x]\n", "1:8", "hooks is not a mapping"),
+        ("hooks: {X: {command: [/bin/true]}}\n", "1:12", "hooks.X is not the name of a hook"),
+        ("hooks: {x: {}}\n", "1:12", "hooks.x.command names no program"),
+        ("hooks: {x: {command: /bin/true}}\n", "1:22", "hooks.x.command is not a list"),
+        ("hooks: {x: {command: [true]}}\n", "1:22", "a program is named by its absolute path"),
+        ("hooks: {x: {command: [/nowhere/x]}}\n", "1:22", "/nowhere"),
+        ("hooks: {x: {command: [/bin/true], timeout: 0s}}\n", "1:44", "is not a duration from 1s"),
+        ("hooks: {x: {command: [/bin/true], timeout: x}}\n", "1:44", "x is not a duration"),
         ("log: {level: loud}\n", "1:14", "loud is not one of trace, debug, info"),
         ("log: {format: xml}\n", "1:15", "xml is not text or json"),
         ("log: loud\n", "1:6", "log is not a mapping"),

@@ -50,6 +50,7 @@ final class World: Sendable {
                 certify: { _ in nil },
                 send: { wire.send($0) },
                 close: { wire.close($0) },
+                execute: { wire.execute($0) },
                 taken: { wire.take($0) },
                 fail: { error in room.fail(error) }
             )
@@ -85,7 +86,7 @@ final class World: Sendable {
             switch outcome {
             case .done: "done \(name)"
             case .refused(let refused): "\(refused.code.rawValue) \(name)"
-            case .certificate, .preflightStarted, .tasks: "unexpected \(name)"
+            case .certificate, .preflightStarted, .runStarted, .tasks: "unexpected \(name)"
             }
         told.withLock { $0.append(text) }
         return text
@@ -103,6 +104,7 @@ final class Wire: Sendable {
     private struct State {
         var sent: [Send] = []
         var closed: [Close] = []
+        var hooks: [HookCall] = []
         var taken = 0
     }
 
@@ -110,10 +112,12 @@ final class Wire: Sendable {
 
     var sent: [Send] { state.withLock { $0.sent } }
     var closed: [Close] { state.withLock { $0.closed } }
+    var hooks: [HookCall] { state.withLock { $0.hooks } }
     var taken: Int { state.withLock { $0.taken } }
 
     func send(_ sends: [Send]) { state.withLock { $0.sent += sends } }
     func close(_ close: Close) { state.withLock { $0.closed.append(close) } }
+    func execute(_ call: HookCall) { state.withLock { $0.hooks.append(call) } }
     func take(_ connection: ConnectionID) { state.withLock { $0.taken += 1 } }
 
     /// Of messages about tasks.

@@ -4,7 +4,8 @@ import Testing
 /// What the pages say of commands, settings and each other is so.
 @Suite struct DocumentationTests {
     @Test func `every setting of the controller is on its page, and no other`() throws {
-        let source = try Page.text("Sources/Controller/Configuration/ControllerConfiguration.swift")
+        let source = try SourceTree.swiftFiles(below: "Sources/Controller/Configuration")
+            .flatMap(\.lines).joined(separator: "\n")
         let page = try Page.text("docs/reference/controller-configuration.md")
         let calls = source.matches(
             of: #/\.(?:scalar|list|subsection|duration|lifetime|count)\(\s*"([a-z-]+)"/#
@@ -199,6 +200,9 @@ struct CommandTree {
         }
         for option in text.matches(of: #/@(?:Option|Flag)[\s\S]*?\bvar `?(\w+)/#) {
             options.insert(Self.kebab(String(option.1)))
+        }
+        for option in text.matches(of: #/@Flag\(inversion: \.prefixedNo[\s\S]*?\bvar (\w+)/#) {
+            options.insert("no-" + Self.kebab(String(option.1)))
         }
         for option in text.matches(of: #/customLong\("([a-z-]+)"\)/#) {
             options.insert(String(option.1))

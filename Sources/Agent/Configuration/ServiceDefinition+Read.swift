@@ -140,6 +140,8 @@ extension ServiceDefinition {
             ) ?? restart.window
         let timeouts = ConfigurationValue.duration(.milliseconds(100) ... .seconds(3_600))
         startTimeout = reader.value("start-timeout", timeouts) ?? startTimeout
-        stopTimeout = reader.value("stop-timeout", timeouts) ?? stopTimeout
+        // A protocol service may let its sessions go on for a day.
+        let graces = ConfigurationValue.duration(.milliseconds(100) ... .seconds(2 * 86_400))
+        stopTimeout = reader.value("stop-timeout", graces) ?? stopTimeout
     }
 }

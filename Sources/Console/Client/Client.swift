@@ -73,6 +73,25 @@ final class Client: Sendable {
         return try await exchange(method, path ?? route.path, [], body: bytes)
     }
 
+    /// An answer that is a text for people: a report.
+    func text(_ path: String, query: [(String, String?)] = []) async throws -> String {
+        let response = try await request(.GET, path, query, [], nil, Self.answerTimeout)
+        guard (200..<300).contains(response.status.code) else {
+            throw try await Self.failure(of: response)
+        }
+        do {
+            let buffer = try await response.body.collect(upTo: Self.answerSizeMax)
+            // Outputs of programs are in it: nothing of them may steer the terminal.
+            var rest: [UInt8] = []
+            return OutputText.forTerminal(Array(buffer.readableBytesView), rest: &rest)
+        } catch {
+            throw ConsoleError(
+                .failed,
+                "the answer was cut short: \(ConnectionFailure(error).text)"
+            )
+        }
+    }
+
     /// An answer whose body is taken as it comes: the event stream, a backup.
     func open(
         _ route: Route,

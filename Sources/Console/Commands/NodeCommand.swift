@@ -16,6 +16,10 @@ struct NodeCommand: AsyncParsableCommand {
                     NodeRelease.self,
                 ]
             ),
+            CommandGroup(
+                name: "Pairs",
+                subcommands: [NodePairCommand.self, NodeUnpair.self, NodePairs.self]
+            ),
         ],
         aliases: ["nodes"]
     )

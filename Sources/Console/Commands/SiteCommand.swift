@@ -5,7 +5,10 @@ struct SiteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "site",
         abstract: "The sites of the cluster.",
-        subcommands: [SiteList_.self, SiteAdd.self, SiteRemove.self, SiteSetMinimum.self],
+        subcommands: [
+            SiteList_.self, SiteShow.self, SiteReadinessCommand.self, SiteAdd.self,
+            SiteRemove.self, SiteSetMinimum.self, SiteSetForm.self,
+        ],
         aliases: ["sites"]
     )
 }
@@ -30,36 +33,10 @@ struct SiteList_: AsyncParsableCommand {
                 list,
                 isLive: watch,
                 items: { (answer: SiteList) in answer.sites },
-                listing: { style, _ in Self.listing(style: style) },
+                listing: { style, _ in SiteWords.listing(style: style) },
                 ifEmpty: "no sites yet; add one with `muster site add NAME`"
             )
         }
-    }
-
-    private static func listing(style: Style) -> Listing<SiteStatus> {
-        typealias Column = Listing<SiteStatus>.Column
-        return Listing(columns: [
-            Column("NAME") { Cell($0.name, .strong) },
-            Column("ROLE") { Cell($0.role, $0.role == "active" ? .good : .plain) },
-            Column("ONLINE", number: { Int64($0.online) }) { site in
-                let tone = StatusScreen.tone(site)
-                return Cell("\(style.symbol(tone)) \(site.online) of \(site.total)", tone)
-            },
-            Column("MINIMUM", right: true, number: { Int64($0.minimum) }) { Cell("\($0.minimum)") },
-            Column("LOSSES LEFT", right: true, number: { lossesLeft($0) }) { site in
-                let left = lossesLeft(site)
-                guard site.minimum > 0 else { return Cell("-", .faint) }
-                return Cell("\(max(0, left))", left <= 0 ? .warning : .plain)
-            },
-            Column("MAINTENANCE", right: true) { Cell("\($0.inMaintenance)") },
-            Column("INVITED", right: true) { Cell("\($0.invited)") },
-            Column("HEARD", right: true) { NodeWords.age($0.heartbeatAgeMilliseconds) },
-        ])
-    }
-
-    /// How many nodes may still be lost before the site is below its minimum.
-    private static func lossesLeft(_ site: SiteStatus) -> Int64 {
-        Int64(site.online) - Int64(site.minimum)
     }
 }
 

@@ -46,7 +46,7 @@ struct StatusScreen {
     }
 
     private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
-        banner() + siteLines() + workLines() + [""] + problemLines(problems, room)
+        banner() + runLines() + siteLines() + workLines() + [""] + problemLines(problems, room)
             + eventLines(events, count)
             + nextLines() + [""] + footLines()
     }
@@ -56,9 +56,7 @@ struct StatusScreen {
         let verdict = status.verdict.rawValue.uppercased()
         let word = style.badge(connectionNote == nil ? verdict : "NO CONNECTION", tone)
         let name = style.paint(status.cluster.name, .strong)
-        let active =
-            status.activeSite.isEmpty
-            ? "no site is active" : "site \(status.activeSite) is active"
+        let active = activeText
         let time = TimeText.short(status.asOf, at: now)
         let age = DurationText.text(milliseconds: ageMilliseconds)
         let was = connectionNote == nil ? active : "was \(verdict)"
@@ -72,6 +70,31 @@ struct StatusScreen {
         let note = connectionNote.map { DisplayWidth.cut($0, to: width, mark: style.ellipsis) }
         return [first] + (gap >= 2 ? [] : [right]) + (note.map { [style.paint($0, .bad)] } ?? [])
             + [style.paint(String(repeating: style.rule, count: width), .faint)]
+    }
+
+    /// Which site is active under which epoch.
+    private var activeText: String {
+        if let site = status.sites.first(where: { $0.fencing == true }) {
+            return "NO SITE is active: \(site.name) is being fenced"
+        }
+        guard !status.activeSite.isEmpty else { return "no site is active" }
+        let epoch = "\(status.cluster.generation).\(status.cluster.epoch)"
+        return "site \(status.activeSite) is active under epoch \(epoch)"
+    }
+
+    /// The run that is under way, before all else.
+    private func runLines() -> [String] {
+        guard let run = status.run else { return [] }
+        let lines = RunWords.banner(run, style: style, at: now).flatMap { line in
+            wrapped(line.text).map { style.paint($0, line.tone) }
+        }
+        return lines + [style.paint(String(repeating: style.rule, count: width), .faint)]
+    }
+
+    private func wrapped(_ line: String) -> [String] {
+        guard isCut, DisplayWidth.of(line) > width else { return [line] }
+        let indent = String(line.prefix { $0 == " " })
+        return DisplayWidth.wrapped(line, to: width - indent.count).map { indent + $0 }
     }
 
     private func siteLines() -> [String] {
@@ -92,7 +115,7 @@ struct StatusScreen {
             if site.invited > 0 { extra.append("\(site.invited) invited") }
             let count = "\(style.symbol(tone)) \(site.online) of \(site.total) Online"
             table.add([
-                Cell("site \(site.name)", .strong), Cell(site.role), Cell(count, tone),
+                Cell("site \(site.name)", .strong), SiteWords.plainRole(site), Cell(count, tone),
                 Cell(site.minimum > 0 ? "minimum \(site.minimum)" : "no minimum", .faint),
                 Cell(extra.joined(separator: ", "), .faint),
             ])

@@ -23,6 +23,7 @@ struct LiveStatus: LiveModel {
             status.controller.uptimeMilliseconds += UInt64(max(0, (now - at).wholeMilliseconds))
             status.asOf = pulse.asOf
             status.work = pulse.work ?? status.work
+            status.run = pulse.run
             for index in status.sites.indices {
                 status.sites[index].heartbeatAgeMilliseconds =
                     pulse.siteHeartbeatAgesMilliseconds[status.sites[index].name]

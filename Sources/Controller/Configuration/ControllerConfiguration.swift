@@ -29,6 +29,8 @@ struct ControllerConfiguration: Sendable {
     var transport = LineServerSettings()
     var eventsKept = 100_000
     var eventsAge: Duration = .seconds(90 * 86_400)
+    /// What steps of runs have executed on this host, by their names.
+    var hooks: OrderedTable<HookName, HookDefinition> = OrderedTable()
     var logLevel: Logger.Level = .info
     var logFormat: LogFormat = .text
 
@@ -91,6 +93,7 @@ struct ControllerConfiguration: Sendable {
         if let limits = top.subsection("limits") { readLimits(limits) }
         if let section = top.subsection("certificates") { readCertificates(section) }
         if let events = top.subsection("events") { readEvents(events) }
+        if let hooks = top.subsection("hooks") { readHooks(hooks) }
         if let log = top.subsection("log") { readLog(log) }
         top.finish()
     }
@@ -229,7 +232,7 @@ struct ControllerConfiguration: Sendable {
 }
 
 extension YAMLSection {
-    fileprivate func duration(_ key: String, default standard: Duration) -> Duration {
+    func duration(_ key: String, default standard: Duration) -> Duration {
         scalar(key, expected: "a duration such as 500ms, 12s or 1h30m", default: standard) {
             Duration(parsing: $0)
         }

@@ -231,11 +231,6 @@ extension ConsoleRoutes {
         return try ConsoleAnswer.json(list)
     }
 
-    func listSites(_ request: ConsoleRequest) async throws -> Response {
-        let list = await views { SiteList(asOf: $0.asOf, sites: $0.sites) }
-        return try ConsoleAnswer.json(list)
-    }
-
     func listSettings(_ request: ConsoleRequest) async throws -> Response {
         let scope = request.query("scope")
         let list = await views { views in

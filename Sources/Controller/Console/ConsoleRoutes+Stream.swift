@@ -143,6 +143,7 @@ extension ConsoleRoutes {
             return StreamPulse(
                 asOf: views.asOf,
                 work: views.work,
+                run: views.liveRun,
                 nodeHeartbeatAgesMilliseconds: nodes,
                 siteHeartbeatAgesMilliseconds: sites
             )
@@ -210,6 +211,9 @@ struct LiveView: Sendable {
         status.controller.uptimeMilliseconds = 0
         // Figures of tasks change all the time: the pulse shows them.
         status.work = nil
+        // What a run waits for may change each second: the pulse shows that, too.
+        status.run?.text = ""
+        status.run?.needs = []
         status.sites = status.sites.map {
             var site = $0
             site.heartbeatAgeMilliseconds = nil

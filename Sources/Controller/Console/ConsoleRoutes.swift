@@ -210,6 +210,28 @@ struct ConsoleRoutes: Sendable {
         case .addSite: try await addSite(request)
         case .removeSite: try await removeSite(request)
         case .setSiteMinimum: try await setSiteMinimum(request)
+        case .setSiteForm: try await setSiteForm(request)
+        case .showReadiness: try await showReadiness(request)
+        case .listPairs: try await listPairs(request)
+        case .pairNodes: try await pairNodes(request)
+        case .unpairNode: try await unpairNode(request)
+        case .listPlans: try await listPlans(request)
+        case .showPlan: try await showPlan(request)
+        case .showPlanFor: try await showPlanFor(request)
+        case .setPlan: try await setPlan(request)
+        case .checkPlan: try await checkPlan(request)
+        case .removePlan: try await removePlan(request)
+        case .listRuns: try await listRuns(request)
+        case .previewRun: try await previewRun(request)
+        case .showRun: try await showRun(request)
+        case .showRunLedger: try await showRunLedger(request)
+        case .showRunReport: try await showRunReport(request)
+        case .startRun: try await startRun(request)
+        case .retryRun: try await changeRun(request) { .retryStep($0) }
+        case .skipStep: try await changeRun(request) { .skipStep($0) }
+        case .abortRun: try await changeRun(request) { .abortRun($0) }
+        case .certifyNode: try await certifyNode(request)
+        case .answerRun: try await answerRun(request)
         case .setSetting: try await setSetting(request)
         case .unsetSetting: try await unsetSetting(request)
         case .startPreflight: try await startPreflight(request)
@@ -246,6 +268,8 @@ extension Route {
         if self == .submitTask { return TaskRequest.bodyBytesMax }
         // A payload of 64 KiB or 256 KiB of dates, twice that by escapes.
         if self == .addSchedule || self == .setCalendar { return 1 << 19 }
+        // A plan of 64 KiB likewise.
+        if self == .setPlan || self == .checkPlan { return 1 << 18 }
         return self == .submitTasks ? TaskRequest.batchBytesMax : RequestBodyReader.bytesMax
     }
 }

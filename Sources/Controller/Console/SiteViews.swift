@@ -18,15 +18,24 @@ extension NodeViews {
         let members = machine.nodes.values.filter { $0.record.site == name }
         let joined = members.filter { $0.record.membership == .joined }
         let ages = joined.filter { $0.link != nil }.map { age($0.detector.lastHeard) }
-        return SiteStatus(
+        let record = machine.sites[name]
+        var site = SiteStatus(
             name: name.text,
             role: machine.role(of: name).rawValue,
             online: UInt32(joined.filter { machine.assess($0).status == .online }.count),
             total: UInt32(joined.count),
             invited: UInt32(members.filter { $0.record.membership == .invited }.count),
             inMaintenance: UInt32(joined.filter { $0.record.maintenance != nil }.count),
-            minimum: machine.sites[name]?.minimum ?? 0,
+            minimum: record?.minimum ?? 0,
             heartbeatAgeMilliseconds: ages.max()
         )
+        let run = machine.runs.liveRun
+        let isFencing = run.map { $0.isFenced && !$0.isActivated && $0.from == name } ?? false
+        site.form = record?.isWarm == true ? "warm" : "cold"
+        site.fencing = isFencing ? true : nil
+        if name == machine.cluster.activeSite, !isFencing {
+            site.epoch = "\(machine.cluster.epoch)"
+        }
+        return site
     }
 }

@@ -37,6 +37,7 @@ struct StatusView {
             you: Myself(account)
         )
         status.work = views.work
+        status.run = views.liveRun
         return status
     }
 
@@ -101,6 +102,17 @@ struct StatusView {
                 now.wall,
                 "look at the disk under the state directory: df -h; iostat -x 1"
             )
+        }
+        if let run = machine.runs.liveRun {
+            for need in machine.personNeeds(of: run) {
+                add(
+                    .critical,
+                    "run \(run.id)",
+                    "run \(run.id) waits for you: \(need.text)",
+                    run.askedSince ?? now.wall,
+                    need.commands.first ?? "muster run show \(run.id)"
+                )
+            }
         }
         for member in views.members() { addProblems(of: member, add) }
         addWorkProblems(add)

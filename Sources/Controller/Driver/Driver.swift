@@ -20,6 +20,8 @@ final class Driver: Sendable {
         var certify: @Sendable (CertificateOrder) -> ControllerCore.IssuedCertificate?
         var send: @Sendable ([Send]) -> Void
         var close: @Sendable (Close) -> Void
+        /// Executes a hook on this host; its end comes back as an event.
+        var execute: @Sendable (HookCall) -> Void
         /// Lines that have been dealt with may be followed by others.
         var taken: @Sendable (ConnectionID) -> Void
         /// The program cannot go on: the outcome of a commit is unknown.

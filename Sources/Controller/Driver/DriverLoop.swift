@@ -355,6 +355,7 @@ final class DriverLoop: @unchecked Sendable {
         for reply in item.effects.replies {
             waiting.removeValue(forKey: reply.request)?(reply.outcome)
         }
+        for call in item.effects.hooks { outlets.execute(call) }
         item.read?()
         for case .event(let event) in item.effects.journal {
             feed.publish(event)

@@ -131,6 +131,13 @@ enum JournalWriter {
         return record
     }
 
+    static func ledger(_ entry: StoreEntry) throws(StoreError) -> LedgerRecord {
+        guard case .ledger(let record) = try record(of: entry, in: .ledger) else {
+            throw .damaged("ledger/\(entry.key)")
+        }
+        return record
+    }
+
     static func taskKey(_ value: [UInt8], _ key: String) throws(StoreError) -> TaskKeyRecord {
         do {
             return try TaskKeyRecord(FieldReader(try line(value)))

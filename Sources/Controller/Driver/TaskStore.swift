@@ -97,4 +97,46 @@ struct TaskStore: Sendable {
         for row in rows { records.append(try JournalWriter.taskEnd(row)) }
         return records
     }
+
+    func ended(_ tasks: [TaskID]) throws(StoreError) -> [TaskID: TaskEndRecord] {
+        if tasks.isEmpty { return [:] }
+        let table = RecordTable.taskEnd.rawValue
+        let rows = try store.values(of: table, keys: tasks.map(\.storeKey))
+        var found: [TaskID: TaskEndRecord] = [:]
+        for task in tasks {
+            guard let value = rows[task.storeKey] else { continue }
+            found[task] = try JournalWriter.taskEnd(
+                StoreEntry(table: table, key: task.storeKey, value: value)
+            )
+        }
+        return found
+    }
+
+    // MARK: Ledgers of runs
+
+    /// Tasks that the old site had when a run fenced it, by their numbers.
+    func ledger(
+        of run: RunID,
+        after: TaskID?,
+        limit: Int
+    ) throws(StoreError) -> [LedgerRecord] {
+        let rows = try store.entries(
+            of: RecordTable.ledger.rawValue,
+            in: LedgerRecord.keys(of: run, after: after),
+            limit: limit,
+            newestFirst: false
+        )
+        var records: [LedgerRecord] = []
+        for row in rows { records.append(try JournalWriter.ledger(row)) }
+        return records
+    }
+}
+
+extension LedgerRecord {
+    /// `RUN/TASK`, both with as many digits as it takes for their order: what stands between `RUN/` and
+    /// the next sign after the slash.
+    fileprivate static func keys(of run: RunID, after: TaskID?) -> KeyRange {
+        let prefix = TaskID(run.number).storeKey
+        return KeyRange(after: "\(prefix)/" + (after?.storeKey ?? ""), before: "\(prefix)0")
+    }
 }

@@ -1,0 +1,150 @@
+/// `POST /plans` (answered by ``ChangeDone``) and `POST /plans/check` (answered by ``PlanCheck``,
+/// changes nothing).
+public struct SetPlanRequest: ChangeRequest {
+    /// The plan as a file: YAML.
+    public var text: String
+    /// The file's name, for the places of mistakes.
+    public var file: String?
+    public var reason: String?
+    public var force: Bool?
+
+    public init(
+        text: String,
+        file: String? = nil,
+        reason: String? = nil,
+        force: Bool? = nil
+    ) {
+        self.text = text
+        self.file = file
+        self.reason = reason
+        self.force = force
+    }
+}
+
+/// The answer to `POST /plans/check`.
+public struct PlanCheck: Codable, Hashable, Sendable {
+    public var asOf: String
+    public var valid: Bool
+    /// Every mistake, by line; empty when it is valid.
+    public var mistakes: [PlanMistake]
+    /// The plan as it was understood; left out when it is not valid.
+    public var plan: PlanDetail?
+
+    public init(asOf: String, mistakes: [PlanMistake], plan: PlanDetail? = nil) {
+        self.asOf = asOf
+        valid = mistakes.isEmpty
+        self.mistakes = mistakes
+        self.plan = plan
+    }
+}
+
+public struct PlanMistake: Codable, Hashable, Sendable {
+    /// From 1.
+    public var line: Int
+    /// From 1.
+    public var column: Int
+    public var text: String
+
+    public init(line: Int, column: Int, text: String) {
+        self.line = line
+        self.column = column
+        self.text = text
+    }
+}
+
+public struct PlanSummary: Codable, Hashable, Sendable {
+    public var name: String
+    /// The runs it is for: `switchover`, `failover`, `failback`, `drill`.
+    public var kinds: [String]
+    /// Raised with each change; 0 for one that was derived and not written.
+    public var version: UInt32
+    public var steps: UInt32
+    public var by: String
+    public var at: String
+
+    public init(
+        name: String,
+        kinds: [String],
+        version: UInt32,
+        steps: UInt32,
+        by: String,
+        at: String
+    ) {
+        self.name = name
+        self.kinds = kinds
+        self.version = version
+        self.steps = steps
+        self.by = by
+        self.at = at
+    }
+}
+
+/// The answer to `GET /plans`, by name.
+public struct PlanList: Codable, Hashable, Sendable {
+    public var asOf: String
+    public var plans: [PlanSummary]
+
+    public init(asOf: String, plans: [PlanSummary]) {
+        self.asOf = asOf
+        self.plans = plans
+    }
+}
+
+/// The answer to `GET /plans/{name}`, and to `GET /plans/for/{kind}`: the plan that such a run would
+/// carry out, written or derived.
+public struct PlanDetail: Codable, Hashable, Sendable {
+    public var asOf: String
+    public var plan: PlanSummary
+    public var steps: [PlanStepDetail]
+    /// As a file, the way `POST /plans` takes it.
+    public var text: String
+
+    public init(asOf: String, plan: PlanSummary, steps: [PlanStepDetail], text: String) {
+        self.asOf = asOf
+        self.plan = plan
+        self.steps = steps
+        self.text = text
+    }
+}
+
+public struct PlanStepDetail: Codable, Hashable, Sendable {
+    /// From 1.
+    public var number: UInt32
+    public var name: String
+    /// `gate`, `stop`, `hook` …
+    public var act: String
+    /// What it does, for people.
+    public var what: String
+    public var timeoutMilliseconds: UInt64
+    /// Attempts after the first one that has failed.
+    public var retries: UInt16
+    public var retryDelayMilliseconds: UInt64
+    public var verifyHook: String?
+    public var undoHook: String?
+    /// `ask`, `skip` or `roll-back`.
+    public var onFailure: String
+    /// After it there is no way back.
+    public var pointOfNoReturn: Bool
+
+    public init(
+        number: UInt32,
+        name: String,
+        act: String,
+        what: String,
+        timeoutMilliseconds: UInt64,
+        retries: UInt16 = 0,
+        retryDelayMilliseconds: UInt64 = 5_000,
+        onFailure: String = "ask",
+        pointOfNoReturn: Bool = false
+    ) {
+        self.number = number
+        self.name = name
+        self.act = act
+        self.what = what
+        self.timeoutMilliseconds = timeoutMilliseconds
+        self.retries = retries
+        self.retryDelayMilliseconds = retryDelayMilliseconds
+        self.onFailure = onFailure
+        self.pointOfNoReturn = pointOfNoReturn
+    }
+}

@@ -1,0 +1,229 @@
+import API
+import Model
+import Protocol
+import Store
+import Testing
+
+@testable import Controller
+@testable import ControllerCore
+
+/// What a run leaves behind.
+@Suite struct RunReportTests {
+    private static func at(_ seconds: Int64) -> WallTime {
+        WallTime(milliseconds: 1_700_000_000_000 + seconds * 1_000)
+    }
+
+    private static let steps: [(PlanStep, from: Int64, to: Int64)] = [
+        (PlanStep(name: "gate", act: .gate), 0, 1),
+        (PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive)), 1, 11),
+        (PlanStep(name: "tell", act: .hook("tell", .controller)), 11, 13),
+        (PlanStep(name: "ask", act: .ask("?")), 13, 43),
+        (PlanStep(name: "fence", act: .fence(with: nil)), 43, 48),
+        (PlanStep(name: "activate", act: .activate), 48, 49),
+        (PlanStep(name: "start", act: .start(groups: [], .all)), 49, 59),
+        (PlanStep(name: "verify", act: .verify), 59, 60),
+        (PlanStep(name: "end", act: .stop(.from, groups: [], .drainable)), 60, 160),
+    ]
+
+    private static func views() throws -> NodeViews {
+        let (machine, _) = ControllerMachine.started(
+            settings: ControllerSettings(),
+            records: try World.founding(),
+            generation: 1,
+            lastEventSequence: 0,
+            seed: 7,
+            at: Moment(instant: .origin, wall: at(1_000))
+        )
+        return NodeViews(machine: machine, now: Moment(instant: .origin, wall: at(1_000)))
+    }
+
+    private static func run() -> (RunRecord, [RunStepRecord]) {
+        var run = RunRecord(
+            id: RunID(3),
+            kind: .switchover,
+            from: "north",
+            to: "south",
+            plan: "p",
+            planVersion: 1,
+            by: "alice",
+            reason: "a | b <c>",
+            startedAt: at(0),
+            stepCount: UInt16(steps.count),
+            epochBefore: Epoch(generation: 1, counter: 1),
+            lingers: true,
+            isForced: false
+        )
+        run.state = .done
+        run.step = UInt16(steps.count - 1)
+        run.endedAt = at(160)
+        run.epochAfter = Epoch(generation: 1, counter: 2)
+        run.askedMilliseconds = 30_000
+        let records = steps.enumerated().map { index, entry in
+            var record = RunStepRecord(run: run.id, index: UInt16(index), step: entry.0)
+            record.state = .done
+            record.attempt = 1
+            record.startedAt = at(entry.from)
+            record.endedAt = at(entry.to)
+            return record
+        }
+        return (run, records)
+    }
+
+    @Test func `the time is measured until the new site serves, and split by what took it`() throws
+    {
+        let (run, records) = Self.run()
+        let times = try Self.views().times(run, records)
+        #expect(times.totalMilliseconds == 160_000)
+        #expect(times.rtoMilliseconds == 60_000)
+        #expect(times.outageMilliseconds == 59_000)
+        #expect(times.stopMilliseconds == 11_000)
+        #expect(times.hooksMilliseconds == 2_000)
+        #expect(times.personMilliseconds == 30_000)
+        #expect(times.fenceMilliseconds == 5_000)
+        #expect(times.startMilliseconds == 12_000)
+        #expect(times.lingerMilliseconds == 100_000)
+    }
+
+    @Test func `what was not reached was not measured`() throws {
+        var (run, records) = Self.run()
+        run.state = .aborted
+        run.epochAfter = nil
+        run.endedAt = Self.at(45)
+        for index in 5..<records.count {
+            records[index].state = .pending
+            records[index].startedAt = nil
+            records[index].endedAt = nil
+        }
+        let times = try Self.views().times(run, records)
+        #expect(times.rtoMilliseconds == nil && times.outageMilliseconds == nil)
+        #expect(times.totalMilliseconds == 45_000)
+        var live = Self.run()
+        live.0.state = .running
+        live.0.step = 7
+        live.1[7].state = .running
+        live.1[7].endedAt = nil
+        #expect(try Self.views().times(live.0, live.1).rtoMilliseconds == nil)
+    }
+
+    @Test func `the verdict names what was left out and what was overruled`() throws {
+        var (run, _) = Self.run()
+        run.isForced = true
+        let views = try Self.views()
+        let report = views.report(run, ledger: [], isCut: false)
+        #expect(report.verdict == "passed")
+        #expect(report.verdictText.contains("under epoch 1.2; readiness was overruled"))
+        run.state = .aborted
+        run.text = "aborted by alice"
+        let failed = views.report(run, ledger: [], isCut: false)
+        #expect(failed.verdict == "failed" && failed.verdictText.contains("aborted by alice"))
+        run.state = .asking
+        #expect(views.report(run, ledger: [], isCut: false).verdict == "under-way")
+    }
+
+    @Test func `in Markdown no text breaks a table or becomes markup`() throws {
+        let (run, _) = Self.run()
+        var report = try Self.views().report(run, ledger: [], isCut: false)
+        report.fences = [RunFence(node: "n-1", proof: "command", text: "a\nb | `c`", at: "then")]
+        let text = RunReportText(report).markdown
+        #expect(text.hasPrefix("# Run 3: switchover from north to south\n"))
+        #expect(text.contains("**PASSED**"))
+        #expect(text.contains("| Reason | a \\| b \\<c\\> |"), "\(text)")
+        #expect(text.contains("| n-1 | command | then | a b \\| \\`c\\` |"), "\(text)")
+        #expect(text.contains("| Of it, from the first stop on | not measured |"), "\(text)")
+    }
+
+    // MARK: The ledger
+
+    private static func record(_ run: UInt64, _ task: UInt64) -> LedgerRecord {
+        LedgerRecord(
+            run: RunID(run),
+            task: TaskID(task),
+            attempt: 1,
+            node: "n-1",
+            isStarted: true
+        )
+    }
+
+    @Test func `a run's ledger is read in order, in portions, and without its neighbours'`() throws
+    {
+        let store = FakeStore()
+        let records = [
+            Self.record(1, 5), Self.record(1, 300), Self.record(1, 16), Self.record(2, 1),
+            Self.record(16, 2),
+        ]
+        _ = try store.commit([records.map { JournalWriter.write(.put(.ledger($0))) }])
+        let tasks = TaskStore(store: store)
+        func numbers(_ run: UInt64, after: UInt64?, _ limit: Int) throws -> [UInt64] {
+            try tasks.ledger(of: RunID(run), after: after.map { TaskID($0) }, limit: limit)
+                .map(\.task.number)
+        }
+        #expect(try numbers(1, after: nil, 10) == [5, 16, 300])
+        #expect(try numbers(1, after: nil, 2) == [5, 16])
+        #expect(try numbers(1, after: 16, 10) == [300])
+        #expect(try numbers(2, after: nil, 10) == [1])
+        #expect(try numbers(16, after: nil, 10) == [2])
+        #expect(try numbers(3, after: nil, 10) == [])
+    }
+
+    private static func view(
+        _ state: TaskState,
+        attempt: UInt16,
+        node: NodeName? = nil,
+        _ traces: [AttemptTrace] = []
+    ) -> LedgerFate {
+        .live(
+            TaskView(
+                id: TaskID(7),
+                submission: TaskSubmission(type: .push, account: "acme"),
+                submittedBy: "alice",
+                acceptedAt: at(0),
+                payloadBytes: 0,
+                state: state,
+                since: at(0),
+                attempt: attempt,
+                failures: 0,
+                interruptions: 0,
+                notBefore: nil,
+                assignment: nil,
+                node: node,
+                result: nil,
+                traces: traces
+            )
+        )
+    }
+
+    @Test func `what became of a task is told by its record and its history`() {
+        let lost = AttemptTrace(attempt: 1, node: "n-1", endedAt: Self.at(1), outcome: "lost")
+        let cases: [(LedgerFate, fate: String, text: String)] = [
+            (
+                Self.view(.waiting, attempt: 1, [lost]), "open",
+                "attempt 1 on n-1: lost; it waits for attempt 2"
+            ),
+            (
+                Self.view(.assigned, attempt: 2, node: "s-1", [lost]), "given-again",
+                "attempt 1 on n-1: lost; attempt 2 on s-1 has not ended"
+            ),
+            (
+                Self.view(.assigned, attempt: 1, node: "n-1"), "open",
+                "attempt 1 on n-1 has not ended"
+            ),
+            (
+                Self.view(.unknown, attempt: 1, [lost]), "unknown",
+                "attempt 1 on n-1: lost; it may have been done: muster task resolve 7"
+            ), (Self.view(.failed, attempt: 1), "ended", "failed; muster task retry 7"),
+            (
+                Self.view(.failed, attempt: 2, [lost]), "given-again",
+                "attempt 1 on n-1: lost; attempt 2 has failed"
+            ),
+            (.forgotten, "forgotten", "it has ended; its history is not kept any more"),
+        ]
+        for (fate, word, text) in cases {
+            let entry = LedgerEntry(Self.record(1, 7), fate)
+            #expect(entry.fate == word && entry.text == text, "\(entry)")
+            #expect(entry.attempt == 1 && entry.node == "n-1" && entry.started)
+        }
+        let counts = LedgerCounts(cases.map { LedgerEntry(Self.record(1, 7), $0.0) })
+        #expect(counts.tasks == 7 && counts.open == 2 && counts.givenAgain == 2)
+        #expect(counts.unknown == 1 && counts.ended == 1 && counts.forgotten == 1)
+    }
+}
