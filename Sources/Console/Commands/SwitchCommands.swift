@@ -116,7 +116,38 @@ struct FailbackCommand: AsyncParsableCommand {
     }
 }
 
-/// What the three have in common.
+struct DrillCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drill",
+        abstract: "Try whether a standby site could take over, while the active one goes on.",
+        discussion: """
+            The real plan is carried out against the standby site: its services start, have to be \
+            healthy, and stop again. Nothing touches the active site; every program of a drill has \
+            MUSTER_DRILL set, and a token that is less than every token of production. Hooks, checks \
+            and questions are left out unless their step says `in-drill: yes`.
+
+            Exits 0 when it has passed, 1 when it was rolled back, 2 when it waits for a person, 3 \
+            when it was refused.
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var options: SwitchOptions
+
+    @Argument(
+        help: ArgumentHelp("The standby site.", valueName: "site"),
+        completion: Completions.sites
+    )
+    var site: String
+
+    func run() async throws {
+        try await Switch(kind: "drill", to: site, change: change, options: options)
+            .run(connection)
+    }
+}
+
+/// What the four have in common.
 struct Switch {
     static let discussion = """
         It is confirmed by typing the name of the site that becomes active; scripts say --yes, or \
@@ -195,9 +226,12 @@ struct Switch {
                 )
             )
         }
+        let what =
+            kind == "drill"
+            ? "site \(preview.to) is started and stopped again, \(preview.from) goes on"
+            : "site \(preview.from) stops, site \(preview.to) becomes active"
         try Confirmation.ask(
-            "This is a \(kind): site \(preview.from) stops, site \(preview.to) becomes active "
-                + "(\(preview.steps.count) steps; --dry-run shows them).",
+            "This is a \(kind): \(what) (\(preview.steps.count) steps; --dry-run shows them).",
             .typed(preview.to),
             isGiven: options.confirmation.yes,
             confirmed: options.confirm ?? (options.confirmation.yes ? preview.to : nil),

@@ -68,6 +68,8 @@ extension PlanAct {
         case .ask(let text): "ask an operator: \(text)"
         case .verify: "wait until the new site has its minimum of nodes Online"
         case .notify(let text): "tell: \(text)"
+        case .isolate: "let the standby site act under a token that production refuses"
+        case .endDrill: "stop what the drill has started"
         }
     }
 

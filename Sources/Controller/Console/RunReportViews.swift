@@ -38,7 +38,11 @@ extension NodeViews {
             let left =
                 skipped.isEmpty ? "" : "; left out: \(skipped.joined(separator: ", "))"
             let forced = run.isForced ? "; readiness was overruled" : ""
-            return ("passed", "site \(run.to) is active\(epoch)\(left)\(forced)")
+            let what =
+                run.kind == .drill
+                ? "site \(run.to) could take over, and is an idle standby again"
+                : "site \(run.to) is active\(epoch)"
+            return ("passed", what + left + forced)
         }
     }
 
@@ -86,7 +90,8 @@ extension NodeViews {
                 times.stopMilliseconds += milliseconds
             }
         case .fence: times.fenceMilliseconds += milliseconds
-        case .activate, .start, .verify: times.startMilliseconds += milliseconds
+        case .activate, .start, .verify, .isolate: times.startMilliseconds += milliseconds
+        case .endDrill: times.lingerMilliseconds += milliseconds
         case .hook, .check, .notify: times.hooksMilliseconds += milliseconds
         // It is counted as time that was waited for a person.
         case .ask: break
@@ -96,14 +101,17 @@ extension NodeViews {
     private static func disturbs(_ act: PlanAct) -> Bool {
         switch act {
         case .stop, .fence: true
-        case .gate, .drainTasks, .start, .activate, .hook, .check, .ask, .verify, .notify: false
+        case .gate, .drainTasks, .start, .activate, .hook, .check, .ask, .verify, .notify, .isolate,
+            .endDrill:
+            false
         }
     }
 
     private static func serves(_ act: PlanAct) -> Bool {
         switch act {
         case .activate, .start, .verify: true
-        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify: false
+        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify, .isolate, .endDrill:
+            false
         }
     }
 }

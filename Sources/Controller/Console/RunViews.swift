@@ -124,6 +124,9 @@ extension NodeViews {
 
     func preview(_ request: RunRequest, _ plan: PlanRecord) -> RunPreview {
         let from = machine.cluster.activeSite
+        let isDrill = request.kind == .drill
+        var plan = plan
+        if isDrill { plan.draft.steps = plan.draft.drillSteps }
         let hook = plan.draft.steps.lazy.compactMap { step -> HookName? in
             if case .fence(let hook) = step.act { hook } else { nil }
         }.first
@@ -141,9 +144,11 @@ extension NodeViews {
                     estimateMilliseconds: machine.runs.estimate(of: step.name, in: request.kind)
                 )
             },
-            fences: machine.fenceOutlook(of: from, with: hook).map {
-                RunFence(node: $0.node.text, proof: $0.proof?.rawValue, text: $0.text)
-            }
+            fences: isDrill
+                ? []
+                : machine.fenceOutlook(of: from, with: hook).map {
+                    RunFence(node: $0.node.text, proof: $0.proof?.rawValue, text: $0.text)
+                }
         )
         preview.estimateMilliseconds = preview.steps.compactMap(\.estimateMilliseconds)
             .reduce(nil) { ($0 ?? 0) + $1 }
@@ -194,6 +199,8 @@ extension NodeViews {
             let least = max(1, machine.sites[request.to]?.minimum ?? 0)
             return ["at least \(least) of \(machine.count(of: request.to).total) nodes"]
         case .notify: return []
+        case .isolate: return ["site \(request.to), under a token that production refuses"]
+        case .endDrill: return ["what the drill has started"]
         }
     }
 

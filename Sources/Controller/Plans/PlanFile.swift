@@ -131,7 +131,14 @@ struct PlanStepReader {
                 "on-failure",
                 expected: "ask, skip or roll-back",
                 default: .ask
-            ) { StepFailurePolicy(rawValue: $0) }
+            ) { StepFailurePolicy(rawValue: $0) },
+            isInDrill: section.scalar("in-drill", expected: "yes or no", default: false) { text in
+                switch text {
+                case "yes", "true": true
+                case "no", "false": false
+                default: nil
+                }
+            }
         )
         // A mistyped act is told as such, and not as a lack of one besides.
         if section.finish(), given.isEmpty {

@@ -279,7 +279,7 @@ public struct PlanDraft: Hashable, Sendable {
     }
 
     /// The same plan as a drill carries it out: nothing of it touches the site that is active.
-    var drillSteps: [PlanStep] {
+    public var drillSteps: [PlanStep] {
         var drill: [PlanStep] = []
         for step in steps {
             switch step.act {
