@@ -153,13 +153,32 @@ import Testing
     {
         try await TestCluster.with { cluster in
             let folder = cluster.folder
+            try folder.write(
+                "work.sh",
+                "#!/bin/sh\nwhile [ ! -e \(folder["go"]) ]; do sleep 0.1; done\n",
+                mode: 0o700
+            )
             // n-2 fences itself; n-1 does not.
-            let sites = try await TwoSites(in: cluster) { node in
-                let isFenced = node == "n-2" || node == "s-2"
-                return ["web": Agent.service(folder, isFenced ? "self-fence = yes" : "")]
-            }
+            let sites = try await TwoSites(
+                in: cluster,
+                services: { node in
+                    let isFenced = node == "n-2" || node == "s-2"
+                    return ["web": Agent.service(folder, isFenced ? "self-fence = yes" : "")]
+                },
+                handlers: [
+                    "work": "[handler]\ntypes = PUSH\nprogram = \(folder["work.sh"])\n"
+                ]
+            )
             let muster = cluster.muster
             let sticky = try #require(try await cluster.service("web", of: "n-1").processID)
+            let task: SubmittedTask = try await cluster.admin.send(
+                .submitTask,
+                body: TaskRequest(type: "PUSH")
+            )
+            _ = try await awaited("the start of the task") { () -> TaskDetail? in
+                let detail: TaskDetail = try await cluster.admin.get(.showTask, "\(task.id)")
+                return detail.task.started == true ? detail : nil
+            }
             for agent in sites.north { try await agent.cutOff() }
             for agent in sites.north { try await cluster.offline(agent.name) }
 
@@ -206,6 +225,18 @@ import Testing
             #expect(run.fences.first { $0.node == "n-2" }?.proof == "waited")
             try await cluster.service("web", of: "s-1", becomes: "running")
             try await cluster.service("web", of: "s-2", becomes: "running")
+
+            // The task that was in flight is given again, and the ledger says so.
+            try folder.write("go", "")
+            _ = try await awaited("the end of the task") { () -> TaskDetail? in
+                let detail: TaskDetail = try await cluster.admin.get(.showTask, "\(task.id)")
+                return detail.task.state == "done" ? detail : nil
+            }
+            let ledger: RunLedger = try await cluster.admin.get(.showRunLedger, "1")
+            let entry = try #require(ledger.entries.first)
+            #expect(ledger.entries.count == 1 && entry.task == task.id && entry.attempt == 1)
+            #expect(entry.fate == "given-again" && entry.attemptNow == 2, "\(entry)")
+            #expect(entry.nodeNow?.hasPrefix("s-") == true, "\(entry)")
 
             // The zombies return: they stop what ran and stay standby.
             for agent in sites.north { try agent.start() }

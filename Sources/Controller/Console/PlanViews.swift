@@ -24,7 +24,7 @@ extension PlanDetail {
             asOf: asOf,
             plan: PlanSummary(record),
             steps: record.draft.steps.enumerated().map { PlanStepDetail($1, number: $0 + 1) },
-            text: PlanFile.text(of: record.draft)
+            lines: PlanFile.lines(of: record.draft)
         )
     }
 }
