@@ -207,6 +207,13 @@ extension ControllerMachine {
                 mend: "muster site list"
             )
         }
+        guard count(of: request.to).total > 0 else {
+            throw Refused(
+                .notNow,
+                "site \(request.to) has no nodes",
+                mend: "muster token create --site \(request.to)"
+            )
+        }
         guard request.kind != .failover || !reason.isEmpty else {
             throw Refused(.invalid, "a failover needs a reason", mend: "--reason 'what happened'")
         }
