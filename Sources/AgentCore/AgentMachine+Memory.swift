@@ -6,7 +6,7 @@ enum Consequence: Hashable, Sendable {
     case beginDialling
     /// The nonce and the token of WELCOME are durable.
     case ready(link: UInt64, Welcome)
-    case takeLease(end: Instant, token: FencingToken)
+    case takeLease(end: Instant, token: FencingToken, asked: Instant)
     case takeRole(SiteRole, token: FencingToken)
     case carryOut(order: UInt64)
     /// An order for a task showed a newer token.
@@ -85,9 +85,9 @@ extension AgentMachine {
             let soon = generator.duration(in: .milliseconds(1) ... .milliseconds(200))
             if !isLeaving { link = .waiting(until: now + soon) }
         case .ready(let id, let welcome): becomeLive(id, welcome, at: now, &effects)
-        case .takeLease(let end, let token):
+        case .takeLease(let end, let token, let asked):
             raiseAuthority(to: token)
-            if end > now { lease = lease.prolonged(to: end, token: token) }
+            if end > now { lease = lease.prolonged(to: end, token: token, asked: asked) }
         case .takeRole(let role, let token):
             raiseAuthority(to: token)
             effects.notices.append(

@@ -91,7 +91,7 @@ extension AgentMachine {
             return (.staleToken, "overtaken by order \(last.order)")
         }
         guard kind != .stop else { return nil }
-        if memory.role == .standby, service.definition.kind == .exclusive {
+        if isIdleStandby, service.definition.kind == .exclusive {
             return (.notNow, "the site is standby and \(order.service) is exclusive")
         }
         if !isStateWritable {

@@ -134,13 +134,13 @@ extension AgentMachine {
     /// Whether a service is one that should be running here and now: what operators read.
     func isExpected(_ service: ServiceMachine) -> Bool {
         service.isWanted && undefined[service.definition.name] == nil
-            && (memory.role != .standby || service.definition.kind == .drainable)
+            && (!isIdleStandby || service.definition.kind == .drainable)
     }
 
     private func permit(for service: ServiceMachine) -> ServicePermit {
         let definition = service.definition
         if undefined[definition.name] != nil { return .stop(.undefined) }
-        if memory.role == .standby, definition.kind == .exclusive {
+        if isIdleStandby, definition.kind == .exclusive {
             return mayStopInTurn(service)
                 ? .stop(.standby) : .keep(reason: "stops after those that start after it")
         }
@@ -154,9 +154,12 @@ extension AgentMachine {
             switch lease {
             case .unknown: return .keep(reason: "waits for a lease")
             case .ended: return .stop(.leaseEnded)
-            case .held(let end, let token):
-                // What runs may use the lease it has; what starts needs one under today's token.
-                if service.held == nil, token < authority {
+            case .held(let end, let token, let asked):
+                // What runs may use the lease it has. What starts needs one under today's token, which
+                // was asked for after the controller was told that the service fences itself: from
+                // then on it lets no copy of this node in before that lease has ended.
+                let isForIt = service.fencedSince.map { $0 < asked } ?? true
+                if service.held == nil, token < authority || !isForIt {
                     return .keep(reason: "waits for a lease")
                 }
                 deadline = end
@@ -208,7 +211,11 @@ extension AgentMachine {
             }
         }
         variables.append(EnvironmentVariable(name: "MUSTER_SERVICE", value: service.text))
-        variables.append(EnvironmentVariable(name: "MUSTER_TOKEN", value: "\(authority)"))
+        let token = memory.drill.map { authority.inDrill($0) } ?? authority
+        variables.append(EnvironmentVariable(name: "MUSTER_TOKEN", value: "\(token)"))
+        if let drill = memory.drill {
+            variables.append(EnvironmentVariable(name: "MUSTER_DRILL", value: "\(drill)"))
+        }
         if let identity = configuration.identity {
             variables.append(EnvironmentVariable(name: "MUSTER_NODE", value: identity.node.text))
             variables.append(EnvironmentVariable(name: "MUSTER_SITE", value: identity.site.text))

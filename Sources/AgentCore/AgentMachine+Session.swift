@@ -21,7 +21,8 @@ extension AgentMachine {
         case .welcome(let welcome): welcomed(id, welcome, at: now, &effects)
         case .lease(let lease): granted(lease, at: now, &effects)
         case .alive(let sequence, let sent): answered(sequence, sent: sent, at: now)
-        case .role(let role, let token): roleChanged(role, token, at: now, &effects)
+        case .role(let role, let token, let drill):
+            roleChanged(role, drill, token, at: now, &effects)
         case .start(let order): ordered(.start, order, at: now, &effects)
         case .stop(let order): ordered(.stop, order, at: now, &effects)
         case .restart(let order): ordered(.restart, order, at: now, &effects)
@@ -89,7 +90,7 @@ extension AgentMachine {
         }
         memory.nonce = welcome.nonce
         see(welcome.token)
-        remember(welcome.role)
+        remember(welcome.role, drill: welcome.drill)
         link = .settling(id: id)
         write(.ready(link: id, welcome))
     }
@@ -218,13 +219,14 @@ extension AgentMachine {
             return
         }
         see(grant.token)
-        write(.takeLease(end: sentAt + grant.length, token: grant.token))
+        write(.takeLease(end: sentAt + grant.length, token: grant.token, asked: sentAt))
     }
 
     // MARK: The site's part
 
     private mutating func roleChanged(
         _ role: SiteRole,
+        _ drill: UInt64?,
         _ token: FencingToken,
         at now: Instant,
         _ effects: inout AgentEffects
@@ -233,21 +235,31 @@ extension AgentMachine {
             return note(.staleOrder, "the part \(role.rawValue) under \(token)", &effects)
         }
         see(token)
-        remember(role)
+        remember(role, drill: drill)
         write(.takeRole(role, token: token))
     }
 
     /// A standby site's exclusive services are not wanted any more: stopping them does not wait for
     /// the disk, only saying so does. Nothing is started by a change of part: an order does that.
-    private mutating func remember(_ role: SiteRole) {
+    ///
+    /// What runs in a drill, or outside of one, does not go on in the other: it has the wrong token.
+    private mutating func remember(_ role: SiteRole, drill: UInt64?) {
+        let drill = role == .standby ? drill : nil
+        let isOther = drill != memory.drill
         memory.role = role
-        guard role == .standby else { return }
-        for (name, service) in services where service.definition.kind == .exclusive {
+        memory.drill = drill
+        for (name, service) in services {
+            let isIdle =
+                role == .standby && drill == nil && service.definition.kind == .exclusive
+            guard isOther || isIdle else { continue }
             services.update(name) { $0.orderStop() }
             guard let wish = memory.wishes[name], wish.isWanted else { continue }
             memory.wishes[name] = AgentMemory.Wish(isWanted: false, token: memory.highest)
         }
     }
+
+    /// The site is a standby and in no drill: nothing exclusive runs.
+    var isIdleStandby: Bool { memory.role == .standby && memory.drill == nil }
 
     private mutating func refusedRequest(
         _ verb: String,

@@ -17,7 +17,8 @@ extension AgentMachine {
             lease: lease,
             isStateWritable: isStateWritable,
             obstacle: taskObstacle,
-            workObstacle: memory.role == .standby ? "the site is standby" : nil,
+            workObstacle: isIdleStandby ? "the site is standby" : nil,
+            drill: memory.drill,
             isDismissed: isDismissed,
             identity: configuration.identity,
             settings: memory.settings

@@ -199,6 +199,7 @@ public struct AgentMachine: Hashable, Sendable {
                 memory.nonce = ""
                 memory.wishes = OrderedTable()
                 memory.role = nil
+                memory.drill = nil
                 memory.settings = OrderedTable()
                 memory.settingsVersion = 0
                 if memory.cluster != identity.cluster { memory.highest = .zero }

@@ -93,19 +93,24 @@ struct Sample: Hashable, Sendable {
 enum LeaseState: Hashable, Sendable {
     /// This incarnation never had one; what an earlier one launched lives by its leash's deadline.
     case unknown
-    case held(end: Instant, token: FencingToken)
+    /// `asked` is when the last of the heartbeats was sent that were answered with it.
+    case held(end: Instant, token: FencingToken, asked: Instant)
     case ended
 
     var end: Instant? {
-        if case .held(let end, _) = self { end } else { nil }
+        if case .held(let end, _, _) = self { end } else { nil }
     }
 
     /// Only ever prolonged: a later answer to an earlier heartbeat takes nothing away.
-    func prolonged(to end: Instant, token: FencingToken) -> LeaseState {
-        guard case .held(let oldEnd, let oldToken) = self else {
-            return .held(end: end, token: token)
+    func prolonged(to end: Instant, token: FencingToken, asked: Instant) -> LeaseState {
+        guard case .held(let oldEnd, let oldToken, let oldAsked) = self else {
+            return .held(end: end, token: token, asked: asked)
         }
-        return .held(end: max(end, oldEnd), token: max(token, oldToken))
+        return .held(
+            end: max(end, oldEnd),
+            token: max(token, oldToken),
+            asked: max(asked, oldAsked)
+        )
     }
 }
 

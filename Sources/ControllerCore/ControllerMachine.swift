@@ -206,11 +206,20 @@ public struct ControllerMachine: Hashable, Sendable {
     }
 
     /// A store that was restored is older than its nodes' nonces: whoever shows a node's
-    /// certificate first is believed, once, and every other after it is held.
+    /// certificate first is believed, once, and every other after it is held. What a node was given
+    /// since the backup is not known either: self-fenced services may be among it.
     private mutating func openNonces() {
-        for member in nodes.values
-        where member.record.membership == .joined && member.record.conflict == nil {
-            amend(member.record.id) { $0.isNonceOpen = true }
+        for member in nodes.values {
+            let record = member.record
+            switch record.membership {
+            case .joined, .removing: break
+            case .invited, .removed: continue
+            }
+            nodes.update(record.id) { $0.lastFencedGrant = now.instant }
+            amend(record.id) {
+                $0.mayRunFenced = true
+                if record.membership == .joined, record.conflict == nil { $0.isNonceOpen = true }
+            }
         }
     }
 

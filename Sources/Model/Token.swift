@@ -63,6 +63,14 @@ public struct FencingToken: Hashable, Comparable, Sendable, CustomStringConverti
 
     public static let zero = FencingToken(epoch: .zero, session: 0)
 
+    /// What the programs of a drill are given for a token: less than every token of production, so
+    /// that whatever compares tokens refuses them.
+    public func inDrill(_ drill: UInt64) -> FencingToken {
+        var token = self
+        token.epoch = Epoch(generation: 0, counter: UInt32(clamping: drill))
+        return token
+    }
+
     /// A token without work is less than any with work of the same epoch and session.
     public static func < (left: FencingToken, right: FencingToken) -> Bool {
         if left.epoch != right.epoch { return left.epoch < right.epoch }

@@ -35,6 +35,7 @@ extension Welcome {
             name: try fields.name("name"),
             site: try fields.name("site"),
             role: try fields.word("role"),
+            drill: try fields.optionalNumber("drill"),
             token: try fields.token("token"),
             nonce: try fields.text("nonce"),
             heartbeatInterval: try fields.milliseconds("heartbeat"),
@@ -52,6 +53,7 @@ extension Welcome {
         writer.put("name", name)
         writer.put("site", site)
         writer.put("role", role)
+        writer.put("drill", drill)
         writer.put("token", token)
         writer.put("nonce", nonce)
         writer.put("heartbeat", milliseconds: heartbeatInterval)

@@ -11,8 +11,9 @@ public enum ControllerMessage: Hashable, Sendable {
     /// The heartbeat was heard and is not answered with a lease, because the controller itself is
     /// not sure that it may grant one (tilt, a store that is late).
     case alive(sequence: UInt64, sent: Int64)
-    /// The site's part has changed, or the authority's epoch.
-    case role(SiteRole, token: FencingToken)
+    /// The site's part has changed, the authority's epoch, or a drill of the standby site has begun or
+    /// ended: `drill` is its number.
+    case role(SiteRole, token: FencingToken, drill: UInt64? = nil)
     case start(ServiceOrder)
     case stop(ServiceOrder)
     case restart(ServiceOrder)
@@ -66,6 +67,8 @@ public struct Welcome: Hashable, Sendable {
     public var name: NodeName
     public var site: SiteName
     public var role: SiteRole
+    /// The drill in which a standby site is; nil outside of any.
+    public var drill: UInt64?
     /// Epoch and node session under which orders will come.
     public var token: FencingToken
     /// To be made durable before READY is sent; shown in the next HELLO.
@@ -83,6 +86,7 @@ public struct Welcome: Hashable, Sendable {
         name: NodeName,
         site: SiteName,
         role: SiteRole,
+        drill: UInt64? = nil,
         token: FencingToken,
         nonce: String,
         heartbeatInterval: Duration,
@@ -96,6 +100,7 @@ public struct Welcome: Hashable, Sendable {
         self.name = name
         self.site = site
         self.role = role
+        self.drill = drill
         self.token = token
         self.nonce = nonce
         self.heartbeatInterval = heartbeatInterval
@@ -205,7 +210,12 @@ extension ControllerMessage {
                 sequence: try fields.number("seq"),
                 sent: try fields.number("sent", in: 0...Int64.max)
             )
-        case "ROLE": self = .role(try fields.word("role"), token: try fields.token("token"))
+        case "ROLE":
+            self = .role(
+                try fields.word("role"),
+                token: try fields.token("token"),
+                drill: try fields.optionalNumber("drill")
+            )
         case "START": self = .start(try ServiceOrder(fields))
         case "STOP": self = .stop(try ServiceOrder(fields))
         case "RESTART": self = .restart(try ServiceOrder(fields))
@@ -262,10 +272,11 @@ extension ControllerMessage {
             writer = LineWriter("ALIVE")
             writer.put("seq", sequence)
             writer.put("sent", sent)
-        case .role(let role, let token):
+        case .role(let role, let token, let drill):
             writer = LineWriter("ROLE")
             writer.put("role", role)
             writer.put("token", token)
+            writer.put("drill", drill)
         case .start(let order): return order.line(verb: "START")
         case .stop(let order): return order.line(verb: "STOP")
         case .restart(let order): return order.line(verb: "RESTART")

@@ -81,6 +81,31 @@ struct LeaseTests {
         )
     }
 
+    @Test func `what becomes self-fenced starts under a lease that was asked for since`() {
+        let plain = ServiceDefinition.plain("db")
+        var scene = Scene([plain])
+        scene.join()
+        scene.live(.seconds(2))
+        scene.start("db", order: 1)
+        scene.live(.milliseconds(1_500))
+        // The lease that it has was granted for a node on which nothing fences itself: a copy of it
+        // would be let in although it runs (docs/PROTOCOL.md, "Another boot or machine").
+        let told = scene.run(.reconfigured([Self.fenced], sharedPaths: [], handlers: []))
+        #expect(
+            told.sends.contains {
+                if case .service(let report) = $0 { report.isSelfFenced } else { false }
+            }
+        )
+        var died = scene.report("db", .exited(.exited(1)))
+        died.add(scene.report("db", .emptied))
+        died.add(scene.receive(.start(scene.order(2, "db"))))
+        #expect(died.launched.isEmpty)
+        #expect(scene.detail("db") == "waits for a lease")
+        // The answer to a heartbeat that went out before says nothing of it either.
+        #expect(scene.grantLease().launched.isEmpty)
+        #expect(scene.live(.seconds(1)).launched == ["db"])
+    }
+
     @Test func `when the lease ends self-fenced services stop and the others run on`() {
         var scene = Scene([Self.fenced, .plain("web")])
         scene.join()

@@ -34,6 +34,14 @@ struct CommandTests {
             ),
             .removeSchedule("s"), .pauseSchedule("s"), .resumeSchedule("s"),
             .setCalendar("c", DateSet()), .removeCalendar("c"),
+            .pairNodes(standby: "n2", production: "n1"), .unpairNode("n1"),
+            .setSiteForm("a", isWarm: true), .setPlan(.around()), .removePlan("written"),
+            .startRun(RunRequest(kind: .switchover, to: "b")),
+            .startRun(RunRequest(kind: .failover, to: "b")),
+            .startRun(RunRequest(kind: .failback, to: "b")),
+            .startRun(RunRequest(kind: .drill, to: "b")), .retryStep(RunID(1)),
+            .skipStep(RunID(1)), .abortRun(RunID(1)), .certifyNode(RunID(1), "n1"),
+            .answerRun(RunID(1), isYes: true),
         ]
     }()
 

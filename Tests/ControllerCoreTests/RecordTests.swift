@@ -79,6 +79,23 @@ struct RecordTests {
         }
     }
 
+    @Test func `a node of an older store may run self-fenced services`() throws {
+        var node = NodeRecord(
+            id: "id",
+            name: "n1",
+            site: "a",
+            membership: .joined,
+            addedBy: "x",
+            addedAt: WallTime(milliseconds: 0)
+        )
+        let text = String(decoding: Record.node(node).line.bytes, as: UTF8.self)
+        let older = text.replacing(" nothing-fenced=yes", with: "")
+        #expect(older != text)
+        let line = try Line.parse(Array(older.utf8).dropLast(), limits: .record)
+        node.mayRunFenced = true
+        #expect(try Record(table: .node, line: line) == .node(node))
+    }
+
     @Test func `a controller that starts on its store holds what it held`() {
         var stage = Stage()
         stage.ask(.addSite("b"))

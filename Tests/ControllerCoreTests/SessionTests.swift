@@ -141,6 +141,17 @@ struct SessionTests {
         #expect(stage.told(.nodeConflicted) == 1)
     }
 
+    @Test func `a late HELLO of an incarnation before is turned away without a verdict, once`() {
+        var stage = Stage()
+        stage.online("n1")
+        stage.attach("n1", incarnation: 3)
+        let late = stage.hello("n1", nonce: "of incarnation 2", incarnation: 2)
+        #expect(stage.verbs(late) == ["ERR"])
+        #expect(stage.told(.nodeConflicted) == 0)
+        _ = stage.hello("n1", nonce: "of incarnation 2", incarnation: 2)
+        #expect(stage.told(.nodeConflicted) == 1)
+    }
+
     @Test func `a node whose READY was lost may show the nonce before it again`() {
         var stage = Stage()
         stage.online("n1")

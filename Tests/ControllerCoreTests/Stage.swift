@@ -19,6 +19,7 @@ struct Stage {
     var outputs = OrderedTable<TaskID, [UInt8]>()
     var taskKeys = OrderedTable<String, TaskKeyRecord>()
     var replies: [Reply.Outcome] = []
+    var hooks: [HookCall] = []
     var sent: [(connection: ConnectionID, message: ControllerMessage)] = []
     var closed: [RefusalCode] = []
     var lastConnection: UInt64 = 0
@@ -101,6 +102,7 @@ struct Stage {
         for send in effects.sends { sent.append((send.connection, send.message)) }
         closed += effects.closes.map(\.code)
         replies += effects.replies.map(\.outcome)
+        hooks += effects.hooks
     }
 
     mutating func pass(_ duration: Duration) {
@@ -268,7 +270,11 @@ struct Stage {
         return connection
     }
 
-    mutating func beat(_ connection: ConnectionID) {
+    mutating func beat(
+        _ connection: ConnectionID,
+        floor: FencingToken? = nil,
+        exclusiveFloor: FencingToken? = nil
+    ) {
         let sequence = (beats[connection.number] ?? 0) + 1
         beats[connection.number] = sequence
         say(
@@ -278,6 +284,8 @@ struct Stage {
                     sent: Int64(sequence),
                     wall: now.wall,
                     health: .healthy,
+                    floor: floor,
+                    exclusiveFloor: exclusiveFloor,
                     roundTripMicroseconds: 1_000
                 )
             ),
@@ -322,6 +330,12 @@ struct Stage {
         records += machine.tokens.values.map { .token($0) }
         records += machine.operators.values.map { .operatorAccount($0) }
         records += machine.settingRecords.values.map { .setting($0) }
+        records += machine.runs.plans.values.map { .plan($0) }
+        for run in machine.runs.runs.values {
+            records.append(.run(run))
+            records += machine.runs.steps(of: run.id).map { .runStep($0) }
+            records += machine.runs.fences(of: run.id).map { .fence($0) }
+        }
         return records
     }
 }
@@ -332,12 +346,14 @@ extension ServiceReport {
         _ state: ServiceState = .stopped,
         order: UInt16 = 0,
         isWanted: Bool = false,
-        isSelfFenced: Bool = false
+        isSelfFenced: Bool = false,
+        isDrainable: Bool = false
     ) -> ServiceReport {
         ServiceReport(
             name: name,
             order: order,
             isSelfFenced: isSelfFenced,
+            isDrainable: isDrainable,
             state: state,
             isWanted: isWanted
         )

@@ -2,18 +2,32 @@
 # A service to try Muster with: answers HTTP on a port, or only stays until it is told to stop.
 #
 #   service.pl NAME [PORT]
+#   service.pl NAME - LEDGER    writes a line "SITE TOKEN" to the ledger 20 times a second: what it
+#                               does to the world, so that it can be seen afterwards who did what when
 use strict;
 use warnings;
+use Fcntl qw(:flock);
 use IO::Socket::INET;
 
-my ($name, $port) = @ARGV;
+my ($name, $port, $ledger) = @ARGV;
+$port = undef if defined $port && $port eq '-';
 $0 = "demo service $name";
 my $stopping = 0;
 $SIG{TERM} = sub { $stopping = 1 };
 $| = 1;
 print "$name has started\n";
 
-if (!defined $port) {
+if (defined $ledger) {
+    open my $file, '>>', $ledger or die "$ledger: $!\n";
+    until ($stopping) {
+        # In one write under a lock: the order of the lines is the order in which they were done.
+        flock $file, LOCK_EX or die "$ledger: $!\n";
+        syswrite $file, "$ENV{MUSTER_SITE} $ENV{MUSTER_TOKEN}\n" unless $stopping;
+        flock $file, LOCK_UN;
+        select undef, undef, undef, 0.05;
+    }
+}
+elsif (!defined $port) {
     sleep 3600 until $stopping;
 }
 else {

@@ -44,6 +44,8 @@ public struct AgentMemory: Hashable, Sendable {
     /// The highest token ever seen; a lower one is refused.
     public var highest: FencingToken
     public var role: SiteRole?
+    /// The drill in which the standby site is.
+    public var drill: UInt64?
     public var wishes: OrderedTable<ServiceName, Wish>
     public var settingsVersion: UInt64
     public var settings: OrderedTable<String, Setting>
@@ -86,6 +88,7 @@ extension AgentMemory {
         state.put("nonce", nonce)
         state.put("highest", highest)
         state.put("role", role)
+        state.put("drill", drill)
         state.put("settings", settingsVersion)
         var lines = [state.line.description]
         for (service, wish) in wishes {
@@ -172,6 +175,7 @@ extension AgentMemory {
         nonce = fields.optionalText("nonce") ?? ""
         highest = try fields.token("highest")
         role = try fields.optionalWord("role")
+        drill = try fields.optionalNumber("drill")
         settingsVersion = try fields.number("settings")
     }
 }

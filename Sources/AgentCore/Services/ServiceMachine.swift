@@ -88,6 +88,8 @@ struct ServiceMachine: Hashable, Sendable {
     private(set) var state: ServiceState = .stopped
     private(set) var detail = ""
     private(set) var since: Instant
+    /// When it became self-fenced by a changed definition; nil when it was defined so.
+    private(set) var fencedSince: Instant?
     private(set) var restarts: UInt32 = 0
     private(set) var checks: [CheckMachine]
     let stopGrace: Duration
@@ -139,6 +141,7 @@ struct ServiceMachine: Hashable, Sendable {
     /// The configuration was read anew. Checks hold at once, the rest from the next start.
     mutating func redefine(_ definition: ServiceDefinition, at now: Instant) {
         let checksDiffer = definition.checks != self.definition.checks
+        if definition.isSelfFenced, !self.definition.isSelfFenced { fencedSince = now }
         self.definition = definition
         guard checksDiffer else { return }
         let attempts = checks.map(\.attempts).max() ?? 0

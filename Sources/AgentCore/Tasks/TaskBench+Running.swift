@@ -242,7 +242,8 @@ extension TaskBench {
                         of: order,
                         definition: definition,
                         identity: situation.identity,
-                        settings: situation.settings
+                        settings: situation.settings,
+                        drill: situation.drill
                     ),
                     deadline: deadline
                 )

@@ -12,6 +12,8 @@ struct TaskSituation: Hashable, Sendable {
     var obstacle: String?
     /// Why none but a hook may: a run's steps act on a standby site, too.
     var workObstacle: String?
+    /// What runs is part of this drill.
+    var drill: UInt64?
     /// The node was removed: what runs is ended.
     var isDismissed: Bool
     var identity: NodeIdentity?
@@ -19,7 +21,7 @@ struct TaskSituation: Hashable, Sendable {
 
     /// Until when a lease under `token` lasts; nil without one.
     func leaseEnd(for token: FencingToken, at now: Instant) -> Instant? {
-        guard case .held(let end, let held) = lease, end > now,
+        guard case .held(let end, let held, _) = lease, end > now,
             held.epoch == token.epoch, held.session == token.session
         else { return nil }
         return end

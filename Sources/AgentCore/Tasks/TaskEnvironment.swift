@@ -8,7 +8,8 @@ enum TaskEnvironment {
         of order: RunOrder,
         definition: HandlerDefinition,
         identity: NodeIdentity?,
-        settings: OrderedTable<String, Setting>
+        settings: OrderedTable<String, Setting>,
+        drill: UInt64? = nil
     ) -> [EnvironmentVariable] {
         var variables: OrderedTable<String, String> = OrderedTable()
         for setting in settings.values {
@@ -21,7 +22,9 @@ enum TaskEnvironment {
         }
         variables["MUSTER_TASK"] = "\(order.attempt.task)"
         variables["MUSTER_ATTEMPT"] = "\(order.attempt.attempt)"
-        variables["MUSTER_TOKEN"] = "\(order.fencingToken)"
+        let token = order.fencingToken
+        variables["MUSTER_TOKEN"] = "\(drill.map { token.inDrill($0) } ?? token)"
+        if let drill { variables["MUSTER_DRILL"] = "\(drill)" }
         variables["MUSTER_TYPE"] = order.type.text
         variables["MUSTER_ACCOUNT"] = order.account
         variables["MUSTER_PRIORITY"] = "\(order.priority)"

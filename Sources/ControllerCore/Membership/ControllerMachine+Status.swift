@@ -19,6 +19,7 @@ extension ControllerMachine {
                 settleDrain(of: id)
                 settleRemoval(of: id)
                 reconcile(id)
+                settleFencedLeases(of: id)
                 settleStatus(of: id)
                 showWork(id)
             }

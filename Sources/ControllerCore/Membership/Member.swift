@@ -17,6 +17,9 @@ public struct Member: Hashable, Sendable {
     public internal(set) var wasHeard: Bool
     /// When the last heartbeat was answered with a lease (t_r of `safety.md` 2).
     public internal(set) var lastGrant: Instant
+    /// The last of these leases under which a self-fenced service may have run; nil when none may
+    /// run. Stays when the node is lost: see ``ControllerMachine/settleFencedLeases(of:)``.
+    public internal(set) var lastFencedGrant: Instant?
     /// It was told that what this node could do under its last lease has ended.
     public internal(set) var isFenceTold: Bool
     public internal(set) var facts: Facts?
@@ -63,6 +66,7 @@ public struct Member: Hashable, Sendable {
         isFarewell = false
         wasHeard = false
         lastGrant = start
+        lastFencedGrant = record.mayRunFenced ? start : nil
         isFenceTold = false
         services = OrderedTable()
         checks = OrderedTable()
@@ -106,6 +110,9 @@ public struct Member: Hashable, Sendable {
         public var farewell: ByeReason?
         /// When the node's certificate ends; nil before the first beat.
         var expiry: Expiry?
+        /// The last order to start each self-fenced service, until it is answered: the node may have
+        /// started it and not told so yet.
+        var fencedStarts: OrderedTable<ServiceName, UInt64> = OrderedTable()
         /// Attempts it has told of, until SYNCED.
         var holdings: OrderedTable<TaskAttempt, HoldingPhase> = OrderedTable()
         /// Its submissions whose payload is not whole yet, by their reference.
@@ -183,6 +190,16 @@ public struct Member: Hashable, Sendable {
 
     public var hasSelfFencedService: Bool {
         services.values.contains { $0.report.isSelfFenced }
+    }
+
+    /// A self-fenced service runs here, or is started without a further order. One that has failed
+    /// may still have processes.
+    var mayRunFenced: Bool {
+        if let link, !link.fencedStarts.isEmpty { return true }
+        return services.values.contains { known in
+            let isAtRest = known.report.state == .stopped && !known.report.isWanted
+            return known.report.isSelfFenced && !isAtRest
+        }
     }
 
     /// Services are to be stopped here although the site is active: a drain, a maintenance or a

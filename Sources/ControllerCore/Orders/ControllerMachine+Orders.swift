@@ -17,7 +17,7 @@ extension ControllerMachine {
     /// on the site that a run has left, until the run stops it.
     func maySiteRun(_ report: ServiceReport, of name: SiteName) -> Bool {
         guard let site = sites[name], !site.held.holds(report) else { return false }
-        if role(of: name) == .active { return true }
+        if role(of: name) == .active || runs.drill(of: name) != nil { return true }
         guard report.isDrainable else { return false }
         let isLeft = runs.liveRun.map { $0.lingers && $0.from == name } ?? false
         return site.isWarm || isLeft
@@ -146,10 +146,18 @@ extension ControllerMachine {
         func serviceOrder(_ service: ServiceName) -> ServiceOrder {
             ServiceOrder(order: number, token: token, service: service)
         }
+        func expectStart(_ service: ServiceName) {
+            guard member.services[service]?.report.isSelfFenced ?? true else { return }
+            touch(order.node) { $0.link?.fencedStarts[service] = number }
+        }
         switch order.action {
-        case .start(let service): send(.start(serviceOrder(service)), to: link.connection)
+        case .start(let service):
+            expectStart(service)
+            send(.start(serviceOrder(service)), to: link.connection)
         case .stop(let service): send(.stop(serviceOrder(service)), to: link.connection)
-        case .restart(let service): send(.restart(serviceOrder(service)), to: link.connection)
+        case .restart(let service):
+            expectStart(service)
+            send(.restart(serviceOrder(service)), to: link.connection)
         case .preflight: send(.preflight(order: number, token: token), to: link.connection)
         case .probe: return
         }
@@ -175,12 +183,22 @@ extension ControllerMachine {
         touch(id) { $0.pendingOrders[service] = nil }
     }
 
+    /// What an order to start a service has done, the node has told by now; also of an order that
+    /// was superseded meanwhile.
+    private mutating func noteAnswer(to number: UInt64, of id: NodeID) {
+        guard let started = nodes[id]?.link?.fencedStarts.first(where: { $0.1 == number }) else {
+            return
+        }
+        touch(id) { $0.link?.fencedStarts[started.0] = nil }
+    }
+
     mutating func endOrder(
         _ number: UInt64,
         of id: NodeID,
         _ state: Order.State,
         text: String
     ) {
+        noteAnswer(to: number, of: id)
         // An answer for another node's order, or for one that has ended, decides nothing.
         guard let order = orders[number], order.node == id, !order.isEnded else { return }
         orders[number]?.state = state

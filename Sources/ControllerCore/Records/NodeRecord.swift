@@ -25,6 +25,9 @@ public struct NodeRecord: Hashable, Sendable {
     public var incarnation: UInt64
     /// Boot and machine of the last session; empty when it told none.
     public var machine: String
+    /// A self-fenced service may run under a lease that it was granted: another boot or machine
+    /// waits until that lease has ended. Yes where an older store does not say.
+    public var mayRunFenced: Bool
     /// The last nonce given, and the one the node showed when it was given.
     public var nonce: String
     public var previousNonce: String
@@ -135,6 +138,7 @@ public struct NodeRecord: Hashable, Sendable {
         session = 1
         incarnation = 0
         machine = ""
+        mayRunFenced = false
         nonce = ""
         previousNonce = ""
         isNonceConfirmed = true
@@ -185,6 +189,7 @@ extension NodeRecord {
         session = try fields.number("session")
         incarnation = try fields.number("incarnation")
         machine = fields.optionalText("machine") ?? ""
+        mayRunFenced = !(try fields.flag("nothing-fenced"))
         nonce = fields.optionalText("nonce") ?? ""
         previousNonce = fields.optionalText("previous-nonce") ?? ""
         isNonceConfirmed = try fields.flag("nonce-confirmed")
@@ -255,6 +260,7 @@ extension NodeRecord {
         writer.put("session", session)
         writer.put("incarnation", incarnation)
         writer.put("machine", machine)
+        writer.put("nothing-fenced", !mayRunFenced)
         writer.put("nonce", nonce)
         writer.put("previous-nonce", previousNonce)
         writer.put("nonce-confirmed", isNonceConfirmed)

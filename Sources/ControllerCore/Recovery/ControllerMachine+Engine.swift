@@ -225,7 +225,9 @@ extension ControllerMachine {
             .runEnded,
             .info,
             "run \(run.id)",
-            "Run \(run.id) has ended: site \(run.to) is active under epoch \(cluster.epoch).",
+            run.kind == .drill
+                ? "Drill \(run.id) of site \(run.to) has passed."
+                : "Run \(run.id) has ended: site \(run.to) is active under epoch \(cluster.epoch).",
             cause: "\(run.kind.rawValue) from \(run.from) by \(run.by)",
             consequence: "after \((now.wall - run.startedAt).forPeople); "
                 + "muster run report \(run.id)"
@@ -252,6 +254,7 @@ extension ControllerMachine {
             $0.isDraining = false
             $0.text = kept(text, bytesMax: RunStepRecord.textBytesMax)
         }
+        endDrill(id)
         for site in [run.from, run.to] { amendSite(site) { $0.held = GroupSet() } }
         if run.isFenced { tellRoles() }
         touchNodes(of: run.from)
@@ -328,7 +331,9 @@ extension ControllerMachine {
 
     /// The one context that every hook gets.
     func hookContext(_ record: RunStepRecord, _ run: RunRecord) -> [TaskAttribute] {
-        let epoch = run.epochAfter ?? run.epochBefore
+        let isDrill = run.kind == .drill
+        let epoch =
+            isDrill ? drillEpoch(of: run) : run.epochAfter ?? run.epochBefore
         let values = [
             ("BY", run.by), ("EPOCH", "\(epoch)"), ("FROM", run.from.text),
             ("KIND", run.kind.rawValue), ("REASON", run.reason), ("RUN", "\(run.id)"),
@@ -340,6 +345,10 @@ extension ControllerMachine {
             let text = kept(line, bytesMax: TaskAttribute.valueBytesMax)
             return TaskAttribute(name: name, value: text)
         }
+    }
+
+    private func drillEpoch(of run: RunRecord) -> Epoch {
+        FencingToken(epoch: run.epochBefore, session: 0).inDrill(run.id.number).epoch
     }
 
     /// The shell says how a hook has ended.
@@ -438,8 +447,15 @@ extension ControllerMachine {
     mutating func tellRoles() {
         for member in nodes.values {
             guard let link = member.link else { continue }
-            let part = role(of: member.record.site)
-            send(.role(part, token: token(of: member.record)), to: link.connection)
+            let site = member.record.site
+            send(
+                .role(
+                    role(of: site),
+                    token: token(of: member.record),
+                    drill: runs.drill(of: site)
+                ),
+                to: link.connection
+            )
             touched.append(member.record.id)
         }
     }

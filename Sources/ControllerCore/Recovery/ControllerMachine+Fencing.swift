@@ -140,7 +140,7 @@ extension ControllerMachine {
             cause: text,
             consequence: "run \(run)"
         )
-        auditOwn("node.fence", record.name.text, reason: "\(proof.rawValue): \(text)")
+        auditOwn("run.node-fenced", record.name.text, reason: "\(proof.rawValue): \(text)")
         work.fence(record.id)
     }
 

@@ -23,12 +23,14 @@ extension Command.Verb {
     /// until it has ended.
     var isAllowedInRun: Bool {
         switch self {
-        case .addNode, .removeNodes, .cordon, .uncordon, .drain, .beginMaintenance,
-            .endMaintenance, .createToken, .addSite, .removeSite, .setSiteMinimum, .set, .unset,
+        case .addNode, .removeNodes, .cordon, .drain, .beginMaintenance, .createToken, .addSite,
+            .removeSite, .setSiteMinimum, .set, .unset,
             .addSchedule, .removeSchedule, .setCalendar, .removeCalendar, .pairNodes, .unpairNode,
             .setSiteForm, .setPlan, .removePlan, .startRun:
             false
-        case .release, .service, .revokeToken, .addOperator, .removeOperator, .preflight, .backup,
+        // What lets a node take part that a run may wait for.
+        case .uncordon, .endMaintenance, .release, .service, .revokeToken, .addOperator,
+            .removeOperator, .preflight, .backup,
             .cancelTasks, .retryTasks, .resolveTasks, .pauseSchedule, .resumeSchedule, .retryStep,
             .skipStep, .abortRun, .certifyNode, .answerRun:
             true
@@ -205,11 +207,15 @@ extension ControllerMachine {
                 mend: "muster site list"
             )
         }
+        guard count(of: request.to).total > 0 else {
+            throw Refused(
+                .notNow,
+                "site \(request.to) has no nodes",
+                mend: "muster token create --site \(request.to)"
+            )
+        }
         guard request.kind != .failover || !reason.isEmpty else {
             throw Refused(.invalid, "a failover needs a reason", mend: "--reason 'what happened'")
-        }
-        guard request.kind != .drill else {
-            throw Refused(.invalid, "this controller makes no drills yet")
         }
         guard let plan = plan(named: request.plan, for: request.kind) else {
             throw Refused(
@@ -218,7 +224,7 @@ extension ControllerMachine {
                 mend: "muster plan list"
             )
         }
-        guard plan.draft.kinds.contains(request.kind) else {
+        guard plan.draft.kinds.contains(request.kind) || request.kind == .drill else {
             throw Refused(
                 .invalid,
                 "plan \(plan.draft.name) is not for a \(request.kind.rawValue)",
@@ -247,7 +253,7 @@ extension ControllerMachine {
     ) -> RunRecord {
         cluster.lastRun += 1
         put(.cluster(cluster))
-        let steps = plan.draft.steps
+        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.steps
         let activation = steps.firstIndex { $0.act == .activate } ?? steps.count
         let lingers = steps[activation...].contains {
             if case .stop(.from, _, _) = $0.act { true } else { false }

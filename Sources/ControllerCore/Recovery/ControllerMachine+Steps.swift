@@ -19,6 +19,11 @@ extension ControllerMachine {
         }
         switch record.step.act {
         case .gate, .verify: break
+        case .isolate:
+            amendSite(run.to) { $0.held = .whole }
+            amendRun(run.id) { $0.isDrilling = true }
+            tellRoles()
+        case .endDrill: endDrill(run.id)
         case .drainTasks:
             amendRun(run.id) { $0.isDraining = true }
             touchNodes(of: run.from)
@@ -60,7 +65,10 @@ extension ControllerMachine {
         case .hook(let name, let place), .check(let name, let place):
             lookAtHooks(name, place, record, run)
         case .ask(let question): .waiting("an operator has to answer: \(question)")
-        case .verify: lookAtService(of: run)
+        case .verify:
+            run.isDrilling ? lookAtStarts(run, [], .all) : lookAtService(of: run)
+        case .isolate: .done("site \(run.to) is isolated: its token is \(drillToken(run))")
+        case .endDrill: lookAtEndOfDrill(run)
         case .notify: .done("told")
         }
     }
@@ -86,6 +94,12 @@ extension ControllerMachine {
         }
         guard count > 0 else { return .done("no task runs on site \(run.from)") }
         return .waiting("\(count) tasks have not ended on \(short(holders))")
+    }
+
+    /// How many nodes a site must have to act: its minimum, and never more than it has in all.
+    func leastNodes(of site: SiteName) -> Int {
+        let (_, total) = count(of: site)
+        return max(1, min(Int(sites[site]?.minimum ?? 0), total))
     }
 
     /// Members of a site that have, or may have, something to run.
@@ -155,7 +169,7 @@ extension ControllerMachine {
             }
             if isHealthy { healthy += 1 }
         }
-        let least = max(1, Int(sites[run.to]?.minimum ?? 0))
+        let least = leastNodes(of: run.to)
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
@@ -166,7 +180,7 @@ extension ControllerMachine {
 
     private func lookAtService(of run: RunRecord) -> StepProgress {
         let (online, total) = count(of: run.to)
-        let least = max(1, Int(sites[run.to]?.minimum ?? 0))
+        let least = leastNodes(of: run.to)
         let text = "\(online) of \(total) nodes of site \(run.to) are Online"
         if online >= least { return .done(text) }
         let reasons = members(of: run.to).filter { $0.record.status != .online }
@@ -177,6 +191,37 @@ extension ControllerMachine {
     func short(_ texts: [String]) -> String {
         let shown = texts.prefix(5).joined(separator: ", ")
         return texts.count > 5 ? "\(shown) and \(texts.count - 5) more" : shown
+    }
+
+    // MARK: Drills
+
+    private func drillToken(_ run: RunRecord) -> FencingToken {
+        FencingToken(epoch: cluster.epoch, session: 0).inDrill(run.id.number)
+    }
+
+    /// What runs in the drill stops: the site is a standby as before.
+    mutating func endDrill(_ id: RunID) {
+        guard let run = runs.runs[id], run.isDrilling else { return }
+        amendRun(id) { $0.isDrilling = false }
+        amendSite(run.to) { $0.held = GroupSet() }
+        tellRoles()
+    }
+
+    private func lookAtEndOfDrill(_ run: RunRecord) -> StepProgress {
+        var open: [String] = []
+        for member in members(of: run.to) where member.record.isAdmitted {
+            guard member.isSynced else {
+                open.append("\(member.record.name) cannot be reached")
+                continue
+            }
+            for known in member.services.values
+            where !known.report.isDrainable && !known.report.hasStopped {
+                open.append("\(known.report.name) on \(member.record.name)")
+            }
+        }
+        return open.isEmpty
+            ? .done("site \(run.to) is an idle standby again")
+            : .waiting("still of the drill: \(short(open))")
     }
 
     // MARK: The point of no return

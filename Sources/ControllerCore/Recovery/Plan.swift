@@ -103,6 +103,11 @@ public enum PlanAct: Hashable, Sendable {
     case verify
     /// An event that routes can send on.
     case notify(String)
+    /// Of a drill, in the place of the fence and the activation: the standby site's services may run,
+    /// under a token that production refuses.
+    case isolate
+    /// Of a drill, at its end: the site is an idle standby again.
+    case endDrill
 
     var isFence: Bool {
         if case .fence = self { true } else { false }
@@ -122,6 +127,8 @@ public enum PlanAct: Hashable, Sendable {
         case .ask: "ask"
         case .verify: "verify"
         case .notify: "notify"
+        case .isolate: "isolate"
+        case .endDrill: "end-drill"
         }
     }
 }
@@ -153,6 +160,9 @@ public struct PlanStep: Hashable, Sendable {
     /// A hook of the controller that undoes the step when the run is aborted.
     public var undo: HookName?
     public var onFailure: StepFailurePolicy
+    /// A hook, a check, a question or a notice that is part of a drill, too. Without this a drill
+    /// leaves it out: what it does could reach production.
+    public var isInDrill: Bool
 
     public init(
         name: StepName,
@@ -162,8 +172,10 @@ public struct PlanStep: Hashable, Sendable {
         retryDelay: Duration = .seconds(5),
         verify: HookName? = nil,
         undo: HookName? = nil,
-        onFailure: StepFailurePolicy = .ask
+        onFailure: StepFailurePolicy = .ask,
+        isInDrill: Bool = false
     ) {
+        self.isInDrill = isInDrill
         self.name = name
         self.act = act
         self.timeout = timeout
@@ -251,6 +263,8 @@ public struct PlanDraft: Hashable, Sendable {
                     )
                 ]
                 : []
+        case .isolate, .endDrill:
+            return [(index, "\(step.act.word) is put in by a drill itself")]
         case .gate, .drainTasks, .fence:
             return isAfter ? [(index, "\(step.act.word) stands before activate")] : []
         case .activate:
@@ -262,6 +276,24 @@ public struct PlanDraft: Hashable, Sendable {
             return text.utf8.count > Self.textBytesMax
                 ? [(index, "a text has at most \(Self.textBytesMax) bytes")] : []
         }
+    }
+
+    /// The same plan as a drill carries it out: nothing of it touches the site that is active.
+    var drillSteps: [PlanStep] {
+        var drill: [PlanStep] = []
+        for step in steps {
+            switch step.act {
+            case .drainTasks, .stop, .fence: continue
+            case .activate: drill.append(PlanStep(name: "isolate", act: .isolate))
+            case .gate, .start, .verify: drill.append(step)
+            case .hook, .check, .ask, .notify: if step.isInDrill { drill.append(step) }
+            case .isolate, .endDrill: continue
+            }
+        }
+        drill.append(
+            PlanStep(name: "end-drill", act: .endDrill, timeout: .seconds(900))
+        )
+        return drill
     }
 
     /// The plan of a cluster that has none written: everything that may not act twice stops in

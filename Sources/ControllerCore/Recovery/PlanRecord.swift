@@ -61,7 +61,8 @@ extension PlanStep {
             retryDelay: try fields.optionalMilliseconds("retry-delay") ?? .zero,
             verify: try fields.optionalName("verify"),
             undo: try fields.optionalName("undo"),
-            onFailure: try fields.word("on-failure")
+            onFailure: try fields.word("on-failure"),
+            isInDrill: try fields.flag("in-drill")
         )
     }
 
@@ -80,6 +81,7 @@ extension PlanStep {
         writer.put("verify", verify)
         writer.put("undo", undo)
         writer.put("on-failure", onFailure)
+        writer.put("in-drill", isInDrill)
     }
 }
 
@@ -114,6 +116,8 @@ extension PlanAct {
         case "ask": self = .ask(try fields.text("text"))
         case "verify": self = .verify
         case "notify": self = .notify(try fields.text("text"))
+        case "isolate": self = .isolate
+        case "end-drill": self = .endDrill
         default: throw .bad(key: "act", expected: "an act of a plan")
         }
     }
@@ -121,7 +125,7 @@ extension PlanAct {
     func put(to writer: inout LineWriter) {
         writer.put("act", word)
         switch self {
-        case .gate, .drainTasks, .activate, .verify: break
+        case .gate, .drainTasks, .activate, .verify, .isolate, .endDrill: break
         case .fence(let hook): writer.put("hook", hook)
         case .stop(let side, let groups, let scope):
             writer.put("side", side)

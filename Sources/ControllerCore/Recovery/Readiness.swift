@@ -43,7 +43,7 @@ extension ControllerMachine {
         }
         let able = readyNodes(of: site)
         let (_, total) = count(of: site)
-        let least = max(1, Int(sites[site]?.minimum ?? 0))
+        let least = leastNodes(of: site)
         if able.count < least {
             say(
                 "nodes",

@@ -50,6 +50,11 @@ public struct RunBook: Hashable, Sendable {
         liveRun.map { $0.isFenced && !$0.isActivated && $0.from == site } ?? false
     }
 
+    /// The number of the drill in which a site is; nil outside of any.
+    func drill(of site: SiteName) -> UInt64? {
+        liveRun.flatMap { $0.isDrilling && $0.to == site ? $0.id.number : nil }
+    }
+
     public func steps(of run: RunID) -> [RunStepRecord] {
         let count = runs[run]?.stepCount ?? 0
         return (0..<count).compactMap { stepRecords[StepKey(run: run, index: $0)] }
@@ -76,10 +81,17 @@ public struct RunBook: Hashable, Sendable {
         fenceRecords[FenceKey(run: record.run, node: record.node)] = record
     }
 
-    /// The plan for a kind of run: the one named, else the written one, else the derived.
+    /// The plan for a kind of run: the one named, or else the written one. A drill carries out the
+    /// real plan: that of a switchover, or else of a failover, where it has none of its own.
     func plan(_ name: PlanName?, for kind: RunKind) -> PlanRecord? {
         if let name { return plans[name] }
-        return plans.values.first { $0.draft.kinds.contains(kind) }
+        let kinds: [RunKind] = kind == .drill ? [.drill, .switchover, .failover] : [kind]
+        for kind in kinds {
+            if let plan = plans.values.first(where: { $0.draft.kinds.contains(kind) }) {
+                return plan
+            }
+        }
+        return nil
     }
 
     /// Milliseconds that a step of this name took in the last ended runs of the kind, the mean; nil

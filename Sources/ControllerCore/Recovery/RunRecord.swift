@@ -13,7 +13,8 @@ public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(number)" }
 
-    var storeKey: String { TaskID(number).storeKey }
+    /// The key of its record.
+    public var storeKey: String { TaskID(number).storeKey }
 }
 
 /// Where a run stands.
@@ -61,6 +62,8 @@ public struct RunRecord: Hashable, Sendable {
     public var isDraining: Bool
     /// Drainable services of the old site may go on until a later step stops them.
     public var lingers: Bool
+    /// The standby site is in its drill: its services may run, under a token that production refuses.
+    public var isDrilling: Bool
     /// Blocking reasons of readiness were overruled by an operator.
     public var isForced: Bool
     /// Why the run asks, or what its present step waits for.
@@ -101,6 +104,7 @@ public struct RunRecord: Hashable, Sendable {
         step = 0
         isFenced = false
         isDraining = false
+        isDrilling = false
         text = ""
         askedMilliseconds = 0
     }
@@ -132,6 +136,7 @@ public struct RunRecord: Hashable, Sendable {
         }
         isFenced = try fields.flag("fenced")
         isDraining = try fields.flag("draining")
+        isDrilling = try fields.flag("drilling")
         text = fields.optionalText("text") ?? ""
         askedMilliseconds = try fields.optionalNumber("asked") ?? 0
         askedSince = try fields.optionalTime("asked-since")
@@ -156,6 +161,7 @@ public struct RunRecord: Hashable, Sendable {
         writer.put("epoch-after", epochAfter)
         writer.put("fenced", isFenced)
         writer.put("draining", isDraining)
+        writer.put("drilling", isDrilling)
         writer.put("lingers", lingers)
         writer.put("forced", isForced)
         writer.put("text", text)

@@ -154,30 +154,6 @@ extension ControllerMachine {
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
     }
 
-    /// What a session says of the attempts that an earlier one was given is believed, because an agent
-    /// that restarts has looked for what the one before it left. Of another boot or machine that is
-    /// not true: it may be a copy, which knows the nonce, tells what it found in the copied journal,
-    /// and knows nothing of what the first machine runs. So it waits until that has ended by itself.
-    private mutating func isEarly(
-        _ hello: Hello,
-        _ connection: ConnectionID,
-        _ member: Member
-    ) -> Bool {
-        let record = member.record
-        let end = member.lastGrant + settings.lease.wait
-        guard !record.machine.isEmpty, record.machine != hello.machine, work.hasTasks(record.id),
-            now.instant < end
-        else { return false }
-        expect(by: end)
-        dismiss(
-            connection,
-            .notNow,
-            "another boot or machine was given tasks under this identity, and they may still run: "
-                + "come back in \((end - now.instant).forPeople)"
-        )
-        return true
-    }
-
     /// A store that is an old copy is behind in its nodes' nonces as well, and would take each of
     /// them for two. So while no node has confirmed what we know since we started, a higher epoch
     /// is believed without the nonce; later, a stolen credential cannot stop a controller by it.
@@ -208,6 +184,7 @@ extension ControllerMachine {
                 name: record.name,
                 site: record.site,
                 role: role(of: record.site),
+                drill: runs.drill(of: record.site),
                 token: token(of: record),
                 nonce: nonce,
                 heartbeatInterval: settings.lease.heartbeatInterval,
@@ -223,8 +200,8 @@ extension ControllerMachine {
     /// node was set back to an old state.
     ///
     /// One case only looks like it: an agent gave a connection up and made another, and the HELLO
-    /// of the first arrives after the READY of the second. It comes from the same incarnation and
-    /// boot, and never twice; it is turned away without a verdict.
+    /// of the first arrives after the READY of the second. It comes from the same boot, of this or an
+    /// earlier incarnation, and never twice; it is turned away without a verdict.
     private mutating func judgeNonce(
         _ hello: Hello,
         _ connection: ConnectionID,
@@ -237,7 +214,7 @@ extension ControllerMachine {
         let isPredecessor = !record.isNonceConfirmed && hello.nonce == record.previousNonce
         if isCurrent || isPredecessor, hello.incarnation >= record.incarnation { return true }
 
-        if let link = member.link, link.incarnation == hello.incarnation,
+        if let link = member.link, link.incarnation >= hello.incarnation,
             link.bootID == hello.bootID, link.machineID == hello.machineID, member.staleShown == 0
         {
             touch(record.id) { $0.staleShown += 1 }
@@ -405,12 +382,5 @@ extension ControllerMachine {
             send(.bye(reason: .restarting, retry: spread), to: link.connection)
             effects.closes.append(Close(connection: link.connection, code: .notActive))
         }
-    }
-}
-
-extension Hello {
-    /// Boot and machine, as a node's record keeps them.
-    fileprivate var machine: String {
-        bootID.isEmpty && machineID.isEmpty ? "" : "\(bootID) \(machineID)"
     }
 }

@@ -22,7 +22,8 @@ extension ControllerMachine {
             work.settle()
             foldWork()
             settleRun()
-        } while !touched.isEmpty
+            // A run may have given hooks to nodes, or have taken tasks from them.
+        } while !touched.isEmpty || !work.isSettled
         reserveTaskNumbers()
         if let deadline = work.nextDeadline { expect(by: deadline) }
     }

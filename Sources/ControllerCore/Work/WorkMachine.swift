@@ -107,6 +107,11 @@ public struct WorkMachine: Hashable, Sendable {
         return earliest
     }
 
+    /// Nothing was put in since it was settled, and nothing that was decided waits to be taken.
+    var isSettled: Bool {
+        dirtyLanes.isEmpty && openedWorkers.isEmpty && out == WorkEffects()
+    }
+
     /// Takes what was decided since the last time.
     mutating func takeEffects() -> WorkEffects {
         let taken = out

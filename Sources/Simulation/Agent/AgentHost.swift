@@ -36,8 +36,10 @@ final class AgentHost {
     private(set) var log: [(event: AgentEvent, at: Instant)] = []
     private var wakeNumber: UInt64 = 0
     var link: Connection?
-    /// WELCOME of this life said that the site is active.
-    var wasWelcomedActive = false
+    /// A WELCOME of this life has said which part the site has; the newest that was said.
+    var wasTold = false
+    var toldRole: SiteRole?
+    var toldDrill: UInt64?
     private var queuedPersist: PersistRequest?
     private var writing: PersistRequest?
     var persistTimeMax: Int64 = 5 * millisecond
@@ -101,7 +103,9 @@ final class AgentHost {
         queuedPersist = nil
         writing = nil
         link = nil
-        wasWelcomedActive = false
+        wasTold = false
+        toldRole = nil
+        toldDrill = nil
         nextKey = nil
         log = []
         machine = AgentMachine(
@@ -386,8 +390,15 @@ final class AgentHost {
             do {
                 let line = try Line.parse(bytes.dropLast(), limits: .member)
                 let message = try ControllerMessage(line)
-                if case .welcome(let welcome) = message, welcome.role == .active {
-                    wasWelcomedActive = true
+                switch message {
+                case .welcome(let welcome):
+                    wasTold = true
+                    toldRole = welcome.role
+                    toldDrill = welcome.drill
+                case .role(let role, _, let drill):
+                    toldRole = role
+                    toldDrill = drill
+                default: break
                 }
                 step(.received(link: id, message))
             } catch {

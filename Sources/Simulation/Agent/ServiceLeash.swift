@@ -5,10 +5,13 @@ import Model
 final class ServiceLeash: LeashHost {
     let launch: LaunchID
     let definition: ServiceDefinition
+    /// It was launched for a drill, under a token that production refuses.
+    let drill: String?
 
     init(host: AgentHost, launch: LaunchID, _ order: Launch) {
         self.launch = launch
         definition = order.definition
+        drill = order.environment.first { $0.name == "MUSTER_DRILL" }?.value
         var spec = LeashSpec(
             token: "\(order.token)",
             program: "/bin/\(launch.service)",

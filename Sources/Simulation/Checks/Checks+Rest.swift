@@ -17,6 +17,7 @@ extension Checks {
     /// - Returns: what is not at rest yet; nil when everything is.
     func unrest() -> String? {
         guard let machine = world.controller.machine else { return "the controller does not run" }
+        if let problem = unrestOfRuns(machine) { return problem }
         for host in world.hosts where !host.isClone {
             guard let identity = host.identity else { return "\(host.name) has not joined" }
             guard let member = machine.nodes[identity.node] else {
@@ -51,8 +52,10 @@ extension Checks {
         }
         let isActive = record.site == machine.cluster.activeSite
         for definition in host.definitions {
+            let isWarm =
+                definition.kind == .drainable && machine.sites[record.site]?.isWarm == true
             let isWanted =
-                isActive && !isCleared && record.isAdmitted
+                (isActive || isWarm) && !isCleared && record.isAdmitted
                 && !record.stoppedServices.contains(definition.name)
             let runs = host.leashes.contains {
                 $0.launch.service == definition.name && $0.isRunningSomething

@@ -8,6 +8,7 @@ import Protocol
 extension Checks {
     func beforeCommit(_ entries: [JournalEntry]) {
         world.work?.checks.commits(entries)
+        commitsSites(entries)
         for entry in entries {
             switch entry {
             case .put(.cluster(let cluster)):

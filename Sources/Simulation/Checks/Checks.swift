@@ -60,6 +60,9 @@ final class Checks {
     /// Controller's own real time until which its view may be late: it was stopped.
     var resumedAt: Int64 = 0
     var epoch = Epoch.zero
+    /// `run/node` of every proof that is durable, since the last move of the active site.
+    var fencesSeen: Set<String> = []
+    var runsSeen = OrderedTable<RunID, RunRecord>()
 
     init(world: World) {
         self.world = world
@@ -78,6 +81,7 @@ final class Checks {
             for leash in host.allLeashes where leash.isRunningSomething { checkLife(of: leash) }
         }
         checkFences()
+        checkRunFences()
         world.work?.checks.inspect()
         if !world.controller.process.isPaused, world.now - resumedAt > 100 * millisecond {
             checkDetection()
@@ -140,16 +144,30 @@ final class Checks {
     func childStarts(_ leash: ServiceLeash) {
         checkLife(of: leash)
         checkFences()
+        checkRunFences()
+        checkSite(of: leash)
         let host = leash.host
-        if host.site == "b", leash.definition.kind == .exclusive {
-            world.fail("\(leash.name) starts on a standby site")
-        }
         let others = host.leashes.filter {
             $0 !== leash && $0.launch.service == leash.launch.service && $0.isRunningSomething
         }
         if let other = others.first { world.fail("\(leash.name) starts beside \(other.name)") }
+        checkOtherMachines(leash)
         if let floor = view(host).floor, leash.launchToken <= floor {
             world.fail("I3: \(leash.name) starts under the stated floor \(floor)")
+        }
+    }
+
+    /// Of a node that was copied only one machine runs a self-fenced service: the lease arithmetic
+    /// promises that, whichever of them the controller believes.
+    private func checkOtherMachines(_ leash: ServiceLeash) {
+        guard leash.isSelfFenced, let node = leash.host.identity?.node else { return }
+        for host in hosts(of: node) where host !== leash.host {
+            for other in host.leashes
+            where other.isSelfFenced && other.launch.service == leash.launch.service
+                && other.isRunningSomething
+            {
+                world.fail("\(leash.name) starts beside \(other.name) of another machine")
+            }
         }
     }
 
@@ -163,9 +181,11 @@ final class Checks {
     func agentStarted(_ host: AgentHost) { hostViews[host.index].leaseEnd = nil }
 
     func agentLaunches(_ host: AgentHost, _ id: LaunchID, _ launch: Launch) {
-        if host.site == "b" { world.fail("\(host.name) launches \(id) on a standby site") }
-        if !host.wasWelcomedActive {
-            world.fail("\(host.name) launches \(id) before it was welcomed as active")
+        let isDrainable = launch.definition.kind == .drainable
+        let drill = launch.environment.first { $0.name == "MUSTER_DRILL" }?.value
+        checkDrill(host, id, launch, drill)
+        if !host.wasTold || (!isDrainable && host.toldRole != .active && drill == nil) {
+            world.fail("\(host.name) launches \(id), and was told that it is a standby, or nothing")
         }
         if launch.definition.isSelfFenced {
             guard let deadline = launch.deadline else {
@@ -216,6 +236,7 @@ final class Checks {
             }
         case .beat(let beat):
             if let floor = beat.floor { checkFloor(host, floor) }
+            if let floor = beat.exclusiveFloor { checkExclusiveFloor(host, floor) }
         case .done(let order): checkDone(host, order)
         case .failed(let order, _):
             if forged.contains(order) { world.fail("\(host.name) has acted on a forged order") }
@@ -240,6 +261,19 @@ final class Checks {
             }
         }
         hostViews[host.index].floor = max(view(host).floor ?? .zero, floor)
+    }
+
+    private func checkExclusiveFloor(_ host: AgentHost, _ floor: FencingToken) {
+        for leash in host.allLeashes where leash.isRunningSomething {
+            if let service = leash as? ServiceLeash, service.definition.kind == .drainable {
+                continue
+            }
+            var token = FencingToken(leash.machine.token) ?? leash.launchToken
+            token.work = nil
+            if token <= floor {
+                world.fail("I3: \(host.name) states \(floor), and exclusive \(leash.name) runs")
+            }
+        }
     }
 
     private func checkDone(_ host: AgentHost, _ order: UInt64) {

@@ -16,7 +16,9 @@ extension TaskChecks {
         if launch.payload != task.payload {
             world.fail("\(host.name) gives \(attempt) another payload than was submitted")
         }
-        if host.site == "b" { world.fail("\(host.name) launches \(attempt) on a standby site") }
+        if host.toldRole != .active {
+            world.fail("\(host.name) launches \(attempt), and was told that it is a standby")
+        }
         if !mayOverlap(attempt) {
             guard let deadline = launch.deadline else {
                 return world.fail("\(host.name) launches \(attempt) without a deadline")
@@ -40,6 +42,7 @@ extension TaskChecks {
     func begins(_ leash: TaskLeash) {
         let attempt = leash.attempt
         world.say(leash.host.name, "task \(attempt) runs, job \(job(of: attempt.task))")
+        world.checks.checkSite(of: leash)
         guard let task = tasks[attempt.task] else { return }
         if executions[attempt] != nil {
             world.fail("I4: attempt \(attempt) is executed a second time, on \(leash.host.name)")

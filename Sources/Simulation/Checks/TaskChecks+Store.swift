@@ -24,6 +24,21 @@ extension TaskChecks {
             case .output(let id, let bytes): checkOutput(id, bytes)
             case .audit(let audit):
                 if audit.verb == "node.fence" { fence(audit.object, entries) }
+            case .put(.fence(let fence)):
+                // By a run, which has raised every session before it looks for proofs.
+                fenced[fence.node] = fence.session
+                let isRaised = entries.contains {
+                    guard case .put(.node(let record)) = $0 else { return false }
+                    return record.id == fence.node && record.session >= fence.session
+                }
+                if !isRaised,
+                    case .node(let record)? = world.controller.store.record(
+                        .node,
+                        fence.node.text
+                    ), record.session < fence.session
+                {
+                    world.fail("I1: \(fence.name) counts as fenced before its session is raised")
+                }
             default: break
             }
         }
@@ -180,6 +195,12 @@ extension TaskChecks {
         var site = world.controller.machine?.cluster.activeSite
         if case .cluster(let cluster)? = world.controller.store.record(.cluster, "cluster") {
             site = cluster.activeSite
+        }
+        // Together with the transaction that makes another site the active one, or before it.
+        for case .put(.cluster(let cluster)) in entries { site = cluster.activeSite }
+        let isRunMoving = entries.contains { if case .put(.run) = $0 { true } else { false } }
+        if !isRunMoving, world.checks.isNobodyActive {
+            world.fail("task \(id) is given out while no site is active")
         }
         guard let record else { return world.fail("task \(id) is given to a stranger") }
         let obstacle = record.obstacleToWork(activeSite: site)

@@ -73,6 +73,7 @@ extension ControllerHost {
         for reply in effects.replies {
             world.operators.answered(reply)
         }
+        for hook in effects.hooks { world.carryOut(hook) }
     }
 
     /// As the real driver does: what waits longer than half of X makes the journal late.

@@ -17,6 +17,14 @@ extension Operators {
     private func doSomething() {
         let account = accounts[Int(world.chance.below(UInt64(accounts.count)))]
         let force = world.happens(perMille: 300)
+        if world.plan.has(.runs), world.happens(perMille: 400) {
+            if world.happens(perMille: 500) { return tendRun(isCalm: false) }
+            return ask(
+                someRunVerb(),
+                by: world.happens(perMille: 800) ? root : account,
+                force: force
+            )
+        }
         let isOfWork = world.plan.has(.taskSettings) && world.happens(perMille: 400)
         let verb = isOfWork ? someWorkSetting(someName) : someVerb()
         ask(verb, by: account, force: force)
@@ -75,6 +83,7 @@ extension Operators {
 
     /// Mends what only people can mend, until nothing of that kind is left.
     func tidyUp() {
+        tendRun(isCalm: true)
         guard let machine = world.controller.machine else { return }
         for member in machine.nodes.values where member.record.membership == .joined {
             let record = member.record

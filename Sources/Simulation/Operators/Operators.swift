@@ -130,7 +130,10 @@ final class Operators {
     // MARK: Making the cluster
 
     func bootstrap() {
-        insist(.addSite("b")) { self.expectHosts() }
+        insist(.addSite("b")) {
+            self.expectHosts()
+            self.writePlans()
+        }
         for index in 1...2 {
             let seed = seed()
             accounts[index].token = seed.id

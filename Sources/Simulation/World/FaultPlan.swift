@@ -49,11 +49,22 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case slowLookup = "slow-lookup"
     case reload
 
+    // Of sites and runs.
+
+    /// Operators move the active site.
+    case runs
+    case hookFails = "hook-fails"
+    /// A whole site loses its power, or its network.
+    case siteLoss = "site-loss"
+
+    static let ofRuns: [Fault] = [.hookFails, .siteLoss]
     static let ofTasks: [Fault] = [
         .taskFails, .taskHangs, .taskSpawnFails, .taskDeliveries, .taskOrders, .taskSettings,
         .spooling, .journalError, .slowLookup, .reload,
     ]
-    static let ofNodes = allCases.filter { $0 != .tasks && !ofTasks.contains($0) }
+    static let ofNodes = allCases.filter {
+        $0 != .tasks && $0 != .runs && !ofTasks.contains($0) && !ofRuns.contains($0)
+    }
 }
 
 /// What a seed is about: the size of the cluster, the faults there are, and how hard they are.
@@ -91,6 +102,19 @@ struct FaultPlan {
         }
         if isBoundary { faults.removeAll { $0 == .leashPause } }
         drawTasks(seed: seed, share: share, without: without)
+        drawRuns(seed: seed, share: share, without: without)
+    }
+
+    /// As with tasks. Where sites are moved there is a second one.
+    private mutating func drawRuns(seed: UInt64, share: UInt64, without: [Fault]) {
+        var chance = SeededGenerator(seed: seed ^ 0x7275_6e73_5f6f_665f)
+        guard chance.chance(perMille: 400), !without.contains(.runs) else { return }
+        faults.append(.runs)
+        standbyHosts = max(standbyHosts, 1 + Int(chance.below(2)))
+        for fault in Fault.ofRuns {
+            let isDrawn = chance.chance(perMille: share)
+            if isDrawn, !without.contains(fault) { faults.append(fault) }
+        }
     }
 
     /// By a generator of its own: a seed without tasks is what it was before there were any.

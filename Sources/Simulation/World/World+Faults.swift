@@ -66,8 +66,10 @@ extension World {
         case .strangers: letStrangerTry()
         case .childEnds, .childStubborn, .slowKill, .drift, .operators, .slowTimers, .checksFail,
             .findingsFail, .renewal, .tasks, .taskFails, .taskHangs, .taskSpawnFails,
-            .taskDeliveries, .journalError, .slowLookup, .taskOrders, .taskSettings, .spooling:
+            .taskDeliveries, .journalError, .slowLookup, .taskOrders, .taskSettings, .spooling,
+            .runs, .hookFails:
             break
+        case .siteLoss: loseSite(of: host)
         case .reload: reload(host)
         }
     }
@@ -94,6 +96,23 @@ extension World {
             cut(host, toServer: true, toClient: true, for: between(second, 5 * second))
         }
         after(between(2 * second, 8 * second)) { $0.flap(host, times: times - 1) }
+    }
+
+    private func loseSite(of host: AgentHost) {
+        let isPower = happens(perMille: 400)
+        let time = between(5 * second, 70 * second)
+        // Somebody is woken by it.
+        if happens(perMille: 700) {
+            after(between(2 * second, 15 * second)) { $0.operators.failOver(from: host.site) }
+        }
+        for other in hosts where other.site == host.site {
+            if isPower {
+                other.reboot()
+                after(time + between(0, 5 * second)) { _ in other.boot() }
+            } else {
+                cut(other, toServer: true, toClient: true, for: time)
+            }
+        }
     }
 
     // MARK: Processes

@@ -27,6 +27,9 @@ final class World {
     /// Files on the shared path.
     var markers = OrderedTable<String, Bool>()
 
+    /// What the hook `redirect` does.
+    var isRedirected = false
+
     /// After it nothing goes wrong any more.
     var isCalm = false
     private(set) var failure: String?

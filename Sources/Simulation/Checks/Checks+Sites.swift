@@ -1,0 +1,171 @@
+import AgentCore
+import ControllerCore
+import Model
+import Protocol
+
+// Never two sites active: looked at in real time, which no machine knows, and in what is durable.
+
+extension Checks {
+    /// The durable fact.
+    var durableCluster: ClusterRecord? {
+        guard case .cluster(let cluster)? = world.controller.store.record(.cluster, "cluster")
+        else {
+            return nil
+        }
+        return cluster
+    }
+
+    /// A run is fencing, as far as is durable.
+    var isNobodyActive: Bool {
+        runsSeen.values.contains { !$0.state.isEnded && $0.isFenced && !$0.isActivated }
+    }
+
+    /// Of a machine whose identity was copied or set back, what it says of itself may be another's.
+    func isDoubtful(_ host: AgentHost) -> Bool {
+        host.isClone || host.identity.flatMap { nodes[$0.node]?.isDoubtful } ?? false
+    }
+
+    /// Whether it is known of it where it runs: of a copied machine only what ends with its lease.
+    private func isCounted(_ leash: LeashHost) -> Bool {
+        isExclusive(leash) && (leash.isSelfFenced || !isDoubtful(leash.host))
+    }
+
+    private func isExclusive(_ leash: LeashHost) -> Bool {
+        if let service = leash as? ServiceLeash {
+            return service.definition.kind == .exclusive && service.drill == nil
+        }
+        guard let task = leash as? TaskLeash, let checks = world.work?.checks else { return false }
+        return !checks.mayOverlap(task.attempt)
+    }
+
+    /// I0, form A: what must not act twice runs on one site alone, at every real instant; and only on
+    /// the one that is durably active.
+    func checkSite(of leash: LeashHost) {
+        guard isCounted(leash) else { return }
+        let site = leash.host.site
+        if let active = durableCluster?.activeSite, active != site {
+            world.fail("I0: \(leash.name) starts on site \(site), and \(active) is durably active")
+        }
+        for host in world.hosts where host.site != site {
+            for other in host.allLeashes where other.isRunningSomething && isCounted(other) {
+                world.fail("I0: \(leash.name) of site \(site) starts, and \(other.name) runs")
+            }
+        }
+    }
+
+    /// What runs for a drill has a token that production refuses, and nothing else has.
+    func checkDrill(_ host: AgentHost, _ id: LaunchID, _ launch: Launch, _ drill: String?) {
+        let text = launch.environment.first { $0.name == "MUSTER_TOKEN" }?.value ?? ""
+        guard let token = FencingToken(text) else {
+            return world.fail("\(host.name) launches \(id) without a token")
+        }
+        let isIsolated = token.epoch.generation == 0
+        if isIsolated != (drill != nil) {
+            world.fail("\(host.name) launches \(id) under \(token), drill \(drill ?? "none")")
+        }
+        if drill != nil, host.toldDrill.map({ "\($0)" }) != drill || host.toldRole != .standby {
+            world.fail("\(host.name) launches \(id) for drill \(drill ?? ""), which it is not in")
+        }
+    }
+
+    /// I1: whoever is recorded as fenced does nothing until the run has ended or was rolled back.
+    func checkRunFences() {
+        guard let machine = world.controller.machine, let run = machine.runs.liveRun, run.isFenced
+        else { return }
+        for fence in machine.runs.fences(of: run.id) {
+            for host in hosts(of: fence.node) {
+                for leash in host.allLeashes where leash.isRunningSomething && isCounted(leash) {
+                    world.fail(
+                        "I1: \(fence.name) counts as fenced (\(fence.proof.rawValue)), and "
+                            + "\(leash.name) runs"
+                    )
+                }
+            }
+        }
+    }
+
+    /// What a transaction is about to make durable of runs and of the active site.
+    func commitsSites(_ entries: [JournalEntry]) {
+        for entry in entries {
+            switch entry {
+            case .put(.cluster(let cluster)): moves(to: cluster, entries)
+            case .put(.run(let run)): follows(run)
+            case .put(.fence(let fence)):
+                fencesSeen.insert("\(fence.run)/\(fence.node)")
+            default: break
+            }
+        }
+    }
+
+    private func moves(to cluster: ClusterRecord, _ entries: [JournalEntry]) {
+        guard let before = durableCluster, before.activeSite != cluster.activeSite else { return }
+        if cluster.epoch <= before.epoch {
+            world.fail("another site becomes active under the same epoch \(cluster.epoch)")
+        }
+        guard let machine = world.controller.machine else { return }
+        for member in machine.nodes.values where member.record.site == before.activeSite {
+            switch member.record.membership {
+            case .invited, .removed: continue
+            case .joined, .removing: break
+            }
+            let isProven = fencesSeen.contains { $0.hasSuffix("/\(member.record.id)") }
+            if !isProven {
+                world.fail(
+                    "site \(cluster.activeSite) is activated, \(member.record.name) unfenced"
+                )
+            }
+        }
+        for host in world.hosts where host.site == before.activeSite {
+            for leash in host.allLeashes where leash.isRunningSomething && isCounted(leash) {
+                world.fail("I0: site \(cluster.activeSite) is activated, and \(leash.name) runs")
+            }
+        }
+    }
+
+    /// A run goes forward, ends once, and is only rolled back before its point of no return.
+    private func follows(_ run: RunRecord) {
+        defer { runsSeen[run.id] = run }
+        guard let before = runsSeen[run.id] else {
+            if run.step != 0 || run.state != .running { world.fail("run \(run.id) begins late") }
+            if let other = runsSeen.values.first(where: { !$0.state.isEnded }) {
+                world.fail("run \(run.id) begins, and run \(other.id) has not ended")
+            }
+            return
+        }
+        if before.state.isEnded, before != run {
+            world.fail("run \(run.id) has ended and is changed")
+        }
+        let isBackwards = run.state == .rollingBack || run.state == .aborted
+        if isBackwards, run.isActivated { world.fail("run \(run.id) is rolled back too late") }
+        if before.state == .rollingBack, !isBackwards { world.fail("run \(run.id) goes on again") }
+        if run.step < before.step, !isBackwards { world.fail("run \(run.id) takes a step again") }
+        if run.step > before.step + 1 { world.fail("run \(run.id) leaves a step out") }
+        if let epoch = before.epochAfter, run.epochAfter != epoch {
+            world.fail("run \(run.id) has two epochs")
+        }
+        if run.isFenced, !before.isFenced { fencesSeen = [] }
+    }
+
+    /// A hook's effect rests on what is durable.
+    func hookBegins(_ hook: HookCall) {
+        guard let run = world.controller.machine?.runs.liveRun,
+            let text = hook.variables.first(where: { $0.name == "RUN" })?.value
+        else { return }
+        guard case .run? = world.controller.store.record(.run, run.id.storeKey), text == "\(run.id)"
+        else { return world.fail("hook \(hook.name) runs before its run is durable") }
+        if hook.name == "promote", durableCluster?.activeSite != run.to {
+            world.fail("hook promote runs before site \(run.to) is durably active")
+        }
+    }
+
+    /// When nothing goes wrong any more a run ends.
+    func unrestOfRuns(_ machine: ControllerMachine) -> String? {
+        guard let run = machine.runs.liveRun else { return nil }
+        let steps = machine.runs.steps(of: run.id)
+        let step = steps.indices.contains(Int(run.step)) ? steps[Int(run.step)].step.name.text : "?"
+        if run.state == .running, run.text.isEmpty, steps[Int(run.step)].state == .running {
+            return "run \(run.id) waits in step \(step) and does not say for what"
+        }
+        return "run \(run.id) is \(run.state.rawValue) in step \(step): \(run.text)"
+    }
+}

@@ -1,0 +1,192 @@
+import AgentCore
+import ControllerCore
+import Model
+import Protocol
+
+// What operators do with sites: legal orders and others, and what they know of the world: they never
+// say that a machine is off before they have switched it off.
+
+extension Operators {
+    /// A plan with hooks, questions and everything that can be undone, beside the derived ones.
+    func writePlans() {
+        guard world.plan.has(.runs) else { return }
+        let redirect = PlanStep(
+            name: "redirect",
+            act: .hook("redirect", .controller),
+            timeout: .seconds(20),
+            retries: 1,
+            retryDelay: .seconds(1),
+            verify: "is-redirected",
+            undo: "redirect-back",
+            onFailure: .rollBack
+        )
+        var promote = redirect
+        promote.name = "promote"
+        promote.act = .hook("promote", .controller)
+        promote.verify = nil
+        promote.undo = nil
+        promote.onFailure = .ask
+        let steps = [
+            PlanStep(name: "gate", act: .gate, timeout: .seconds(10)),
+            redirect,
+            PlanStep(
+                name: "may-we",
+                act: .ask("shall we?"),
+                timeout: .seconds(60),
+                onFailure: .rollBack
+            ),
+            PlanStep(name: "drain", act: .drainTasks, timeout: .seconds(10)),
+            PlanStep(
+                name: "stop-app",
+                act: .stop(.from, groups: [], .exclusive),
+                timeout: .seconds(20),
+                onFailure: .skip
+            ),
+            PlanStep(name: "fence", act: .fence(with: "power-off"), timeout: .seconds(120)),
+            PlanStep(name: "activate", act: .activate),
+            promote,
+            PlanStep(
+                name: "start",
+                act: .start(groups: [], .all),
+                timeout: .seconds(60),
+                retries: 2
+            ),
+            PlanStep(name: "verify", act: .verify, timeout: .seconds(60), onFailure: .skip),
+            PlanStep(
+                name: "sessions",
+                act: .stop(.from, groups: [], .drainable),
+                timeout: .seconds(30),
+                onFailure: .skip
+            ),
+        ]
+        let kinds: [RunKind] = [.switchover, .failover]
+        insist(.setPlan(PlanDraft(name: "written", kinds: kinds, steps: steps))) {}
+    }
+
+    func someRunVerb() -> Command.Verb {
+        let machine = world.controller.machine
+        let live = machine?.runs.liveRun
+        let id = live?.id ?? RunID(1)
+        let active = machine?.cluster.activeSite ?? "a"
+        let other: SiteName = active == "a" ? "b" : "a"
+        switch world.chance.below(20) {
+        case 0...4: return .startRun(RunRequest(kind: .switchover, to: other))
+        case 5...8: return .startRun(RunRequest(kind: .failover, to: other))
+        // Without hooks, by the plan that is derived.
+        case 9: return .startRun(RunRequest(kind: .failback, to: other))
+        case 10: return .startRun(RunRequest(kind: .switchover, to: active))
+        case 11: return .startRun(RunRequest(kind: .drill, to: other))
+        case 12, 13: return .retryStep(id)
+        case 14: return .skipStep(id)
+        case 15: return .abortRun(id)
+        case 16, 17: return .answerRun(id, isYes: world.happens(perMille: 800))
+        case 18: return .setSiteForm(other, isWarm: world.happens(perMille: 500))
+        default:
+            let name = machine?.nodes.values.first { $0.record.site == other }?.record.name
+            let pair = machine?.nodes.values.first { $0.record.site == active }?.record.name
+            return world.happens(perMille: 700)
+                ? .pairNodes(standby: name ?? "nobody", production: pair ?? "nobody")
+                : .unpairNode(name ?? "nobody")
+        }
+    }
+
+    /// The site seems lost: the other one is to take over.
+    func failOver(from site: SiteName) {
+        guard let active = world.controller.machine?.cluster.activeSite, active == site else {
+            return
+        }
+        ask(.startRun(RunRequest(kind: .failover, to: site == "a" ? "b" : "a")), force: true)
+    }
+
+    /// Looks at a run as an operator does who wants it to end: switches off what cannot be reached and
+    /// says so, answers, tries again.
+    func tendRun(isCalm: Bool) {
+        guard let machine = world.controller.machine, let run = machine.runs.liveRun else { return }
+        let steps = machine.runs.steps(of: run.id)
+        guard steps.indices.contains(Int(run.step)) else { return }
+        let record = steps[Int(run.step)]
+        if run.state == .asking {
+            // What fails again and again is left out, where that may be.
+            let mayLeaveOut = !record.step.act.isSafetyStep
+            if mayLeaveOut, world.happens(perMille: 300) {
+                return ask(.skipStep(run.id), reason: "it does not matter")
+            }
+            if !run.isActivated, world.happens(perMille: isCalm ? 300 : 100) {
+                return ask(.abortRun(run.id))
+            }
+            return ask(.retryStep(run.id))
+        }
+        if isCalm, record.step.act.word == "start" || record.step.act.word == "verify" {
+            bringIn(run.to, machine)
+        }
+        if case .ask = record.step.act { return ask(.answerRun(run.id, isYes: true)) }
+        guard record.step.act.word == "fence", !isCalm, run.isFenced else { return }
+        let fenced = machine.runs.fences(of: run.id).map(\.node)
+        let open = machine.nodes.values.first {
+            $0.record.site == run.from && $0.record.membership == .joined
+                && !fenced.contains($0.record.id) && $0.reachability == .unreachable
+        }
+        if let open { switchOffAndSay(open.record, run.id) }
+    }
+
+    /// Nodes that were taken out are let in again, for a run that waits for them.
+    private func bringIn(_ site: SiteName, _ machine: ControllerMachine) {
+        for member in machine.nodes.values where member.record.site == site {
+            let record = member.record
+            if record.drain != nil || record.cordon != nil { ask(.uncordon(record.name)) }
+            if record.maintenance != nil { ask(.endMaintenance(record.name)) }
+            for service in record.stoppedServices {
+                ask(.service(.start, service, record.name))
+            }
+        }
+    }
+
+    private func switchOffAndSay(_ record: NodeRecord, _ run: RunID) {
+        world.switchOff(record.id)
+        ask(.certifyNode(run, record.name), reason: "power was cut")
+    }
+}
+
+extension PlanAct {
+    /// Nobody may leave these out.
+    var isSafetyStep: Bool { word == "fence" || word == "activate" }
+}
+
+extension World {
+    /// Every machine that has the node's identity loses its power, and has it again some time later.
+    func switchOff(_ node: NodeID) {
+        for host in hosts where host.identity?.node == node {
+            host.reboot()
+            after(between(5 * second, 30 * second)) { _ in host.boot() }
+        }
+    }
+
+    /// What the hooks of the controller's host do in this world.
+    func carryOut(_ hook: HookCall) {
+        say("hook", "\(hook.name) \(hook.variables.map(\.description).joined(separator: " "))")
+        let life = controller.process.life
+        let fails = plan.has(.hookFails) && !isCalm && happens(perMille: 250)
+        let isLate = plan.has(.hookFails) && !isCalm && happens(perMille: 100)
+        checks.hookBegins(hook)
+        after(between(10 * millisecond, isLate ? 30 * second : second)) { world in
+            var isDone = !fails
+            switch hook.name.text {
+            case "redirect": if !fails { world.isRedirected = true }
+            case "redirect-back": if !fails { world.isRedirected = false }
+            case "is-redirected": isDone = world.isRedirected && !fails
+            case "power-off":
+                let target = hook.variables.first { $0.name == "TARGET" }?.value
+                let member = target.flatMap { NodeName($0) }
+                    .flatMap { world.controller.machine?.member(named: $0) }
+                if !fails, let member { world.switchOff(member.record.id) }
+                isDone = !fails && member != nil
+            default: break
+            }
+            world.controller.process.run(in: world, life: life) { world in
+                world.controller.step(
+                    .hookEnded(hook.id, isDone: isDone, text: isDone ? "done" : "it failed")
+                )
+            }
+        }
+    }
+}
