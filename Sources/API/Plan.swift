@@ -123,6 +123,8 @@ public struct PlanStepDetail: Codable, Hashable, Sendable {
     public var undoHook: String?
     /// `ask`, `skip` or `roll-back`.
     public var onFailure: String
+    /// A hook, a check, a question or a notice that is part of a drill, too.
+    public var inDrill: Bool?
     /// After it there is no way back.
     public var pointOfNoReturn: Bool
 

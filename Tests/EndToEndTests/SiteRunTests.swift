@@ -350,3 +350,64 @@ import Testing
         }
     }
 }
+
+/// A drill: the plan against the standby site, while production goes on.
+@Suite struct DrillTests {
+    @Test func `a drill starts and stops the standby site and touches nothing of production`()
+        async throws
+    {
+        try await TestCluster.with { cluster in
+            let folder = cluster.folder
+            _ = try await TwoSites(
+                in: cluster,
+                services: { _ in ["web": Agent.service(folder)] },
+                handlers: [
+                    "look": "[handler]\ntypes = hook.look\nprogram = /usr/bin/env\n",
+                    "touch": "[handler]\ntypes = hook.touch\nprogram = /bin/false\n",
+                ]
+            )
+            try folder.write(
+                "plan.yaml",
+                """
+                name: both
+                for: [switchover]
+                steps:
+                  - {step: gate, gate: }
+                  - step: not-in-drills
+                    hook: {name: touch, on: every from}
+                  - {step: fence, fence: }
+                  - {step: activate, activate: }
+                  - step: start
+                    start: {}
+                  - step: look
+                    hook: {name: look, on: one to}
+                    in-drill: yes
+                  - {step: verify, verify: }
+
+                """
+            )
+            let muster = cluster.muster
+            let set = try await muster("plan", "set", folder["plan.yaml"])
+            #expect(set.status == 0, "\(set.everything)")
+            let before = try await cluster.service("web", of: "n-1").processID
+            let dry = try await muster("drill", "south", "--dry-run")
+            #expect(dry.status == 0 && !dry.output.contains("not-in-drills"), "\(dry.everything)")
+            let drill = try await muster("drill", "south", "--confirm", "south")
+            #expect(drill.status == 0, "\(drill.everything)")
+            #expect(drill.output.contains("drill 1 has passed"), "\(drill.output)")
+            let run = try await cluster.run(1)
+            #expect(
+                run.steps.map(\.plan.name)
+                    == ["gate", "isolate", "start", "look", "verify", "end-drill"]
+            )
+            #expect(run.steps[3].hooks.map(\.state) == ["done"])
+            #expect(try await cluster.service("web", of: "n-1").processID == before)
+            try await cluster.service("web", of: "s-1", becomes: "stopped")
+            let report: RunReport = try await cluster.admin.get(.showRunReport, "1")
+            #expect(report.verdict == "passed" && report.times.rtoMilliseconds != nil)
+            #expect(try await cluster.sites().first?.epoch == "1.1")
+            let ready = try await cluster.readiness("south") { $0.ready }
+            #expect(ready.findings.first { $0.topic == "drill" }?.level == "fine")
+        }
+    }
+}

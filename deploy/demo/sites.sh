@@ -49,7 +49,7 @@ muster failover --to lyon --confirm lyon --no-wait --reason "quickstart: paris w
 number=$(run_number)
 asks() { muster run show "$number" -o json | grep -q "run certify"; }
 wait_for 30 "the run waits: paris does not stop by itself, and cannot be asked" asks
-is_active paris || die "lyon was activated before paris was proven to be off"
+! is_active lyon || die "lyon was activated before paris was proven to be off"
 quiet lyon || die "something runs in lyon before paris was proven to be off"
 for node in "${paris[@]}"; do
     muster run certify "$number" "$node" --confirm "$node" --reason "killed by this script" >/dev/null

@@ -19,7 +19,7 @@ struct SwitchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The site that becomes active: what a person would type.",
+            "The name of the site: what a person would type.",
             valueName: "site"
         )
     )
@@ -116,10 +116,39 @@ struct FailbackCommand: AsyncParsableCommand {
     }
 }
 
-/// What the three have in common.
+struct DrillCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drill",
+        abstract: "Carry the plan out against a standby site while production goes on.",
+        discussion: """
+            Its services start under a token that production refuses, are verified and stopped again; \
+            nothing of the active site is touched. Of the plan's hooks only those take part that say \
+            so (in-drill).
+
+            \(Switch.discussion)
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var options: SwitchOptions
+
+    @Argument(
+        help: ArgumentHelp("The standby site.", valueName: "site"),
+        completion: Completions.sites
+    )
+    var site: String
+
+    func run() async throws {
+        try await Switch(kind: "drill", to: site, change: change, options: options)
+            .run(connection)
+    }
+}
+
+/// What they have in common.
 struct Switch {
     static let discussion = """
-        It is confirmed by typing the name of the site that becomes active; scripts say --yes, or \
+        It is confirmed by typing the name of the site that it is about; scripts say --yes, or \
         --confirm with the name. Exits 0 when it is done, 1 when it was rolled back, 2 when it waits \
         for a person (what to type is shown), 3 when it was refused. --force overrules what readiness \
         calls blocking.
@@ -195,9 +224,12 @@ struct Switch {
                 )
             )
         }
+        let what =
+            kind == "drill"
+            ? "site \(preview.to) is started and stopped again, site \(preview.from) goes on"
+            : "site \(preview.from) stops, site \(preview.to) becomes active"
         try Confirmation.ask(
-            "This is a \(kind): site \(preview.from) stops, site \(preview.to) becomes active "
-                + "(\(preview.steps.count) steps; --dry-run shows them).",
+            "This is a \(kind): \(what) (\(preview.steps.count) steps; --dry-run shows them).",
             .typed(preview.to),
             isGiven: options.confirmation.yes,
             confirmed: options.confirm ?? (options.confirmation.yes ? preview.to : nil),

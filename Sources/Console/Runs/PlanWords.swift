@@ -50,6 +50,7 @@ enum PlanWords {
         var extras = ""
         if let hook = step.verifyHook { extras += "; done when hook \(hook) says so" }
         if let hook = step.undoHook { extras += "; undone by hook \(hook)" }
+        if step.inDrill == true { extras += "; part of drills, too" }
         return extras
     }
 }

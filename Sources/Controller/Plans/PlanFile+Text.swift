@@ -34,12 +34,14 @@ extension PlanFile {
         if step.onFailure != usual.onFailure {
             lines.append("on-failure: \(step.onFailure.rawValue)")
         }
+        if step.isInDrill { lines.append("in-drill: yes") }
         return lines
     }
 
     private static func act(_ act: PlanAct) -> String {
         switch act {
-        case .gate, .drainTasks, .activate, .verify, .fence(with: nil): "\(act.word):"
+        case .gate, .drainTasks, .activate, .verify, .fence(with: nil), .isolate, .endDrill:
+            "\(act.word):"
         case .fence(let hook?): "fence: {hook: \(scalar(hook.text))}"
         case .stop(_, let groups, let scope), .start(let groups, let scope):
             "\(act.word): \(services(groups, scope))"

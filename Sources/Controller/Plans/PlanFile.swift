@@ -131,7 +131,12 @@ struct PlanStepReader {
                 "on-failure",
                 expected: "ask, skip or roll-back",
                 default: .ask
-            ) { StepFailurePolicy(rawValue: $0) }
+            ) { StepFailurePolicy(rawValue: $0) },
+            isInDrill: section.scalar(
+                "in-drill",
+                expected: "yes or no",
+                default: false
+            ) { ["yes": true, "true": true, "no": false, "false": false][$0] }
         )
         // A mistyped act is told as such, and not as a lack of one besides.
         if section.finish(), given.isEmpty {
