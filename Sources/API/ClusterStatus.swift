@@ -110,6 +110,8 @@ public struct SiteStatus: Codable, Hashable, Sendable {
     public var epoch: String?
     /// It has been told to stop, and no site is active until each of its nodes is proven to have.
     public var fencing: Bool?
+    /// A drill goes on at it: its services run under a token that production refuses.
+    public var drilling: Bool?
     /// In `GET /sites`, of a standby: it may take over now.
     public var ready: Bool?
 

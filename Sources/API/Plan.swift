@@ -96,14 +96,14 @@ public struct PlanDetail: Codable, Hashable, Sendable {
     public var asOf: String
     public var plan: PlanSummary
     public var steps: [PlanStepDetail]
-    /// As a file, the way `POST /plans` takes it.
-    public var text: String
+    /// As a file, the way `POST /plans` takes it, line by line.
+    public var lines: [String]
 
-    public init(asOf: String, plan: PlanSummary, steps: [PlanStepDetail], text: String) {
+    public init(asOf: String, plan: PlanSummary, steps: [PlanStepDetail], lines: [String]) {
         self.asOf = asOf
         self.plan = plan
         self.steps = steps
-        self.text = text
+        self.lines = lines
     }
 }
 
@@ -123,6 +123,8 @@ public struct PlanStepDetail: Codable, Hashable, Sendable {
     public var undoHook: String?
     /// `ask`, `skip` or `roll-back`.
     public var onFailure: String
+    /// A hook, a check, a question or a notice that is part of a drill, too.
+    public var inDrill: Bool?
     /// After it there is no way back.
     public var pointOfNoReturn: Bool
 

@@ -1,8 +1,8 @@
 /// `POST /runs`. Answered by ``RunStarted``.
 public struct StartRunRequest: ChangeRequest {
-    /// `switchover`, `failover` or `failback`.
+    /// `switchover`, `failover`, `failback` or `drill`.
     public var kind: String
-    /// The site that becomes active. Only a failback may leave it out: it goes to where the cluster
+    /// The site that becomes active, or is drilled. Only a failback may leave it out: it goes to where the cluster
     /// came from.
     public var to: String?
     /// The plan for the kind when left out.

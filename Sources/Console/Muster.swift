@@ -28,8 +28,7 @@ struct Muster: AsyncParsableCommand {
                 name: "Sites and runs",
                 subcommands: [
                     SiteCommand.self, PlanCommand.self, SwitchoverCommand.self,
-                    FailoverCommand.self, FailbackCommand.self, DrillCommand.self,
-                    RunsCommand.self,
+                    FailoverCommand.self, FailbackCommand.self, DrillCommand.self, RunsCommand.self,
                 ]
             ),
             CommandGroup(

@@ -236,7 +236,7 @@ public final class YAMLSection {
             guard let key = keyNode.string, !known.contains(key) else { continue }
             let hint =
                 NearestName.to(key, among: known).map { "; did you mean \(full($0))?" }
-                ?? "; known here: \(known.sorted().joined(separator: ", "))"
+                ?? "; known here: \(Set(known).sorted().joined(separator: ", "))"
             isClean = false
             reader.note(keyNode, "\(full(key)) is not a setting\(hint)")
         }

@@ -214,19 +214,33 @@ import Testing
 
     @Test func `plans are checked, set, shown as files and removed`() throws {
         let mistake = PlanMistake(line: 4, column: 7, text: "steps[1].gaet is not a setting")
-        let cluster = try cluster([
+        let answers: [String: any Encodable] = [
             "POST /api/v1/plans/check": PlanCheck(asOf: "", mistakes: [mistake]),
             "POST /api/v1/plans": ChangeDone(asOf: "", text: "plan night has version 2"),
             "GET /api/v1/plans": PlanList(asOf: Samples.ago(0), plans: [RunSamples.plan]),
             "GET /api/v1/plans/night": RunSamples.planDetail,
             "GET /api/v1/plans/for/failover": RunSamples.planDetail,
             "DELETE /api/v1/plans/night": ChangeDone(asOf: "", text: "removed"),
-        ])
+        ]
+        let cluster = try cluster(answers)
         let file = cluster.folder + "/night.yaml"
         try "name: night\n".write(toFile: file, atomically: true, encoding: .utf8)
         let checked = try cluster.muster("plan", "check", file)
         #expect(checked.status == 2)
         #expect(checked.output == "\(file):4:7: steps[1].gaet is not a setting\n")
+        let wrong = try cluster.muster("plan", "set", file)
+        #expect(wrong.status == 3, "\(wrong.error)")
+        #expect(
+            wrong.error.contains("it has 1 mistake\n  \(file):4:7: steps[1].gaet"),
+            "\(wrong.error)"
+        )
+        #expect(
+            try cluster.requests().allSatisfy { $0["path"] as? String == "/api/v1/plans/check" }
+        )
+        try cluster.answer(
+            answers.merging(["POST /api/v1/plans/check": PlanCheck(asOf: "", mistakes: [])]) { $1 }
+                .mapValues { ["body": try FakeCluster.json($0)] }
+        )
         let set = try cluster.muster("plan", "set", "-", "--reason", "x", input: "name: night\n")
         #expect(set.status == 0 && set.output == "plan night has version 2\n")
         let sent = try cluster.requests().last?["body"] as? String
@@ -236,7 +250,9 @@ import Testing
         #expect(
             page.output.contains("version 2, by alice") && page.output.contains("stop-services")
         )
-        #expect(try cluster.muster("plan", "show", "night", "--file").output == "name: night\n")
+        #expect(
+            try cluster.muster("plan", "show", "night", "--file").output == "name: night\nsteps:\n"
+        )
         #expect(try cluster.muster("plan", "show", "--for", "failover").status == 0)
         #expect(try cluster.muster("plan", "show").status == 64)
         #expect(try cluster.muster("plan", "remove", "night").status == 3)

@@ -148,7 +148,7 @@ enum RunSamples {
             asOf: Samples.ago(0),
             plan: plan,
             steps: detail.steps.map(\.plan),
-            text: "name: night\n"
+            lines: ["name: night", "steps:"]
         )
     }
 

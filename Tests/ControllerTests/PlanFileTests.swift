@@ -65,6 +65,7 @@ import YAMLFiles
             verify:
           - step: tell
             notify: It is done.
+            in-drill: yes
 
         """
 
@@ -83,6 +84,7 @@ import YAMLFiles
         #expect(draft.steps[2].retries == 3 && draft.steps[2].retryDelay == .seconds(2))
         #expect(draft.steps[2].onFailure == .skip && draft.steps[3].onFailure == .rollBack)
         #expect(draft.steps[4].verify == "redirect" && draft.steps[4].undo == "redirect")
+        #expect(draft.steps.filter(\.isInDrill).map(\.name) == ["tell"])
         #expect(draft.steps[4].timeout == .seconds(300) && draft.steps[4].onFailure == .ask)
     }
 
@@ -163,6 +165,7 @@ import YAMLFiles
         ("  - {step: g, gate: , retries: 101}", "4:32", "101 is not a number from 0 to 100"),
         ("  - {step: g, gate: , retry-delay: 2d}", "4:36", "2d is not a duration from 0ms"),
         ("  - {step: g, gate: , on-failure: hope}", "4:35", "hope is not ask, skip or roll-back"),
+        ("  - {step: g, gate: , in-drill: maybe}", "4:33", "maybe is not yes or no"),
         ("  - {step: g, ask: }", "4:", "needs a text: ask: TEXT"),
         ("  - {step: g, stop: {site: to}}", "4:28", "only the old site's services are stopped"),
         ("  - {step: g, stop: {site: there}}", "4:28", "there is not from or to"),

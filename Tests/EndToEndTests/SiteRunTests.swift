@@ -153,13 +153,32 @@ import Testing
     {
         try await TestCluster.with { cluster in
             let folder = cluster.folder
+            try folder.write(
+                "work.sh",
+                "#!/bin/sh\nwhile [ ! -e \(folder["go"]) ]; do sleep 0.1; done\n",
+                mode: 0o700
+            )
             // n-2 fences itself; n-1 does not.
-            let sites = try await TwoSites(in: cluster) { node in
-                let isFenced = node == "n-2" || node == "s-2"
-                return ["web": Agent.service(folder, isFenced ? "self-fence = yes" : "")]
-            }
+            let sites = try await TwoSites(
+                in: cluster,
+                services: { node in
+                    let isFenced = node == "n-2" || node == "s-2"
+                    return ["web": Agent.service(folder, isFenced ? "self-fence = yes" : "")]
+                },
+                handlers: [
+                    "work": "[handler]\ntypes = PUSH\nprogram = \(folder["work.sh"])\n"
+                ]
+            )
             let muster = cluster.muster
             let sticky = try #require(try await cluster.service("web", of: "n-1").processID)
+            let task: SubmittedTask = try await cluster.admin.send(
+                .submitTask,
+                body: TaskRequest(type: "PUSH")
+            )
+            _ = try await awaited("the start of the task") { () -> TaskDetail? in
+                let detail: TaskDetail = try await cluster.admin.get(.showTask, "\(task.id)")
+                return detail.task.started == true ? detail : nil
+            }
             for agent in sites.north { try await agent.cutOff() }
             for agent in sites.north { try await cluster.offline(agent.name) }
 
@@ -206,6 +225,18 @@ import Testing
             #expect(run.fences.first { $0.node == "n-2" }?.proof == "waited")
             try await cluster.service("web", of: "s-1", becomes: "running")
             try await cluster.service("web", of: "s-2", becomes: "running")
+
+            // The task that was in flight is given again, and the ledger says so.
+            try folder.write("go", "")
+            _ = try await awaited("the end of the task") { () -> TaskDetail? in
+                let detail: TaskDetail = try await cluster.admin.get(.showTask, "\(task.id)")
+                return detail.task.state == "done" ? detail : nil
+            }
+            let ledger: RunLedger = try await cluster.admin.get(.showRunLedger, "1")
+            let entry = try #require(ledger.entries.first)
+            #expect(ledger.entries.count == 1 && entry.task == task.id && entry.attempt == 1)
+            #expect(entry.fate == "given-again" && entry.attemptNow == 2, "\(entry)")
+            #expect(entry.nodeNow?.hasPrefix("s-") == true, "\(entry)")
 
             // The zombies return: they stop what ran and stay standby.
             for agent in sites.north { try agent.start() }
@@ -316,6 +347,67 @@ import Testing
             #expect(try await cluster.run(1).run.epochAfter == "1.2")
             try await cluster.service("web", of: "s-1", becomes: "running")
             try await cluster.service("web", of: "n-1", becomes: "stopped")
+        }
+    }
+}
+
+/// A drill: the plan against the standby site, while production goes on.
+@Suite struct DrillTests {
+    @Test func `a drill starts and stops the standby site and touches nothing of production`()
+        async throws
+    {
+        try await TestCluster.with { cluster in
+            let folder = cluster.folder
+            _ = try await TwoSites(
+                in: cluster,
+                services: { _ in ["web": Agent.service(folder)] },
+                handlers: [
+                    "look": "[handler]\ntypes = hook.look\nprogram = /usr/bin/env\n",
+                    "touch": "[handler]\ntypes = hook.touch\nprogram = /bin/false\n",
+                ]
+            )
+            try folder.write(
+                "plan.yaml",
+                """
+                name: both
+                for: [switchover]
+                steps:
+                  - {step: gate, gate: }
+                  - step: not-in-drills
+                    hook: {name: touch, on: every from}
+                  - {step: fence, fence: }
+                  - {step: activate, activate: }
+                  - step: start
+                    start: {}
+                  - step: look
+                    hook: {name: look, on: one to}
+                    in-drill: yes
+                  - {step: verify, verify: }
+
+                """
+            )
+            let muster = cluster.muster
+            let set = try await muster("plan", "set", folder["plan.yaml"])
+            #expect(set.status == 0, "\(set.everything)")
+            let before = try await cluster.service("web", of: "n-1").processID
+            let dry = try await muster("drill", "south", "--dry-run")
+            #expect(dry.status == 0 && !dry.output.contains("not-in-drills"), "\(dry.everything)")
+            let drill = try await muster("drill", "south", "--confirm", "south")
+            #expect(drill.status == 0, "\(drill.everything)")
+            #expect(drill.output.contains("drill 1 has passed"), "\(drill.output)")
+            let run = try await cluster.run(1)
+            #expect(
+                run.steps.map(\.plan.name)
+                    == ["gate", "isolate", "start", "look", "verify", "end-drill"]
+            )
+            #expect(run.steps[3].hooks.map(\.state) == ["done"])
+            #expect(try await cluster.service("web", of: "n-1").processID == before)
+            try await cluster.service("web", of: "s-1", becomes: "stopped")
+            let report: RunReport = try await cluster.admin.get(.showRunReport, "1")
+            #expect(report.verdict == "passed" && report.times.rtoMilliseconds != nil)
+            #expect(try await cluster.sites().first?.epoch == "1.1")
+            let ready = try await cluster.readiness("south") { $0.ready }
+            #expect(ready.findings.first { $0.topic == "drill" }?.level == "fine")
         }
     }
 }

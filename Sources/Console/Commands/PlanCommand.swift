@@ -103,7 +103,10 @@ struct PlanShow: AsyncParsableCommand {
                 kind.map { Route.showPlanFor.path($0.rawValue) }
                 ?? Route.showPlan.path(name ?? "")
             let answer: Answer<PlanDetail> = try await session.client.get(path)
-            if file { return Terminal.write(answer.value.text) }
+            if file {
+                for line in answer.value.lines { Terminal.writeLine(line) }
+                return
+            }
             if output.format.isForPrograms {
                 return Terminal.write(try Emit.text(answer.json, as: output.format))
             }
@@ -155,11 +158,8 @@ struct PlanCheckCommand: AsyncParsableCommand {
                     Terminal.writeLine(line)
                 }
             } else {
-                for mistake in answer.value.mistakes {
-                    Terminal.writeLine(
-                        "\(request.file ?? "plan"):\(mistake.line):\(mistake.column): "
-                            + mistake.text
-                    )
+                for line in PlanWords.mistakes(answer.value, in: request) {
+                    Terminal.writeLine(line)
                 }
             }
             if !answer.value.valid { throw QuietExit(status: .degraded) }
@@ -180,6 +180,15 @@ struct PlanSet: AsyncParsableCommand {
     func run() async throws {
         let request = try plan.request(reason: change.reason, force: change.forced)
         try await Session.run(connection) { session in
+            let check: Answer<PlanCheck> = try await session.client.send(.checkPlan, nil, request)
+            guard check.value.valid else {
+                let lines = PlanWords.mistakes(check.value, in: request)
+                throw ConsoleError(
+                    .refused,
+                    "the plan was not set, it has \(lines.count) mistake"
+                        + (lines.count == 1 ? "\n" : "s\n") + lines.joined(separator: "\n")
+                )
+            }
             let answer: Answer<ChangeDone> = try await session.client.send(.setPlan, nil, request)
             Terminal.writeLine(answer.value.text)
         }

@@ -5,9 +5,9 @@ import Model
 struct RunsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Runs: switchovers, failovers and failbacks, under way and ended.",
+        abstract: "Runs: switchovers, failovers, failbacks and drills, under way and ended.",
         discussion: """
-            A new one is begun by `muster switchover`, `muster failover` or `muster failback`. There \
+            A new one is begun by `muster switchover`, `failover`, `failback` or `drill`. There \
             is one at a time, and configuration is locked while it goes on.
             """,
         subcommands: [

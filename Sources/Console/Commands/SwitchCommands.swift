@@ -19,7 +19,7 @@ struct SwitchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The site that becomes active: what a person would type.",
+            "The name of the site: what a person would type.",
             valueName: "site"
         )
     )
@@ -119,15 +119,13 @@ struct FailbackCommand: AsyncParsableCommand {
 struct DrillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drill",
-        abstract: "Try whether a standby site could take over, while the active one goes on.",
+        abstract: "Carry the plan out against a standby site while production goes on.",
         discussion: """
-            The real plan is carried out against the standby site: its services start, have to be \
-            healthy, and stop again. Nothing touches the active site; every program of a drill has \
-            MUSTER_DRILL set, and a token that is less than every token of production. Hooks, checks \
-            and questions are left out unless their step says `in-drill: yes`.
+            Its services start under a token that production refuses, are verified and stopped again; \
+            nothing of the active site is touched. Of the plan's hooks only those take part that say \
+            so (in-drill).
 
-            Exits 0 when it has passed, 1 when it was rolled back, 2 when it waits for a person, 3 \
-            when it was refused.
+            \(Switch.discussion)
             """
     )
 
@@ -147,10 +145,10 @@ struct DrillCommand: AsyncParsableCommand {
     }
 }
 
-/// What the four have in common.
+/// What they have in common.
 struct Switch {
     static let discussion = """
-        It is confirmed by typing the name of the site that becomes active; scripts say --yes, or \
+        It is confirmed by typing the name of the site that it is about; scripts say --yes, or \
         --confirm with the name. Exits 0 when it is done, 1 when it was rolled back, 2 when it waits \
         for a person (what to type is shown), 3 when it was refused. --force overrules what readiness \
         calls blocking.
@@ -228,7 +226,7 @@ struct Switch {
         }
         let what =
             kind == "drill"
-            ? "site \(preview.to) is started and stopped again, \(preview.from) goes on"
+            ? "site \(preview.to) is started and stopped again, site \(preview.from) goes on"
             : "site \(preview.from) stops, site \(preview.to) becomes active"
         try Confirmation.ask(
             "This is a \(kind): \(what) (\(preview.steps.count) steps; --dry-run shows them).",

@@ -2,6 +2,13 @@ import API
 
 /// Plans as they are shown.
 enum PlanWords {
+    /// `night.yaml:4:7: steps[1].gaet is not a setting; did you mean steps[1].gate?`
+    static func mistakes(_ check: PlanCheck, in request: SetPlanRequest) -> [String] {
+        check.mistakes.map { mistake in
+            "\(request.file ?? "plan"):\(mistake.line):\(mistake.column): \(mistake.text)"
+        }
+    }
+
     static func page(_ detail: PlanDetail, style: Style, width: Int?) -> [String] {
         let plan = detail.plan
         let name = style.paint(plan.name, .strong)
@@ -43,6 +50,7 @@ enum PlanWords {
         var extras = ""
         if let hook = step.verifyHook { extras += "; done when hook \(hook) says so" }
         if let hook = step.undoHook { extras += "; undone by hook \(hook)" }
+        if step.inDrill == true { extras += "; part of drills, too" }
         return extras
     }
 }

@@ -66,6 +66,14 @@ enum RunWords {
     static func end(_ run: RunSummary, style: Style, at now: WallTime) -> String {
         let time = took(run, at: now).map { DurationText.text(milliseconds: $0) } ?? "?"
         let tone = tone(run)
+        if run.kind == "drill" {
+            let text =
+                run.state == "done"
+                ? "drill \(run.id) has passed after \(time): site \(run.to) is an idle standby again"
+                : "drill \(run.id) was ended after \(time): site \(run.from) was not touched"
+                    + (run.text.isEmpty ? "" : " (\(run.text))")
+            return style.paint("\(style.symbol(tone)) \(text)", tone)
+        }
         let text =
             run.state == "done"
             ? "run \(run.id) is done after \(time): site \(run.to) is active"

@@ -4,6 +4,7 @@ import API
 enum SiteWords {
     static func role(_ site: SiteStatus) -> Cell {
         if site.fencing == true { return Cell("being fenced", .bad) }
+        if site.drilling == true { return Cell("\(site.role), in drill", .warning) }
         if site.role == "active" { return Cell("active", .good) }
         return Cell(site.form.map { "\(site.role), \($0)" } ?? site.role)
     }

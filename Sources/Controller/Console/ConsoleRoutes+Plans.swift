@@ -43,11 +43,15 @@ extension ConsoleRoutes {
     /// What a run of a kind would carry out, written or derived.
     func showPlanFor(_ request: ConsoleRequest) async throws -> Response {
         let kind = try Self.kind(try request.parameter("kind"))
-        let (found, asOf) = await views { ($0.machine.plan(named: nil, for: kind), $0.asOf) }
+        let (found, steps, asOf) = await views { views in
+            let plan = views.machine.plan(named: nil, for: kind)
+            let steps = plan.map { views.machine.steps(of: $0.draft, for: kind) }
+            return (plan, steps, views.asOf)
+        }
         guard let found else {
             throw API.Failure(code: API.FailureCode.internal, detail: "there is no plan at all")
         }
-        return try ConsoleAnswer.json(PlanDetail(found, asOf: asOf))
+        return try ConsoleAnswer.json(PlanDetail(found, steps: steps, asOf: asOf))
     }
 
     static func kind(_ text: String) throws(API.Failure) -> RunKind {

@@ -118,7 +118,7 @@ extension ConsoleRoutes {
                     nil, Self.unknownPlan(name, among: machine.runs.plans.keys.map(\.text))
                 )
             }
-            guard plan.draft.kinds.contains(asked.kind) else {
+            guard plan.draft.kinds.contains(asked.kind) || asked.kind == .drill else {
                 return (
                     nil,
                     API.Failure(

@@ -19,12 +19,15 @@ extension PlanSummary {
 }
 
 extension PlanDetail {
-    init(_ record: PlanRecord, asOf: String) {
+    /// - Parameter steps: as a kind of run carries them out; the plan's own when left out.
+    init(_ record: PlanRecord, steps: [PlanStep]? = nil, asOf: String) {
         self.init(
             asOf: asOf,
             plan: PlanSummary(record),
-            steps: record.draft.steps.enumerated().map { PlanStepDetail($1, number: $0 + 1) },
-            text: PlanFile.text(of: record.draft)
+            steps: (steps ?? record.draft.steps).enumerated().map {
+                PlanStepDetail($1, number: $0 + 1)
+            },
+            lines: PlanFile.lines(of: record.draft)
         )
     }
 }
@@ -45,6 +48,7 @@ extension PlanStepDetail {
         )
         verifyHook = step.verify?.text
         undoHook = step.undo?.text
+        inDrill = step.isInDrill ? true : nil
     }
 }
 
@@ -68,8 +72,8 @@ extension PlanAct {
         case .ask(let text): "ask an operator: \(text)"
         case .verify: "wait until the new site has its minimum of nodes Online"
         case .notify(let text): "tell: \(text)"
-        case .isolate: "let the standby site act under a token that production refuses"
-        case .endDrill: "stop what the drill has started"
+        case .isolate: "let the standby site's services run under a token that production refuses"
+        case .endDrill: "stop what the drill has started: the site is an idle standby again"
         }
     }
 

@@ -33,16 +33,15 @@ extension NodeViews {
             let reason = run.text.isEmpty ? "it was aborted" : run.text
             return ("failed", "rolled back, site \(run.from) stays active: \(reason)")
         case .done:
+            if run.kind == .drill {
+                return ("passed", "site \(run.to) has passed its drill; site \(run.from) went on")
+            }
             let epoch = run.epochAfter.map { " under epoch \($0)" } ?? ""
             let skipped = records.filter { $0.state == .skipped }.map(\.step.name.text)
             let left =
                 skipped.isEmpty ? "" : "; left out: \(skipped.joined(separator: ", "))"
             let forced = run.isForced ? "; readiness was overruled" : ""
-            let what =
-                run.kind == .drill
-                ? "site \(run.to) could take over, and is an idle standby again"
-                : "site \(run.to) is active\(epoch)"
-            return ("passed", what + left + forced)
+            return ("passed", "site \(run.to) is active\(epoch)\(left)\(forced)")
         }
     }
 
@@ -68,7 +67,8 @@ extension NodeViews {
         let isServed = records.allSatisfy {
             !Self.serves($0.step.act) || $0.state == .done || $0.state == .skipped
         }
-        if run.isActivated, isServed, let served {
+        // A drill shows how long it would take.
+        if run.isActivated || run.kind == .drill, isServed, let served {
             times.rtoMilliseconds = (served - run.startedAt).milliseconds
             times.outageMilliseconds = disturbed.map { (served - $0).milliseconds }
         }
@@ -83,6 +83,7 @@ extension NodeViews {
     ) {
         switch act {
         case .gate, .drainTasks: times.stopMilliseconds += milliseconds
+        case .endDrill: times.lingerMilliseconds += milliseconds
         case .stop:
             if isAfter {
                 times.lingerMilliseconds += milliseconds
@@ -90,8 +91,7 @@ extension NodeViews {
                 times.stopMilliseconds += milliseconds
             }
         case .fence: times.fenceMilliseconds += milliseconds
-        case .activate, .start, .verify, .isolate: times.startMilliseconds += milliseconds
-        case .endDrill: times.lingerMilliseconds += milliseconds
+        case .activate, .isolate, .start, .verify: times.startMilliseconds += milliseconds
         case .hook, .check, .notify: times.hooksMilliseconds += milliseconds
         // It is counted as time that was waited for a person.
         case .ask: break
@@ -109,9 +109,8 @@ extension NodeViews {
 
     private static func serves(_ act: PlanAct) -> Bool {
         switch act {
-        case .activate, .start, .verify: true
-        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify, .isolate, .endDrill:
-            false
+        case .activate, .isolate, .start, .verify: true
+        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify, .endDrill: false
         }
     }
 }

@@ -124,10 +124,9 @@ extension NodeViews {
 
     func preview(_ request: RunRequest, _ plan: PlanRecord) -> RunPreview {
         let from = machine.cluster.activeSite
+        let steps = machine.steps(of: plan.draft, for: request.kind)
         let isDrill = request.kind == .drill
-        var plan = plan
-        if isDrill { plan.draft.steps = plan.draft.drillSteps }
-        let hook = plan.draft.steps.lazy.compactMap { step -> HookName? in
+        let hook = steps.lazy.compactMap { step -> HookName? in
             if case .fence(let hook) = step.act { hook } else { nil }
         }.first
         var preview = RunPreview(
@@ -137,10 +136,10 @@ extension NodeViews {
             to: request.to.text,
             plan: PlanSummary(plan),
             readiness: readiness(of: request.to),
-            steps: plan.draft.steps.enumerated().map { index, step in
+            steps: steps.enumerated().map { index, step in
                 RunPreviewStep(
                     plan: PlanStepDetail(step, number: index + 1),
-                    now: outlook(step.act, request, plan, before: index),
+                    now: outlook(step.act, request, after: steps[..<index].map(\.act)),
                     estimateMilliseconds: machine.runs.estimate(of: step.name, in: request.kind)
                 )
             },
@@ -158,8 +157,7 @@ extension NodeViews {
     private func outlook(
         _ act: PlanAct,
         _ request: RunRequest,
-        _ plan: PlanRecord,
-        before index: Int
+        after before: [PlanAct]
     ) -> [String] {
         let from = machine.cluster.activeSite
         switch act {
@@ -173,12 +171,12 @@ extension NodeViews {
             }
             return ["\(count) tasks are at site \(from)"]
         case .stop(_, let groups, let scope):
-            let earlier = plan.draft.steps[..<index].flatMap { stops($0.act, at: from) }
+            let earlier = before.flatMap { stops($0, at: from) }
             let left = machine.stopOutlook(of: from, groups, scope)
                 .filter { !earlier.contains($0) }
             return Self.lines(left, "nothing of it runs, or it was stopped before")
         case .start(let groups, let scope):
-            let earlier = plan.draft.steps[..<index].flatMap { starts($0.act, at: request.to) }
+            let earlier = before.flatMap { starts($0, at: request.to) }
             let left = machine.startOutlook(of: request.to, groups, scope)
                 .filter { !earlier.contains($0) }
             return Self.lines(left, "there is nothing of it, or it was started before")
@@ -196,11 +194,10 @@ extension NodeViews {
                 : ["on \(nodes.map(\.text).joined(separator: ", "))"]
         case .ask: return ["it waits for an operator"]
         case .verify:
-            let least = max(1, machine.sites[request.to]?.minimum ?? 0)
+            let least = machine.demandedNodes(of: request.to)
             return ["at least \(least) of \(machine.count(of: request.to).total) nodes"]
-        case .notify: return []
-        case .isolate: return ["site \(request.to), under a token that production refuses"]
-        case .endDrill: return ["what the drill has started"]
+        case .isolate: return ["site \(from) stays the active one, and is not touched"]
+        case .notify, .endDrill: return []
         }
     }
 

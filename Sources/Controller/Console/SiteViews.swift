@@ -33,6 +33,7 @@ extension NodeViews {
         let isFencing = run.map { $0.isFenced && !$0.isActivated && $0.from == name } ?? false
         site.form = record?.isWarm == true ? "warm" : "cold"
         site.fencing = isFencing ? true : nil
+        site.drilling = run.map { $0.isDrilling && $0.to == name } == true ? true : nil
         if name == machine.cluster.activeSite, !isFencing {
             site.epoch = "\(machine.cluster.epoch)"
         }

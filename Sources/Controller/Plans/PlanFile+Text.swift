@@ -6,6 +6,10 @@ import Model
 
 extension PlanFile {
     static func text(of draft: PlanDraft) -> String {
+        lines(of: draft).joined(separator: "\n") + "\n"
+    }
+
+    static func lines(of draft: PlanDraft) -> [String] {
         var lines = [
             "name: \(scalar(draft.name.text))",
             "for: [\(draft.kinds.map(\.rawValue).joined(separator: ", "))]", "steps:",
@@ -14,7 +18,7 @@ extension PlanFile {
             lines.append("  - step: \(scalar(step.name.text))")
             lines += body(of: step).map { "    " + $0 }
         }
-        return lines.joined(separator: "\n") + "\n"
+        return lines
     }
 
     private static func body(of step: PlanStep) -> [String] {
@@ -36,7 +40,7 @@ extension PlanFile {
 
     private static func act(_ act: PlanAct) -> String {
         switch act {
-        case .gate, .drainTasks, .activate, .verify, .isolate, .endDrill, .fence(with: nil):
+        case .gate, .drainTasks, .activate, .verify, .fence(with: nil), .isolate, .endDrill:
             "\(act.word):"
         case .fence(let hook?): "fence: {hook: \(scalar(hook.text))}"
         case .stop(_, let groups, let scope), .start(let groups, let scope):

@@ -132,13 +132,11 @@ struct PlanStepReader {
                 expected: "ask, skip or roll-back",
                 default: .ask
             ) { StepFailurePolicy(rawValue: $0) },
-            isInDrill: section.scalar("in-drill", expected: "yes or no", default: false) { text in
-                switch text {
-                case "yes", "true": true
-                case "no", "false": false
-                default: nil
-                }
-            }
+            isInDrill: section.scalar(
+                "in-drill",
+                expected: "yes or no",
+                default: false
+            ) { ["yes": true, "true": true, "no": false, "false": false][$0] }
         )
         // A mistyped act is told as such, and not as a lack of one besides.
         if section.finish(), given.isEmpty {

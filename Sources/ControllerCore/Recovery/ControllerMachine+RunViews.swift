@@ -29,6 +29,14 @@ extension ControllerMachine {
     /// Members of a site, with a session or without.
     public func membersOfSite(_ site: SiteName) -> [Member] { members(of: site) }
 
+    /// How many nodes of a site a run demands.
+    public func demandedNodes(of site: SiteName) -> Int { leastNodes(of: site) }
+
+    /// The steps of a plan as a run of a kind carries them out.
+    public func steps(of plan: PlanDraft, for kind: RunKind) -> [PlanStep] {
+        kind == .drill ? plan.drillSteps : plan.steps
+    }
+
     public func fenceOutlook(of site: SiteName, with hook: HookName?) -> [FenceOutlook] {
         members(of: site).sorted { $0.record.name < $1.record.name }.map { member in
             let record = member.record
