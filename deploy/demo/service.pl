@@ -28,7 +28,8 @@ if (defined $ledger) {
     }
 }
 elsif (!defined $port) {
-    sleep 3600 until $stopping;
+    # Short: a signal between the look and the sleep would be waited out.
+    select undef, undef, undef, 0.2 until $stopping;
 }
 else {
     my $listener = IO::Socket::INET->new(
@@ -36,6 +37,7 @@ else {
         LocalPort => $port,
         Listen    => 16,
         ReuseAddr => 1,
+        Timeout   => 0.2,
     ) or die "port $port: $!\n";
     until ($stopping) {
         my $client = $listener->accept or next;

@@ -61,6 +61,12 @@ is_active lyon || die "the active site is $(active_site)"
 
 say "the zombies return"
 for node in "${paris[@]}"; do start_agent "$node"; done
+is_back() { tail -n 50 "$folder/$1/agent.log" | grep -q "session with a controller.*role=standby"; }
+for node in "${paris[@]}"; do
+    wait_for 30 "$node is back, and was told that it is a standby" is_back "$node"
+    # One that was lost before is held for a while, so that it does not flap; nobody has to wait here.
+    muster node release "$node" --reason quickstart >/dev/null 2>&1 || true
+done
 wait_for 60 "all six are Online" all_online "${paris[@]}" "${lyon[@]}"
 quiet paris || die "something runs in paris"
 wait_for 240 "every task has ended" none_live
