@@ -274,10 +274,15 @@ extension ControllerService {
     ) async throws {
         var janitor = HistoryJanitor(store: store)
         while true {
-            let history = await driver.read { machine, _ in machine.work.rules.history }
+            let (history, oldestRun) = await driver.read { machine, _ in
+                (machine.work.rules.history, machine.runs.runs.keys.first)
+            }
             var portion = HistoryJanitor.Portion(isLast: true)
             do throws(StoreError) {
                 portion = try janitor.portion(history: history, now: WallClock.now())
+                if let oldestRun, try !janitor.tidyLedgers(before: oldestRun) {
+                    portion.isLast = false
+                }
             } catch {
                 // What leaves the store in doubt ends the program by the next commit.
                 log.error(

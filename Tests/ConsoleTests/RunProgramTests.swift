@@ -284,11 +284,14 @@ import Testing
         }
         detail.run.step = 10
         detail.run.stepCount = 20
-        let page = RunPage(detail: detail, style: .plain, now: Samples.now, width: 60)
+        detail.run.reason = String(repeating: "a long reason ", count: 20)
+        let coloured = Style(isColoured: true, isUnicode: true)
+        let page = RunPage(detail: detail, style: coloured, now: Samples.now, width: 60)
         let lines = page.lines(rows: 7)
         #expect(lines.count == 8)
-        #expect(lines.contains { $0.contains("step-10 ") })
-        #expect(lines.dropFirst().allSatisfy { DisplayWidth.of($0) <= 60 })
+        #expect(lines.contains { $0.contains("step-10") })
+        // A line too long would be drawn as two, and the next drawing miss its place.
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= 60 })
         #expect(page.lines(rows: nil).count == 21)
     }
 }

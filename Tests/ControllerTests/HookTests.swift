@@ -219,8 +219,22 @@ import Testing
         ]
     )
 
+    /// With a node at the site that is to be active: without any a run is refused.
+    private static func world() throws -> World {
+        var node = NodeRecord(
+            id: World.node,
+            name: "node-1",
+            site: "south",
+            membership: .joined,
+            address: nil,
+            addedBy: "admin",
+            addedAt: WallTime(milliseconds: 0)
+        )
+        node.isAdmitted = true
+        return try World(and: [.site(SiteRecord(name: "south")), .node(node)])
+    }
+
     private func start(_ world: World) async throws -> RunID {
-        #expect(await world.addSite("south") == "done south")
         guard
             case .done = await world.driver.perform(
                 Command(.setPlan(Self.plan)),
@@ -238,7 +252,7 @@ import Testing
 
     @Test func `a hook goes out when its step is durable, and its end moves the run`() async throws
     {
-        let world = try World()
+        let world = try Self.world()
         #expect(await eventually { world.store.attempts == 1 })
         let run = try await start(world)
         #expect(await eventually { world.wire.hooks.count == 1 })
@@ -264,9 +278,8 @@ import Testing
     }
 
     @Test func `nothing is executed that is not durable`() async throws {
-        let world = try World()
+        let world = try Self.world()
         #expect(await eventually { world.store.attempts == 1 })
-        #expect(await world.addSite("south") == "done south")
         guard case .done = await world.driver.perform(Command(.setPlan(Self.plan)), by: World.admin)
         else {
             Issue.record("the plan was not set")

@@ -165,6 +165,20 @@ import Testing
         #expect(try numbers(3, after: nil, 10) == [])
     }
 
+    @Test func `ledgers of forgotten runs are removed, in portions, and no other`() throws {
+        let store = FakeStore()
+        let old = (1...UInt64(HistoryJanitor.removalsMax + 3)).map { Self.record(1, $0) }
+        let kept = [Self.record(2, 1), Self.record(16, 1)]
+        _ = try store.commit([(old + kept).map { JournalWriter.write(.put(.ledger($0))) }])
+        let janitor = HistoryJanitor(store: store)
+        #expect(try !janitor.tidyLedgers(before: RunID(2)))
+        #expect(store.rows(of: "ledger").count == 3 + kept.count)
+        #expect(try janitor.tidyLedgers(before: RunID(2)))
+        #expect(store.rows(of: "ledger").count == kept.count)
+        #expect(try janitor.tidyLedgers(before: RunID(2)))
+        #expect(store.rows(of: "ledger").count == kept.count)
+    }
+
     private static func view(
         _ state: TaskState,
         attempt: UInt16,

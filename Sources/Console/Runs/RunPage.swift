@@ -12,7 +12,9 @@ struct RunPage {
     var head: String {
         let run = detail.run
         let dot = " \(style.dot) "
-        var parts = [RunWords.title(run, style: style)]
+        var parts = [
+            RunWords.title(run, style: Style(isColoured: false, isUnicode: style.isUnicode))
+        ]
         parts.append("by \(run.by)\(run.reason.isEmpty ? "" : ": \(run.reason)")")
         if let time = RunWords.took(run, at: now) {
             var text = DurationText.text(milliseconds: time)
@@ -21,7 +23,12 @@ struct RunPage {
             }
             parts.append(text)
         }
-        return cut(parts.joined(separator: dot))
+        // Cut before it is painted: a line too long would be drawn as two.
+        let text = parts.joined(separator: dot)
+        let shown = width.map { DisplayWidth.cut(text, to: $0, mark: style.ellipsis) } ?? text
+        let name = "run \(run.id)"
+        guard shown.hasPrefix(name) else { return shown }
+        return style.paint(name, .strong) + shown.dropFirst(name.count)
     }
 
     /// The head and the steps. When there are fewer rows than steps, those around the present one.
@@ -88,11 +95,6 @@ struct RunPage {
         case "failed": .bad
         default: .faint
         }
-    }
-
-    private func cut(_ text: String) -> String {
-        guard let width, DisplayWidth.of(text) > width, !style.isColoured else { return text }
-        return DisplayWidth.cut(text, to: width, mark: style.ellipsis)
     }
 
     /// Nodes of the old site and their proofs.

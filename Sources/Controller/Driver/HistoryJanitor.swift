@@ -62,6 +62,23 @@ struct HistoryJanitor {
         return portion
     }
 
+    /// Removes ledgers of runs that are not remembered any more.
+    ///
+    /// - Parameter oldest: the first run that is.
+    /// - Returns: whether nothing is left of them.
+    func tidyLedgers(before oldest: RunID) throws(StoreError) -> Bool {
+        let table = RecordTable.ledger.rawValue
+        // A ledger's key is its run's key, a slash, and its task's.
+        let rows = try store.entries(
+            of: table,
+            in: KeyRange(before: oldest.storeKey),
+            limit: Self.removalsMax,
+            newestFirst: false
+        )
+        if !rows.isEmpty { try store.commit([rows.map { .delete(table: table, key: $0.key) }]) }
+        return rows.count < Self.removalsMax
+    }
+
     private func removal(of id: TaskID, key: String?) throws(StoreError) -> [StoreWrite] {
         var writes: [StoreWrite] = [
             .delete(table: RecordTable.taskEnd.rawValue, key: id.storeKey),
