@@ -76,6 +76,7 @@ extension AgentMachine {
         if let syncBy = session?.syncBy, sample != nil || syncBy <= now {
             tellEverything(at: now, &effects)
         }
+        hurryBeat(at: now)
         if case .deadlineReached(let wall) = event { beat(at: now, wall: wall, &effects) }
         if renewal.settle(isLive: session != nil, at: now, &generator) {
             effects.renewal = .makeRequest

@@ -168,6 +168,7 @@ extension AgentMachine {
         if session.sentBeats.count > Session.sentBeatsMax { session.sentBeats.removeFirst() }
         let next = due + heartbeatInterval
         session.nextBeatAt = next > now ? next : now + heartbeatInterval
+        session.toldFloor = exclusiveFloor
         link = .live(session)
         effects.sends.append(
             .beat(
@@ -184,6 +185,14 @@ extension AgentMachine {
                 )
             )
         )
+    }
+
+    /// A run that fences the site waits for what the next heartbeat says: it is not kept waiting.
+    mutating func hurryBeat(at now: Instant) {
+        guard memory.role == .standby, let session, let due = session.nextBeatAt, due > now,
+            let floor = exclusiveFloor, floor > session.toldFloor ?? .zero
+        else { return }
+        updateSession { $0.nextBeatAt = now }
     }
 
     /// - Returns: when the heartbeat was sent, if it is one of this session's and not answered yet.

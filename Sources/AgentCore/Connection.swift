@@ -42,6 +42,8 @@ struct Session: Hashable, Sendable {
     var sentBeats: [SentBeat] = []
     /// Nil until SYNCED is sent.
     var nextBeatAt: Instant?
+    /// What the last heartbeat has said of what does not run.
+    var toldFloor: FencingToken?
     /// SYNCED waits for the first sample until then.
     var syncBy: Instant?
     /// After it without an answer, the session is given up.

@@ -187,7 +187,8 @@ extension ControllerMachine {
         amendRun(id) { [now] in
             $0.state = .asking
             $0.text = kept(text, bytesMax: RunStepRecord.textBytesMax)
-            $0.askedSince = now.wall
+            // A question that nobody has answered in time has been waited for already.
+            $0.askedSince = $0.askedSince ?? now.wall
         }
     }
 

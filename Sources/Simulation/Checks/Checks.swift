@@ -60,7 +60,7 @@ final class Checks {
     /// Controller's own real time until which its view may be late: it was stopped.
     var resumedAt: Int64 = 0
     var epoch = Epoch.zero
-    /// `run/node` of every proof that is durable, since the last move of the active site.
+    /// `run/node` of every proof that is durable, since a site was fenced last; only looked up.
     var fencesSeen: Set<String> = []
     var runsSeen = OrderedTable<RunID, RunRecord>()
 
