@@ -218,6 +218,7 @@ extension AgentMachine {
         }
         see(grant.token)
         write(.takeLease(end: sentAt + grant.length, token: grant.token))
+        watched(grant.watched, &effects)
     }
 
     // MARK: The site's part

@@ -48,12 +48,17 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case journalError = "journal-error"
     case slowLookup = "slow-lookup"
     case reload
+    /// Somebody follows what they write while they run.
+    case following
 
+    /// Drawn alike; what came later is drawn behind them, so that seeds stay what they were.
     static let ofTasks: [Fault] = [
         .taskFails, .taskHangs, .taskSpawnFails, .taskDeliveries, .taskOrders, .taskSettings,
         .spooling, .journalError, .slowLookup, .reload,
     ]
-    static let ofNodes = allCases.filter { $0 != .tasks && !ofTasks.contains($0) }
+    static let ofNodes = allCases.filter {
+        $0 != .tasks && $0 != .following && !ofTasks.contains($0)
+    }
 }
 
 /// What a seed is about: the size of the cluster, the faults there are, and how hard they are.
@@ -101,6 +106,9 @@ struct FaultPlan {
         for fault in Fault.ofTasks {
             let isDrawn = chance.chance(perMille: share)
             if isDrawn, !without.contains(fault) { faults.append(fault) }
+        }
+        if chance.chance(perMille: 250), !without.contains(.following) {
+            faults.append(.following)
         }
     }
 

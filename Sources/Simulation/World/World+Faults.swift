@@ -66,7 +66,8 @@ extension World {
         case .strangers: letStrangerTry()
         case .childEnds, .childStubborn, .slowKill, .drift, .operators, .slowTimers, .checksFail,
             .findingsFail, .renewal, .tasks, .taskFails, .taskHangs, .taskSpawnFails,
-            .taskDeliveries, .journalError, .slowLookup, .taskOrders, .taskSettings, .spooling:
+            .taskDeliveries, .journalError, .slowLookup, .taskOrders, .taskSettings, .spooling,
+            .following:
             break
         case .reload: reload(host)
         }
