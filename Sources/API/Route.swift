@@ -63,6 +63,7 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case listTasks
     case showTask
     case showTaskOutput
+    case followTaskOutput
     case getTaskPayload
     case explainTask
     case cancelTasks
@@ -198,6 +199,7 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .listTasks: (.get, "/tasks", .viewer)
         case .showTask: (.get, "/tasks/{id}", .viewer)
         case .showTaskOutput: (.get, "/tasks/{id}/output", .viewer)
+        case .followTaskOutput: (.get, "/tasks/{id}/output/stream", .viewer)
         case .getTaskPayload: (.get, "/tasks/{id}/payload", .operator)
         case .explainTask: (.get, "/tasks/{id}/why", .viewer)
         case .cancelTasks: (.post, "/tasks/cancel", .operator)

@@ -229,6 +229,7 @@ extension AgentMachine {
         }
         see(grant.token)
         write(.takeLease(end: sentAt + grant.length, token: grant.token, asked: sentAt))
+        watched(grant.watched, &effects)
     }
 
     // MARK: The site's part

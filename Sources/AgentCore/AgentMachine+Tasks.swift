@@ -78,6 +78,13 @@ extension AgentMachine {
         }
     }
 
+    /// Attempts of which the answer to a heartbeat asks the output so far.
+    mutating func watched(_ attempts: [WatchedAttempt], _ effects: inout AgentEffects) {
+        guard !attempts.isEmpty, workLink != nil else { return }
+        followSession()
+        fold(&effects) { $0.watched(attempts, &$1) }
+    }
+
     /// - Returns: false when the token is older than one that was seen.
     @discardableResult
     private mutating func seeWork(_ token: FencingToken) -> Bool {

@@ -154,6 +154,8 @@ public struct AgentMachine: Hashable, Sendable {
         case .task(let attempt, let news):
             fold(&effects) { $0.learned(news, of: attempt, at: now, &$1) }
         case .taskReport(let attempt, let report): bench.reported(report, of: attempt, at: now)
+        case .taskOutput(let attempt, let place, let data):
+            fold(&effects) { $0.wrote(data, at: place, of: attempt, &$1) }
         case .taskJournaled(let sequence):
             fold(&effects) { $0.journaled(upTo: sequence, &$1) }
         case .taskJournalFailed(let reason):

@@ -244,6 +244,7 @@ public struct ControllerMachine: Hashable, Sendable {
             submit(offers, by: caller, request: request)
         case .offered(let connection, let submission, let known):
             offered(submission, known: known, on: connection)
+        case .followed(let task): work.follow(task)
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
         case .turnedAway(let request): auditRefusal(request)
         case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)

@@ -1,3 +1,4 @@
+import AgentCore
 import Glibc
 import Host
 import Model
@@ -13,12 +14,19 @@ final class ChildLog: Sendable {
     private let requests: Inbox<Void>
     private let answers: Inbox<Void>
     private let total: ByteCount
+    private let place: LogPlace
+
+    /// What the program has written and this has kept so far, and how much of that is in the newest
+    /// file. Nil while the files are being changed: on a disk that hangs, for as long as it does.
+    var written: LeashOutput? { place.value.withLockIfAvailable { $0 } }
 
     /// All that the program has written so far, whether it could be kept or not.
     var totalByteCount: UInt64 { total.value.load(ordering: .relaxed) }
 
     init(_ path: String, byteCountMax: Int64) throws(HostError) {
-        let file = try ChildLogFile(path, byteCountMax: byteCountMax)
+        let place = LogPlace()
+        self.place = place
+        let file = try ChildLogFile(path, byteCountMax: byteCountMax, place: place)
         let pipe = try Descriptor.pipe()
         try pipe.read.setNonblocking()
         writeEnd = pipe.write
@@ -53,6 +61,12 @@ final class ChildLog: Sendable {
 /// Of what was read; written by one thread and looked at by another.
 private final class ByteCount: Sendable {
     let value = Atomic<UInt64>(0)
+}
+
+/// Where the log stands. Changed together with the files, so that who sees it knows that the newest
+/// file is the one that it speaks of.
+private final class LogPlace: Sendable {
+    let value = Mutex(LeashOutput(bytes: 0, newestFileBytes: 0))
 }
 
 /// What the thread does.
@@ -110,39 +124,59 @@ private struct ChildLogFile: Sendable {
     private let byteCountMax: Int64
     private var file: Descriptor
     private var byteCount: Int64
+    private let place: LogPlace
 
-    init(_ path: String, byteCountMax: Int64) throws(HostError) {
+    init(_ path: String, byteCountMax: Int64, place: LogPlace) throws(HostError) {
         self.path = path
         self.byteCountMax = byteCountMax
+        self.place = place
         file = try Self.open(path)
         byteCount = Int64(max(0, lseek(file.number, 0, SEEK_END)))
+        // What an earlier program has written there counts as the beginning of it all.
+        place.value.withLock { [byteCount] in
+            $0 = LeashOutput(bytes: UInt64(byteCount), newestFileBytes: UInt64(byteCount))
+        }
     }
 
     mutating func keep(_ bytes: ArraySlice<UInt8>) {
         // What twice the limit comes after would only be written to be thrown away.
         let most = byteCountMax < Int64(bytes.count) ? 2 * Int(byteCountMax) : bytes.count
         var rest = bytes.suffix(most)
+        note(UInt64(bytes.count - rest.count))
         while !rest.isEmpty {
             if byteCount >= byteCountMax { rotate() }
             let part = rest.prefix(Int(clamping: max(1, byteCountMax - byteCount)))
             do {
                 try file.writeAll(Array(part))
             } catch {
-                return
+                return note(UInt64(rest.count))
             }
             byteCount += Int64(part.count)
+            note(UInt64(part.count))
             rest = rest.dropFirst(part.count)
         }
     }
 
-    private mutating func rotate() {
-        _ = rename(path, path + ".1")
-        if let next = try? Self.open(path) {
-            file = next
-        } else {
-            _ = ftruncate(file.number, 0)
+    /// So many bytes more were written by the program, and kept or dropped.
+    private func note(_ count: UInt64) {
+        guard count > 0 else { return }
+        place.value.withLock { [byteCount] in
+            $0.bytes += count
+            $0.newestFileBytes = min($0.bytes, UInt64(max(0, byteCount)))
         }
-        byteCount = 0
+    }
+
+    private mutating func rotate() {
+        place.value.withLock { place in
+            _ = rename(path, path + ".1")
+            if let next = try? Self.open(path) {
+                file = next
+            } else {
+                _ = ftruncate(file.number, 0)
+            }
+            byteCount = 0
+            place.newestFileBytes = 0
+        }
     }
 
     private static func open(_ path: String) throws(HostError) -> Descriptor {

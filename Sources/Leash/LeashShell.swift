@@ -155,11 +155,15 @@ final class LeashShell {
     /// A next agent is told all of it anew.
     func forgetUnsent() { unsent = [] }
 
-    /// With what was used so far, where it tells of an end.
+    /// With what was used so far, where it tells of an end, and what was written, where it tells how
+    /// it stands.
     private func measured(_ report: LeashReport) -> LeashReport {
         switch report {
-        case .exited, .empty: report.adding(usage)
-        case .state, .started, .unkillable, .refused: report
+        case .exited, .empty: return report.adding(usage)
+        case .state(var state):
+            state.written = log?.written
+            return .state(state)
+        case .started, .unkillable, .refused: return report
         }
     }
 

@@ -11,8 +11,9 @@ public enum AgentWorkMessage: Hashable, Sendable {
     case holding(TaskAttempt, phase: HoldingPhase)
     /// The handler of the attempt was executed.
     case started(TaskAttempt)
-    /// A piece of the attempt's standard output and error.
-    case output(TaskAttempt, at: UInt64, data: [UInt8])
+    /// A piece of the attempt's standard output and error: before its RESULT, or, where `isLive`,
+    /// while it runs, because the answer to a heartbeat has asked for it (``WatchedAttempt``).
+    case output(TaskAttempt, at: UInt64, data: [UInt8], isLive: Bool = false)
     /// The attempt has ended: nothing of it runs any more, and its result is durable on the node.
     /// Repeated in each session until it is TAKEN.
     case result(TaskAttempt, AttemptResult)
@@ -151,7 +152,8 @@ extension AgentWorkMessage {
             self = .output(
                 try TaskAttempt(fields),
                 at: try fields.number("at", in: 0...WireLimits.sizeMax),
-                data: try fields.part("data")
+                data: try fields.part("data"),
+                isLive: try fields.flag("live")
             )
         case "RESULT": self = .result(try TaskAttempt(fields), try AttemptResult(fields))
         case "RETURNED":
@@ -182,10 +184,11 @@ extension AgentWorkMessage {
         case .started(let attempt):
             writer = LineWriter("STARTED")
             writer.put(attempt)
-        case .output(let attempt, let at, let data):
+        case .output(let attempt, let at, let data, let isLive):
             writer = LineWriter("OUTPUT")
             writer.put(attempt)
             writer.put("at", at)
+            writer.put("live", isLive)
             writer.put("data", data: data)
         case .result(let attempt, let result): return result.line(of: attempt)
         case .returned(let attempt, let code, let text):

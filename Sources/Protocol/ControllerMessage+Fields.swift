@@ -71,7 +71,8 @@ extension Lease {
             sent: try fields.number("sent", in: 0...Int64.max),
             incarnation: try fields.number("incarnation"),
             length: try fields.milliseconds("length"),
-            token: try fields.token("token")
+            token: try fields.token("token"),
+            watched: try fields.watched("watch")
         )
     }
 
@@ -82,6 +83,7 @@ extension Lease {
         writer.put("incarnation", incarnation)
         writer.put("length", milliseconds: length)
         writer.put("token", token)
+        writer.put("watch", WatchedAttempt.text(of: watched))
         return writer.line
     }
 }

@@ -119,19 +119,24 @@ public struct Lease: Hashable, Sendable {
     public var incarnation: UInt64
     public var length: Duration
     public var token: FencingToken
+    /// Attempts whose output so far is wanted, at most ``WorkLimits/watchedMax``; only in a session
+    /// with tasks.
+    public var watched: [WatchedAttempt]
 
     public init(
         sequence: UInt64,
         sent: Int64,
         incarnation: UInt64,
         length: Duration,
-        token: FencingToken
+        token: FencingToken,
+        watched: [WatchedAttempt] = []
     ) {
         self.sequence = sequence
         self.sent = sent
         self.incarnation = incarnation
         self.length = length
         self.token = token
+        self.watched = watched
     }
 }
 

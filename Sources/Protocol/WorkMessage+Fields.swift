@@ -18,6 +18,10 @@ public enum WorkLimits {
     public static let attemptsMax: ClosedRange<UInt16> = 1...1_000
     /// Submissions of one session that may wait for their answer.
     public static let submissionsPerNodeMax = 1_024
+    /// Attempts that one answer to a heartbeat asks the output of.
+    public static let watchedMax = 8
+    /// Bytes of the output of a running attempt that are told at once: the last ones.
+    public static let liveBytesMax = 65_536
 }
 
 extension FieldReader {

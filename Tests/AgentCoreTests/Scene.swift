@@ -201,7 +201,10 @@ struct Scene {
 
     /// The answer to the last heartbeat.
     @discardableResult
-    mutating func grantLease(_ length: Duration = .seconds(12)) -> AgentEffects {
+    mutating func grantLease(
+        _ length: Duration = .seconds(12),
+        watched: [WatchedAttempt] = []
+    ) -> AgentEffects {
         receive(
             .lease(
                 Lease(
@@ -209,7 +212,8 @@ struct Scene {
                     sent: lastBeat.sent,
                     incarnation: machine.incarnation,
                     length: length,
-                    token: token
+                    token: token,
+                    watched: watched
                 )
             )
         )

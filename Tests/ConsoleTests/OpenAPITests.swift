@@ -67,6 +67,16 @@ import Yams
             ("ResolveTasksRequest", ResolveTasksRequest(ids: [1], done: true, reason: "x")),
             ("TaskPage", TaskPage(asOf: "", tasks: [TaskSamples.summary], next: 40)),
             ("TaskDetail", TaskSamples.detail), ("TaskOutput", TaskSamples.output),
+            ("TaskAttemptBegun", TaskAttemptBegun(id: 1, attempt: 2, node: "a-1")),
+            (
+                "TaskAttemptEnded",
+                TaskAttemptEnded(
+                    id: 1,
+                    attempt: 2,
+                    outcome: "failed",
+                    result: Samples.failed.result
+                )
+            ), ("TaskFollowEnd", TaskFollowEnd(asOf: "", task: TaskSamples.summary)),
             ("TaskExplanation", TaskSamples.explanation), ("ClusterPolicy", TaskSamples.policy),
             ("ClusterStatus", TaskSamples.status), ("NodeDetail", TaskSamples.node),
             ("StreamPulse", TaskSamples.pulse),

@@ -59,6 +59,14 @@ extension FakeCluster {
         input: String? = nil,
         environment: [String: String] = [:]
     ) throws -> Program.Run {
+        try muster(arguments, input: input, environment: environment)
+    }
+
+    func muster(
+        _ arguments: [String],
+        input: String? = nil,
+        environment: [String: String] = [:]
+    ) throws -> Program.Run {
         let variables = ["MUSTER_CONTEXT": credential, "MUSTER_CONFIG_DIR": folder + "/config"]
         return try Program.run(
             Program.muster,

@@ -155,6 +155,45 @@ import Testing
         #expect(sent.last == #"[{"key":"b","type":"PULL"}]"#)
     }
 
+    @Test func `what found no room goes again before anything that stands behind it`() throws {
+        func answers(_ answers: [TaskAnswer]) throws -> [String: Any] {
+            [
+                "body": try FakeCluster.json(TaskBatchAnswer(asOf: "", answers: answers)),
+                "headers": ["Retry-After": "0"],
+            ]
+        }
+        let busy = TaskAnswer(code: "busy", detail: "the queue is full", mend: "later")
+        func taken(_ count: Int) -> [TaskAnswer] {
+            (0..<count).map { number -> TaskAnswer in
+                TaskAnswer(id: UInt64(number + 1), known: false)
+            }
+        }
+        // Of the first batch two find no room, and then one of these, once more.
+        let first = taken(10) + [busy] + taken(500) + [busy] + taken(488)
+        let cluster = try FakeCluster(answers: [
+            "POST /api/v1/tasks/batch": try [
+                answers(first), answers(taken(1) + [busy]), answers(taken(1)), answers(taken(3)),
+            ]
+        ])
+        let lines = (0..<1_003).map { #"{"type":"PUSH","exclusiveKey":"k","account":"\#($0)"}"# }
+        let run = try cluster.muster(
+            "task",
+            "submit",
+            "--file",
+            "-",
+            input: lines.joined(separator: "\n")
+        )
+        #expect(run.status == 0 && run.output == "1003 accepted\n", "\(run)")
+        let sent = try cluster.requests().compactMap { request -> [String]? in
+            let body = Data((request["body"] as? String ?? "").utf8)
+            let tasks = try JSONSerialization.jsonObject(with: body) as? [[String: Any]]
+            return tasks?.compactMap { $0["account"] as? String }
+        }
+        #expect(sent.map(\.count) == [1_000, 2, 1, 3])
+        #expect(sent[1] == ["10", "511"] && sent[2] == ["511"])
+        #expect(sent[3] == ["1000", "1001", "1002"])
+    }
+
     @Test func `an answer that is lost is asked for again only where keys make it safe`() throws {
         let taken = try FakeCluster.json(
             TaskBatchAnswer(asOf: "", answers: [TaskAnswer(id: 1, known: true)])
@@ -214,32 +253,6 @@ import Testing
                 "node/a-1 task.overload.memory=90%", "cluster task.attribute.region=where it is",
             ]
         )
-    }
-
-    @Test func `logs are as they were written, and end with the task`() throws {
-        func piece(_ text: String, _ offset: UInt64, final: Bool) throws -> [String: Any] {
-            [
-                "body": try FakeCluster.json(
-                    TaskOutput(
-                        asOf: "",
-                        id: 17,
-                        attempt: 1,
-                        offset: offset,
-                        dataBase64: Data(text.utf8).base64EncodedString(),
-                        next: offset + UInt64(text.utf8.count),
-                        final: final
-                    )
-                )
-            ]
-        }
-        let cluster = try FakeCluster(answers: [
-            "GET /api/v1/tasks/17/output": [
-                try piece("one\u{1B}[0m\n", 0, final: false), try piece("", 8, final: false),
-                try piece("two\n", 8, final: true),
-            ]
-        ])
-        let run = try cluster.muster("task", "logs", "17", "--follow")
-        #expect(run.status == 0 && run.output == "one\u{1B}[0m\ntwo\n", "\(run)")
     }
 
     @Test func `a schedule is sent as the interface has it`() throws {

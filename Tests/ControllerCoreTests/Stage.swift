@@ -95,7 +95,7 @@ struct Stage {
             case .audit(let audit): audits.append(audit)
             case .payload(let id, let bytes): payloads[id] = bytes
             case .payloadGone(let id): payloads[id] = nil
-            case .output(let id, let bytes): outputs[id] = bytes
+            case .output(let id, let bytes): outputs[id] = bytes.isEmpty ? nil : bytes
             case .taskKey(let key, let record): taskKeys[key] = record
             }
         }

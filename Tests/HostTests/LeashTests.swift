@@ -39,17 +39,30 @@ import Testing
         }
         harness.disconnect()
         try harness.connect()
+        guard case .state(var state)? = harness.next() else {
+            Issue.record("no greeting")
+            return
+        }
+        // What stands in the log may be told a moment later.
+        state.written = nil
         #expect(
-            harness.next()
-                == .state(
-                    LeashState(
-                        phase: .running,
-                        token: harness.spec.token,
-                        processID: processID,
-                        onDisconnect: .keep
-                    )
+            state
+                == LeashState(
+                    phase: .running,
+                    token: harness.spec.token,
+                    processID: processID,
+                    onDisconnect: .keep
                 )
         )
+        var written: LeashOutput?
+        #expect(
+            eventually {
+                harness.send(.status)
+                if case .state(let state)? = harness.next() { written = state.written }
+                return written?.bytes == 3
+            }
+        )
+        #expect(written == LeashOutput(bytes: 3, newestFileBytes: 3))
         harness.send(.stop(grace: .seconds(10)))
         #expect(harness.nextEmpty() == LeashResult(cause: .stopped, exit: .signaled(SIGTERM)))
         harness.send(.acknowledge)

@@ -35,6 +35,8 @@ enum PageLimits {
         "attemptsPerNodeMax": "\(WorkLimits.attemptsPerNodeMax)",
         "attemptsMax": range(WorkLimits.attemptsMax),
         "submissionsPerNodeMax": "\(WorkLimits.submissionsPerNodeMax)",
+        "watchedMax": "\(WorkLimits.watchedMax)",
+        "liveBytesMax": "\(WorkLimits.liveBytesMax)",
         "HandlerReport.typesMax": "\(HandlerReport.typesMax)",
         "HandlerReport.slotsMax": "\(HandlerReport.slotsMax)",
         "TaskSubmission.priorityDefault": "\(TaskSubmission.priorityDefault)",

@@ -154,6 +154,7 @@ struct PageTests {
         "type": ("x.y_z-1", "1x"),
         "types": ("A,B", "A,,B"),
         "attributes": ("b=;a=1", "a"),
+        "watches": ("1.1.0,2.65535.400", "1.0.0"),
         "line": (String(repeating: "x", count: 128), String(repeating: "x", count: 129)),
     ]
 

@@ -161,6 +161,7 @@ struct WorkMessageTests {
         let agent: [AgentWorkMessage] = [
             .handler(handler), .unhandled(handler.name), .holding(Self.attempt, phase: .running),
             .started(Self.attempt), .output(Self.attempt, at: WireLimits.sizeMax, data: part),
+            .output(Self.attempt, at: WireLimits.sizeMax, data: part, isLive: true),
             .result(Self.attempt, result), .returned(Self.attempt, code: .unknownName, text: text),
             .submitPart(reference: .max, at: last, data: part),
         ]
@@ -186,6 +187,24 @@ struct WorkMessageTests {
             )
             #expect(throws: Never.self) { try ControllerMessage(line) }
         }
+    }
+
+    @Test func `a lease that asks for all that it may fits into its line`() throws {
+        let lease = Lease(
+            sequence: .max,
+            sent: .max,
+            incarnation: .max,
+            length: .milliseconds(Int64(WireLimits.millisecondsMax)),
+            token: Self.token,
+            watched: (0..<WorkLimits.watchedMax).map { index in
+                WatchedAttempt(
+                    TaskAttempt(task: TaskID(.max - UInt64(index)), attempt: .max),
+                    from: WireLimits.sizeMax
+                )
+            }
+        )
+        let line = try Line.parse(ControllerMessage.lease(lease).line.description, limits: .member)
+        #expect(try ControllerMessage(line) == .lease(lease))
     }
 
     private func problem(_ change: (inout TaskSubmission) -> Void) -> MessageError? {

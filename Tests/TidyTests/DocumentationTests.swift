@@ -183,10 +183,13 @@ struct CommandTree {
     }
 
     private mutating func read(_ text: String) {
-        for call in text.matches(of: #/static let configuration = CommandConfiguration\(/#) {
+        // Of a generic command it is made anew each time.
+        let beginning = #/static (?:let|var) configuration[^(]*?CommandConfiguration\(/#
+        for call in text.matches(of: beginning) {
             let head = text[..<call.range.lowerBound]
             guard let type = head.matches(of: #/struct (\w+)/#).last?.1 else { continue }
-            let indent = head.reversed().prefix { $0 == " " }.count
+            let line = text[..<call.range.upperBound].split(separator: "\n").last ?? ""
+            let indent = line.prefix { $0 == " " }.count
             let end = "\n" + String(repeating: " ", count: indent) + ")"
             let rest = text[call.range.upperBound...]
             let body = rest[..<(rest.range(of: end)?.lowerBound ?? rest.endIndex)]
@@ -195,7 +198,7 @@ struct CommandTree {
             nodes[String(type)] = Node(
                 names: [name.map(String.init) ?? type.lowercased()]
                     + aliases.matches(of: #/"([a-z-]+)"/#).map { String($0.1) },
-                children: body.matches(of: #/(\w+)\.self/#).map { String($0.1) }
+                children: body.matches(of: #/(\w+)(?:<\w+>)?\.self/#).map { String($0.1) }
             )
         }
         for option in text.matches(of: #/@(?:Option|Flag)[\s\S]*?\bvar `?(\w+)/#) {

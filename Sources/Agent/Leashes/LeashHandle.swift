@@ -28,6 +28,8 @@ final class LeashHandle {
     private(set) var processID: Int32?
     /// As it was told last; nil while the program runs, and when it never did.
     private(set) var result: LeashResult?
+    /// As it was told last, until it is taken.
+    private var state: LeashState?
 
     init(
         folder: LeashFolder,
@@ -71,6 +73,17 @@ final class LeashHandle {
         case .talking(let socket, _): _ = UnixSocket.send(order.line, to: socket)
         case .leaving, .remnants, .over: break
         }
+    }
+
+    /// How the leash said that it stands, once for each time that it has.
+    func takeState() -> LeashState? {
+        defer { state = nil }
+        return state
+    }
+
+    /// Whether what is sent has a leash that may answer.
+    var isTalking: Bool {
+        if case .talking = phase { true } else { false }
     }
 
     /// Something is to be read.
@@ -121,7 +134,10 @@ final class LeashHandle {
     private func take(_ line: String) -> [LeashNews] {
         guard let report = LeashReport(line: line) else { return [] }
         switch report {
-        case .state, .refused: return []
+        case .state(let state):
+            self.state = state
+            return []
+        case .refused: return []
         case .started(let processID):
             self.processID = processID
             return [.started(processID: UInt32(clamping: processID))]

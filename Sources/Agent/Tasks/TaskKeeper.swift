@@ -2,6 +2,7 @@ import AgentCore
 import Glibc
 import Host
 import Model
+import Protocol
 
 /// The leashes of every attempt. Lives on the driver's thread.
 ///
@@ -21,6 +22,8 @@ final class TaskKeeper {
         /// Bytes of output that are reported; nil for what an earlier agent has left.
         let outputBytesMax: Int?
         var watched: Descriptor?
+        /// Its output is being read for somebody who follows it.
+        var reading: Reading?
 
         init(_ attempt: TaskAttempt, tag: UInt64, handle: LeashHandle, outputBytesMax: Int?) {
             self.attempt = attempt
@@ -28,6 +31,14 @@ final class TaskKeeper {
             self.handle = handle
             self.outputBytesMax = outputBytesMax
         }
+    }
+
+    /// The leash was asked how it stands, so that its output can be read.
+    private struct Reading {
+        let from: UInt64
+        var reader: OutputReader
+        /// How often it may still be asked because it has begun another file meanwhile.
+        var triesLeft = 2
     }
 
     private let parent: String
@@ -112,7 +123,52 @@ final class TaskKeeper {
             if queued[attempt] != nil { return dropQueued(attempt) }
             guard let task = held[attempt] else { return workers.destroy(attempt, at: now) }
             return settle(task, task.handle.destroy(at: now), at: now)
+        case .readOutput(let attempt, let from): return readOutput(of: attempt, from: from)
         }
+    }
+
+    // MARK: Output
+
+    private func readOutput(of attempt: TaskAttempt, from: UInt64) -> [AgentEvent] {
+        guard let task = held[attempt] else { return [workers.output(of: attempt, from: from)] }
+        guard task.handle.isTalking, task.outputBytesMax != nil else {
+            return [.taskOutput(attempt, at: from, [])]
+        }
+        var reading = Reading(
+            from: from,
+            reader: OutputReader(task.handle.folder.outputPath)
+        )
+        reading.reader.begin()
+        task.reading = reading
+        task.handle.send(.status)
+        return []
+    }
+
+    /// The leash may have answered.
+    private func continueReading(_ task: Held) -> [AgentEvent] {
+        guard var reading = task.reading else { return [] }
+        var piece: OutputPiece?
+        if let state = task.handle.takeState() {
+            piece =
+                state.written.map {
+                    reading.reader.read(
+                        from: reading.from,
+                        limit: min(WorkLimits.liveBytesMax, task.outputBytesMax ?? 0),
+                        $0
+                    )
+                } ?? OutputPiece(place: reading.from, bytes: [])
+            if piece == nil, reading.triesLeft > 0, task.handle.isTalking {
+                reading.triesLeft -= 1
+                reading.reader.begin()
+                task.reading = reading
+                task.handle.send(.status)
+                return []
+            }
+        } else if task.handle.isTalking {
+            return []
+        }
+        task.reading = nil
+        return [.taskOutput(task.attempt, at: piece?.place ?? reading.from, piece?.bytes ?? [])]
     }
 
     private func dropQueued(_ attempt: TaskAttempt) -> [AgentEvent] {
@@ -223,7 +279,7 @@ final class TaskKeeper {
         } else {
             looked.remove(task.attempt)
         }
-        var events = news.map { AgentEvent.task(task.attempt, $0) }
+        var events = continueReading(task) + news.map { AgentEvent.task(task.attempt, $0) }
         if task.handle.isOver {
             if news.last == .emptied, let report = report(of: task) {
                 events.insert(.taskReport(task.attempt, report), at: events.count - 1)

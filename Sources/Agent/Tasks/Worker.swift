@@ -5,14 +5,32 @@ import Host
 import Model
 import Protocol
 
-/// What a worker answers to a task: one line on its standard output.
+/// What a worker says of its task: a line on its standard output.
+enum WorkerLine: Hashable, Sendable {
+    /// A line of the task's output, while it is under way.
+    case output(text: String)
+    case answer(WorkerAnswer)
+
+    /// - Returns: nil for what is not known.
+    init?(line text: String) {
+        guard let line = try? Line.parse(text, limits: .member) else { return nil }
+        if line.verb == "OUTPUT" {
+            self = .output(text: line["text"] ?? "")
+        } else if let answer = WorkerAnswer(line) {
+            self = .answer(answer)
+        } else {
+            return nil
+        }
+    }
+}
+
+/// How a task has ended: the last line that a worker says of it.
 enum WorkerAnswer: Hashable, Sendable {
     case done(text: String)
     case failed(status: UInt8, text: String)
 
     /// - Returns: nil for what is not known.
-    init?(line text: String) {
-        guard let line = try? Line.parse(text, limits: .member) else { return nil }
+    init?(_ line: Line) {
         let told = line["text"] ?? ""
         switch line.verb {
         case "DONE": self = .done(text: told)
@@ -83,6 +101,8 @@ final class Worker {
     /// What it is doing.
     var attempt: TaskAttempt?
     var hasStarted = false
+    /// What it has said of the output of its task so far.
+    private(set) var said: OutputTail
     /// Takes no further task.
     var isRetired = false
     /// It has answered at least once.
@@ -109,6 +129,7 @@ final class Worker {
         output = pipes.output
         self.tag = tag
         self.deadline = deadline
+        said = OutputTail(bytesMax: definition.outputBytesMax)
     }
 
     /// Makes the pipes in a folder that is there.
@@ -131,6 +152,7 @@ final class Worker {
 
     func give(_ attempt: TaskAttempt, _ bytes: [UInt8]) {
         self.attempt = attempt
+        said = OutputTail(bytesMax: definition.outputBytesMax)
         outbox = bytes[...]
         flush()
     }
@@ -145,6 +167,21 @@ final class Worker {
             }
             outbox = outbox.dropFirst(count)
         }
+    }
+
+    func note(output text: String) {
+        said.append(text.utf8)
+        said.append([10])
+    }
+
+    /// The text of its answer is the end of the output.
+    func report(_ answer: WorkerAnswer) -> TaskReport {
+        said.append(answer.text.utf8)
+        return report(answer.exit)
+    }
+
+    func report(_ exit: ProgramExit?) -> TaskReport {
+        TaskReport(exit: exit, outputBytes: said.total, outputTail: Array(said.kept))
     }
 
     func forgetTask() {
@@ -168,7 +205,7 @@ final class Worker {
     }
 
     /// Lines that it has written; nil when it writes what is no line.
-    func readAnswers() -> [String]? {
+    func readLines() -> [String]? {
         switch reader.read(output) {
         case .lines(let lines), .ended(let lines): lines
         case .broken: nil

@@ -106,6 +106,13 @@ final class WorkerKeeper {
         return settle(worker, worker.handle.destroy(at: now), at: now)
     }
 
+    /// What its worker has said so far, for somebody who follows it.
+    func output(of attempt: TaskAttempt, from: UInt64) -> AgentEvent {
+        guard let worker = busy[attempt] else { return .taskOutput(attempt, at: from, []) }
+        let piece = worker.said.piece(from: from, limit: WorkLimits.liveBytesMax)
+        return .taskOutput(attempt, at: piece.place, piece.bytes)
+    }
+
     /// The configuration was read anew: workers that have nothing to do and are not defined so any
     /// more, go.
     func define(_ handlers: [HandlerDefinition]) {
@@ -244,28 +251,28 @@ final class WorkerKeeper {
 
     private func answers(of worker: Worker) -> [AgentEvent] {
         var events: [AgentEvent] = []
-        guard let lines = worker.readAnswers() else { return misbehaved(worker) }
+        guard let lines = worker.readLines() else { return misbehaved(worker) }
         for line in lines {
-            guard let attempt = worker.attempt, !worker.isRetired,
-                let answer = WorkerAnswer(line: line)
-            else { return events + misbehaved(worker) }
+            guard let attempt = worker.attempt, let said = WorkerLine(line: line) else {
+                return events + misbehaved(worker)
+            }
+            let answer: WorkerAnswer
+            switch said {
+            case .output(let text):
+                // What is being ended may still say what it does.
+                worker.note(output: text)
+                continue
+            case .answer(let told): answer = told
+            }
+            guard !worker.isRetired else { return events }
             worker.hasServed = true
             troubles[worker.definition.name] = nil
             busy[attempt] = nil
-            worker.forgetTask()
-            let text = Array(answer.text.utf8)
             events += [
                 .task(attempt, .exited(answer.exit)),
-                .taskReport(
-                    attempt,
-                    TaskReport(
-                        exit: answer.exit,
-                        outputBytes: UInt64(text.count),
-                        outputTail: text.suffix(max(0, worker.definition.outputBytesMax))
-                    )
-                ),
-                .task(attempt, .emptied),
+                .taskReport(attempt, worker.report(answer)), .task(attempt, .emptied),
             ]
+            worker.forgetTask()
         }
         return events
     }
@@ -315,7 +322,7 @@ final class WorkerKeeper {
             busy[attempt] = nil
             if news.last == .emptied {
                 let exit = worker.handle.result?.exit.map(ProgramExit.init)
-                let report = TaskReport(exit: exit?.isSuccess == true ? nil : exit)
+                let report = worker.report(exit?.isSuccess == true ? nil : exit)
                 events.insert(.taskReport(attempt, report), at: events.count - 1)
             }
         }

@@ -39,6 +39,9 @@ public enum AgentEvent: Hashable, Sendable {
     case task(TaskAttempt, LeashNews)
     /// What was measured of an attempt that was executed; once.
     case taskReport(TaskAttempt, TaskReport)
+    /// The answer to ``TaskCommand/readOutput(_:from:)``: what stands in the output from this place
+    /// on; may be empty.
+    case taskOutput(TaskAttempt, at: UInt64, [UInt8])
     /// Every ``TaskJournalWrite`` up to and including this sequence is on stable storage.
     case taskJournaled(upTo: UInt64)
     /// The journal of tasks could not be written, or it is not known whether it was. The machine asks

@@ -5,7 +5,7 @@ public import Model
 //
 //     agent → leash                       leash → agent
 //     extend deadline=NS                  state phase=P token=T on-disconnect=kill|keep [pid=N]
-//     fence deadline=NS                         [deadline=NS]
+//     fence deadline=NS                         [deadline=NS] [output=BYTES newest=BYTES]
 //     stop grace=MS                       started pid=N
 //     kill                                exited cause=C [status=N | signal=N]
 //     status                              empty cause=C [status=N | signal=N]
@@ -22,6 +22,9 @@ public import Model
 // `exited` says that the program itself has ended; `empty` that nothing it started lives. Both
 // are durable in the file `exit` of the folder before they are said. After `empty` the leash
 // waits for `acknowledge`, and leaves.
+//
+// `state` says how much the program has written so far, where that is kept, and how much of it
+// stands in the newest of its two files: so the place of each byte in that file is known.
 
 /// What an agent tells a leash.
 public enum LeashOrder: Hashable, Sendable {
@@ -167,19 +170,45 @@ public struct LeashState: Hashable, Sendable {
     public var processID: Int32?
     public var deadline: Instant?
     public var onDisconnect: LeashDisconnectPolicy
+    /// Nil where no output is kept, and from a leash of an older version.
+    public var written: LeashOutput?
 
     public init(
         phase: Phase,
         token: String,
         processID: Int32? = nil,
         deadline: Instant? = nil,
-        onDisconnect: LeashDisconnectPolicy
+        onDisconnect: LeashDisconnectPolicy,
+        written: LeashOutput? = nil
     ) {
         self.phase = phase
         self.token = token
         self.processID = processID
         self.deadline = deadline
         self.onDisconnect = onDisconnect
+        self.written = written
+    }
+}
+
+/// What a program has written to its output so far.
+public struct LeashOutput: Hashable, Sendable {
+    /// In all, whether it could be kept or not.
+    public var bytes: UInt64
+    /// Of them, those in the newest file: its last byte is the last of them.
+    public var newestFileBytes: UInt64
+
+    public init(bytes: UInt64, newestFileBytes: UInt64) {
+        self.bytes = bytes
+        self.newestFileBytes = newestFileBytes
+    }
+}
+
+extension LeashOutput {
+    fileprivate init?(_ line: LeashLine) {
+        guard let bytes = line["output"].flatMap({ UInt64($0) }),
+            let newest = line["newest"].flatMap({ UInt64($0) }), newest <= bytes
+        else { return nil }
+        self.init(bytes: bytes, newestFileBytes: newest)
     }
 }
 
@@ -237,6 +266,8 @@ public enum LeashReport: Hashable, Sendable {
                     ("on-disconnect", state.onDisconnect.rawValue),
                     ("pid", state.processID.map { "\($0)" }),
                     ("deadline", state.deadline.map { "\($0.nanoseconds)" }),
+                    ("output", state.written.map { "\($0.bytes)" }),
+                    ("newest", state.written.map { "\($0.newestFileBytes)" }),
                 ]
             ).text
         case .started(let processID): LeashLine("started", [("pid", "\(processID)")]).text
@@ -262,7 +293,8 @@ public enum LeashReport: Hashable, Sendable {
                     token: token,
                     processID: line["pid"].flatMap { Int32($0) },
                     deadline: line.number("deadline").map { Instant(nanoseconds: $0) },
-                    onDisconnect: policy
+                    onDisconnect: policy,
+                    written: LeashOutput(line)
                 )
             )
         case "started":

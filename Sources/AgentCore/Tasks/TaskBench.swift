@@ -251,6 +251,7 @@ struct TaskBench: Hashable, Sendable {
         payloadsBytes -= held.payloadBytes
         if held.isBefore { waitingCount -= 1 }
         live[attempt] = nil
+        telling?.reading[attempt] = nil
     }
 
     /// Its end is durable: the result is kept until it is taken, its output while there is room.

@@ -1,4 +1,5 @@
 public import Model
+import Protocol
 
 /// A command to the leash of one attempt.
 ///
@@ -14,11 +15,15 @@ public enum TaskCommand: Hashable, Sendable {
     case stop(TaskAttempt, grace: Duration)
     /// The leash does not do what it was told: kill it, and what it held, without asking it.
     case destroy(TaskAttempt)
+    /// Read what it has written so far, from this byte on, or the last
+    /// ``WorkLimits/liveBytesMax`` bytes of that; answer `.taskOutput` in any case, with nothing
+    /// where nothing has come.
+    case readOutput(TaskAttempt, from: UInt64)
 
     public var attempt: TaskAttempt {
         switch self {
         case .launch(let attempt, _), .extend(let attempt, _), .stop(let attempt, _),
-            .destroy(let attempt):
+            .destroy(let attempt), .readOutput(let attempt, _):
             attempt
         }
     }

@@ -15,6 +15,8 @@ struct TaskTelling: Hashable, Sendable {
     var returned: OrderedTable<TaskID, UInt16> = OrderedTable()
     /// Results to be told, in the order in which they ended.
     var results: OrderedTable<UInt64, TaskAttempt> = OrderedTable()
+    /// Attempts whose output so far was asked for in this session, while it is being read.
+    var reading: OrderedTable<TaskAttempt, Bool> = OrderedTable()
     /// The one whose output is being sent, and how much of it was.
     private var underWay: UInt64?
     private var outputSent = 0

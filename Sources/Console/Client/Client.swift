@@ -92,16 +92,20 @@ final class Client: Sendable {
         }
     }
 
-    /// An answer whose body is taken as it comes: the event stream, a backup.
+    /// An answer whose body is taken as it comes: a stream of events, a backup.
+    ///
+    /// - Parameter path: the route's with its parameters, where it has any.
     func open(
         _ route: Route,
+        path: String? = nil,
         query: [(String, String?)] = [],
         headers: [(String, String)] = [],
         body: [UInt8]? = nil,
         lasting limit: TimeAmount
     ) async throws -> HTTPClientResponse {
         let method = HTTPMethod(rawValue: route.method.rawValue)
-        let response = try await request(method, route.path, query, headers, body, limit)
+        let path = path ?? route.path
+        let response = try await request(method, path, query, headers, body, limit)
         guard (200..<300).contains(response.status.code) else {
             throw try await Self.failure(of: response)
         }

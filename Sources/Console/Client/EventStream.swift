@@ -1,8 +1,6 @@
 import API
-import AsyncHTTPClient
 import Foundation
 import NIOCore
-import NIOFoundationCompat
 
 /// What comes of the event stream, and what becomes of the connection.
 enum StreamUpdate: Sendable {
@@ -53,46 +51,24 @@ struct EventStream: Sendable {
         }
     }
 
-    /// One connection. The credential is read anew each time: it may have been renewed meanwhile.
     private func follow(
         from last: inout UInt64?,
         _ give: (StreamUpdate) -> Void
     ) async throws {
-        let identity = try ClientIdentity.load(context, at: TimeText.now())
-        let client = try Client(
-            servers: context.servers,
-            identity: identity,
+        let connection = EventConnection(
+            context: context,
+            route: .streamEvents,
+            path: Route.streamEvents.path,
+            query: filters,
+            lastID: last.map { "\($0)" },
             silence: Self.silenceMax
         )
-        do {
-            try await follow(client, from: &last, give)
-        } catch {
-            await client.shutdown()
-            throw error
-        }
-        await client.shutdown()
-    }
-
-    private func follow(
-        _ client: Client,
-        from last: inout UInt64?,
-        _ give: (StreamUpdate) -> Void
-    ) async throws {
-        var headers = [("Accept", "text/event-stream")]
-        if let last { headers.append(("Last-Event-ID", "\(last)")) }
-        let response = try await client.open(
-            .streamEvents,
-            query: filters,
-            headers: headers,
-            lasting: .hours(24 * 365)
-        )
-        give(.connected)
-        var parser = EventStreamParser()
-        for try await buffer in response.body {
-            for message in try parser.feed(buffer.readableBytesView) {
-                if let id = message.id.flatMap({ UInt64($0) }) { last = id }
-                if let update = Self.update(message) { give(update) }
-            }
+        var newest = last
+        defer { last = newest }
+        try await connection.follow(connected: { give(.connected) }) { message in
+            if let id = message.id.flatMap({ UInt64($0) }) { newest = id }
+            if let update = Self.update(message) { give(update) }
+            return true
         }
     }
 
@@ -114,7 +90,7 @@ struct EventStream: Sendable {
         }
     }
 
-    private static func oneLine(_ text: String) -> String {
+    static func oneLine(_ text: String) -> String {
         let lines = text.split(separator: "\n")
         // The first line only says that no server answered; the others say which and why.
         return (lines.count > 1 ? lines.dropFirst() : lines[...]).joined(separator: "; ")

@@ -141,13 +141,6 @@ struct CalendarRemove: AsyncParsableCommand {
             isGiven: confirmation.yes,
             style: connection.colour.errorStyle
         )
-        try await Session.run(connection) { session in
-            let answer: Answer<ChangeDone> = try await session.client.send(
-                .removeCalendar,
-                Route.removeCalendar.path(calendar.name),
-                PlainChange(reason: change.reason, force: change.forced)
-            )
-            Terminal.writeLine(answer.value.text)
-        }
+        try await change.send(.removeCalendar, calendar.name, over: connection)
     }
 }

@@ -2,25 +2,6 @@ import API
 import ArgumentParser
 import Model
 
-/// A change of nodes that needs nothing but their names.
-private func change(
-    _ names: [String],
-    _ route: Route,
-    _ connection: ConnectionOptions,
-    _ options: ChangeOptions
-) async throws {
-    try await Session.run(connection) { session in
-        for name in names {
-            let answer: Answer<ChangeDone> = try await session.client.send(
-                route,
-                route.path(name),
-                PlainChange(reason: options.reason, force: options.forced)
-            )
-            Terminal.writeLine(answer.value.text)
-        }
-    }
-}
-
 struct NodeCordon: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cordon",
@@ -37,7 +18,7 @@ struct NodeCordon: AsyncParsableCommand {
     var names: [String]
 
     func run() async throws {
-        try await change(names, .cordonNode, connection, options)
+        try await options.send(.cordonNode, names, over: connection)
     }
 }
 
@@ -57,7 +38,7 @@ struct NodeUncordon: AsyncParsableCommand {
     var names: [String]
 
     func run() async throws {
-        try await change(names, .uncordonNode, connection, options)
+        try await options.send(.uncordonNode, names, over: connection)
     }
 }
 
@@ -77,7 +58,7 @@ struct NodeRelease: AsyncParsableCommand {
     var names: [String]
 
     func run() async throws {
-        try await change(names, .releaseNode, connection, options)
+        try await options.send(.releaseNode, names, over: connection)
     }
 }
 
@@ -190,7 +171,7 @@ struct NodeMaintenance: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if end { return try await change([name], .endMaintenance, connection, options) }
+        if end { return try await options.send(.endMaintenance, name, over: connection) }
         guard let length else { return }
         try await Session.run(connection) { session in
             let isAccepted = try await MinimumCheck.ask(

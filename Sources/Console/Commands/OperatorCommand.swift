@@ -128,13 +128,6 @@ struct OperatorRemove: AsyncParsableCommand {
             isGiven: confirmation.yes,
             style: connection.colour.errorStyle
         )
-        try await Session.run(connection) { session in
-            let answer: Answer<ChangeDone> = try await session.client.send(
-                .removeOperator,
-                Route.removeOperator.path(name),
-                PlainChange(reason: change.reason, force: change.forced)
-            )
-            Terminal.writeLine(answer.value.text)
-        }
+        try await change.send(.removeOperator, name, over: connection)
     }
 }

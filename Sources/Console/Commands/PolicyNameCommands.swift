@@ -4,11 +4,50 @@ import Model
 
 // Attributes and types are declared once, by settings of which the value is a description.
 
+/// What is declared: the names, and what their three commands say of them.
+protocol DeclaredKind {
+    /// As it stands in the command and in the keys of the settings.
+    static var word: String { get }
+    static var declareAbstract: String { get }
+    static var removeAbstract: String { get }
+    static var listAbstract: String { get }
+    static var completion: CompletionKind { get }
+    /// Some exist without being declared.
+    static var areKnownFromStart: Bool { get }
+}
+
+extension DeclaredKind {
+    static var prefix: String { "task.\(word)." }
+
+    static func key(_ name: String) -> String { prefix + name }
+}
+
+enum DeclaredAttributes: DeclaredKind {
+    static let word = "attribute"
+    static let declareAbstract = "Let nodes prefer tasks by this attribute."
+    static let removeAbstract = "Take a declaration back; refused while a node prefers by it."
+    static let listAbstract = "The attributes that were declared."
+    static var completion: CompletionKind { Completions.attributes }
+    static let areKnownFromStart = false
+}
+
+enum DeclaredTypes: DeclaredKind {
+    static let word = "type"
+    static let declareAbstract = "Declare a type of tasks."
+    static let removeAbstract = "Take a declaration back; tasks of the type stay."
+    static let listAbstract = "The types there are."
+    static var completion: CompletionKind { Completions.types }
+    static let areKnownFromStart = true
+}
+
 struct PolicyAttribute: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attribute",
         abstract: "Attributes of tasks that nodes may prefer.",
-        subcommands: [AttributeDeclare.self, AttributeRemove.self, AttributeList.self],
+        subcommands: [
+            NameDeclare<DeclaredAttributes>.self, NameRemove<DeclaredAttributes>.self,
+            NameList<DeclaredAttributes>.self,
+        ],
         aliases: ["attributes"]
     )
 }
@@ -21,19 +60,12 @@ struct PolicyType: AsyncParsableCommand {
             Any type is accepted, declared or not, unless `task.types.strict` is yes \
             (`muster config set task.types.strict yes`).
             """,
-        subcommands: [TypeDeclare.self, TypeRemove.self, TypeList.self],
+        subcommands: [
+            NameDeclare<DeclaredTypes>.self, NameRemove<DeclaredTypes>.self,
+            NameList<DeclaredTypes>.self,
+        ],
         aliases: ["types"]
     )
-}
-
-/// What is declared, and below which keys.
-enum DeclaredKind: String, Sendable {
-    case attribute
-    case type
-
-    var prefix: String { "task.\(rawValue)." }
-
-    func key(_ name: String) -> String { prefix + name }
 }
 
 /// The answer of the lists, for programs.
@@ -48,15 +80,17 @@ struct DeclaredList: Codable, Sendable {
         var at: String?
     }
 
-    /// - Parameter known: names that exist from the start.
-    init(_ settings: SettingList, _ kind: DeclaredKind, known: [String]) {
+    /// - Parameters:
+    ///   - prefix: of the keys of their settings.
+    ///   - known: names that exist from the start.
+    init(_ settings: SettingList, below prefix: String, known: [String]) {
         asOf = settings.asOf
         let declared = settings.settings.filter {
-            $0.scope == "cluster" && $0.key.hasPrefix(kind.prefix)
+            $0.scope == "cluster" && $0.key.hasPrefix(prefix)
         }
         .map { setting in
             Name(
-                name: String(setting.key.dropFirst(kind.prefix.count)),
+                name: String(setting.key.dropFirst(prefix.count)),
                 description: setting.value,
                 by: setting.by,
                 at: setting.at
@@ -78,150 +112,95 @@ struct DeclaredNameArguments: ParsableArguments {
     var description: String = ""
 }
 
-private func list(
-    _ kind: DeclaredKind,
-    _ connection: ConnectionOptions,
-    _ options: ListOptions
-) async throws {
-    try await Session.run(connection) { session in
-        let settings: Answer<SettingList> = try await session.client.get(
-            Route.listSettings.path,
-            query: [("scope", "cluster")]
+struct NameDeclare<Kind: DeclaredKind>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "declare",
+            abstract: Kind.declareAbstract
         )
-        var known: [String] = []
-        if kind == .type {
-            let policy: Answer<ClusterPolicy> = try await session.client.get(
-                Route.showPolicy.path
+    }
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var declared: DeclaredNameArguments
+
+    func run() async throws {
+        try await PolicyChange(
+            scope: "cluster",
+            values: [(Kind.key(declared.name), declared.description)]
+        ).make(connection, change)
+    }
+}
+
+struct NameRemove<Kind: DeclaredKind>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "remove",
+            abstract: Kind.removeAbstract
+        )
+    }
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+
+    @Argument(help: "The \(Kind.word)'s name.", completion: Kind.completion)
+    var name: String
+
+    func run() async throws {
+        try await PolicyChange(
+            scope: "cluster",
+            values: [(Kind.key(name), nil)]
+        ).make(connection, change)
+    }
+}
+
+struct NameList<Kind: DeclaredKind>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "list",
+            abstract: Kind.listAbstract,
+            aliases: ["ls"]
+        )
+    }
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: ListOptions
+
+    func run() async throws {
+        try await Session.run(connection) { session in
+            let settings: Answer<SettingList> = try await session.client.get(
+                Route.listSettings.path,
+                query: [("scope", "cluster")]
             )
-            known = policy.value.types
+            var known: [String] = []
+            if Kind.areKnownFromStart {
+                let policy: Answer<ClusterPolicy> = try await session.client.get(
+                    Route.showPolicy.path
+                )
+                known = policy.value.types
+            }
+            let value = DeclaredList(settings.value, below: Kind.prefix, known: known)
+            let answer = Answer(
+                value: value,
+                asOf: settings.asOf,
+                json: try JSONLine.bytes(value)
+            )
+            typealias Column = Listing<DeclaredList.Name>.Column
+            let listing = Listing<DeclaredList.Name>(columns: [
+                Column("NAME") { Cell($0.name, .strong) },
+                Column("DESCRIPTION", flexible: true) {
+                    Cell($0.description.isEmpty ? "-" : $0.description)
+                },
+                Column("BY", wide: true) { Cell($0.by.isEmpty ? "-" : $0.by) },
+                Column("AT", wide: true) { Cell($0.at.map { TimeText.long($0) } ?? "-") },
+            ])
+            try session.show(
+                answer,
+                value.names,
+                listing,
+                options,
+                ifEmpty: "none yet; `muster policy \(Kind.word) declare NAME`"
+            )
         }
-        let value = DeclaredList(settings.value, kind, known: known)
-        let answer = Answer(
-            value: value,
-            asOf: settings.asOf,
-            json: try JSONLine.bytes(value)
-        )
-        typealias Column = Listing<DeclaredList.Name>.Column
-        let listing = Listing<DeclaredList.Name>(columns: [
-            Column("NAME") { Cell($0.name, .strong) },
-            Column("DESCRIPTION", flexible: true) {
-                Cell($0.description.isEmpty ? "-" : $0.description)
-            },
-            Column("BY", wide: true) { Cell($0.by.isEmpty ? "-" : $0.by) },
-            Column("AT", wide: true) { Cell($0.at.map { TimeText.long($0) } ?? "-") },
-        ])
-        try session.show(
-            answer,
-            value.names,
-            listing,
-            options,
-            ifEmpty: "none yet; `muster policy \(kind.rawValue) declare NAME`"
-        )
-    }
-}
-
-struct AttributeDeclare: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "declare",
-        abstract: "Let nodes prefer tasks by this attribute."
-    )
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var change: ChangeOptions
-    @OptionGroup var declared: DeclaredNameArguments
-
-    func run() async throws {
-        try await PolicyChange(
-            scope: "cluster",
-            values: [(DeclaredKind.attribute.key(declared.name), declared.description)]
-        ).make(connection, change)
-    }
-}
-
-struct AttributeRemove: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "remove",
-        abstract: "Take a declaration back; refused while a node prefers by it."
-    )
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var change: ChangeOptions
-
-    @Argument(help: "The attribute's name.", completion: Completions.attributes)
-    var name: String
-
-    func run() async throws {
-        try await PolicyChange(
-            scope: "cluster",
-            values: [(DeclaredKind.attribute.key(name), nil)]
-        ).make(connection, change)
-    }
-}
-
-struct AttributeList: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "list",
-        abstract: "The attributes that were declared.",
-        aliases: ["ls"]
-    )
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var options: ListOptions
-
-    func run() async throws {
-        try await list(.attribute, connection, options)
-    }
-}
-
-struct TypeDeclare: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "declare",
-        abstract: "Declare a type of tasks."
-    )
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var change: ChangeOptions
-    @OptionGroup var declared: DeclaredNameArguments
-
-    func run() async throws {
-        try await PolicyChange(
-            scope: "cluster",
-            values: [(DeclaredKind.type.key(declared.name), declared.description)]
-        ).make(connection, change)
-    }
-}
-
-struct TypeRemove: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "remove",
-        abstract: "Take a declaration back; tasks of the type stay."
-    )
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var change: ChangeOptions
-
-    @Argument(help: "The type's name.", completion: Completions.types)
-    var name: String
-
-    func run() async throws {
-        try await PolicyChange(
-            scope: "cluster",
-            values: [(DeclaredKind.type.key(name), nil)]
-        ).make(connection, change)
-    }
-}
-
-struct TypeList: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "list",
-        abstract: "The types there are.",
-        aliases: ["ls"]
-    )
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var options: ListOptions
-
-    func run() async throws {
-        try await list(.type, connection, options)
     }
 }

@@ -171,7 +171,7 @@ struct SchedulePause: AsyncParsableCommand {
     @OptionGroup var schedule: ScheduleNameArgument
 
     func run() async throws {
-        try await plainChange(.pauseSchedule, schedule.name, connection, change)
+        try await change.send(.pauseSchedule, schedule.name, over: connection)
     }
 }
 
@@ -186,7 +186,7 @@ struct ScheduleResume: AsyncParsableCommand {
     @OptionGroup var schedule: ScheduleNameArgument
 
     func run() async throws {
-        try await plainChange(.resumeSchedule, schedule.name, connection, change)
+        try await change.send(.resumeSchedule, schedule.name, over: connection)
     }
 }
 
@@ -209,24 +209,7 @@ struct ScheduleRemove: AsyncParsableCommand {
             isGiven: confirmation.yes,
             style: connection.colour.errorStyle
         )
-        try await plainChange(.removeSchedule, schedule.name, connection, change)
-    }
-}
-
-/// A change that needs nothing but a name.
-private func plainChange(
-    _ route: Route,
-    _ name: String,
-    _ connection: ConnectionOptions,
-    _ change: ChangeOptions
-) async throws {
-    try await Session.run(connection) { session in
-        let answer: Answer<ChangeDone> = try await session.client.send(
-            route,
-            route.path(name),
-            PlainChange(reason: change.reason, force: change.forced)
-        )
-        Terminal.writeLine(answer.value.text)
+        try await change.send(.removeSchedule, schedule.name, over: connection)
     }
 }
 

@@ -88,14 +88,7 @@ struct SiteRemove: AsyncParsableCommand {
             isGiven: confirmation.yes,
             style: connection.colour.errorStyle
         )
-        try await Session.run(connection) { session in
-            let answer: Answer<ChangeDone> = try await session.client.send(
-                .removeSite,
-                Route.removeSite.path(name),
-                PlainChange(reason: change.reason, force: change.forced)
-            )
-            Terminal.writeLine(answer.value.text)
-        }
+        try await change.send(.removeSite, name, over: connection)
     }
 }
 

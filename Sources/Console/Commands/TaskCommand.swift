@@ -92,7 +92,12 @@ struct TaskList_: AsyncParsableCommand {
             if watch {
                 var view = LiveView(
                     session: session,
-                    model: LiveTasks(filter: chosen, limit: limit, options: list)
+                    model: LiveTasks(
+                        filter: chosen,
+                        limit: limit,
+                        options: list,
+                        tellsChanges: !Terminal.isOutput || list.output.format.isForPrograms
+                    )
                 )
                 view.format = list.output.format
                 return try await view.run()

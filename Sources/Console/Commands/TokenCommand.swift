@@ -126,13 +126,6 @@ struct TokenRevoke: AsyncParsableCommand {
     var id: String
 
     func run() async throws {
-        try await Session.run(connection) { session in
-            let answer: Answer<ChangeDone> = try await session.client.send(
-                .revokeToken,
-                Route.revokeToken.path(id),
-                PlainChange(reason: change.reason, force: change.forced)
-            )
-            Terminal.writeLine(answer.value.text)
-        }
+        try await change.send(.revokeToken, id, over: connection)
     }
 }

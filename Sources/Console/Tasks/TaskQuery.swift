@@ -1,5 +1,4 @@
 import API
-import ArgumentParser
 import Model
 
 /// Which tasks are meant, by what they are.
@@ -75,44 +74,5 @@ struct TaskFilter: Sendable {
         for task in found { tasks[task.id] = task }
         let newest = tasks.values.sorted { $0.id > $1.id }.prefix(limit)
         return TaskPage(asOf: asOf, tasks: Array(newest), next: newest.last?.id)
-    }
-}
-
-/// `muster task list --watch`: asked for anew with each pulse.
-struct LiveTasks: LiveModel {
-    var filter: TaskFilter
-    var limit: Int
-    var options: ListOptions
-    var tasks: [TaskSummary] = []
-    var clock = ControllerClock()
-
-    mutating func fetch(_ session: Session) async throws {
-        let answer = try await filter.newest(limit, session)
-        tasks = answer.value.tasks
-        clock.set(answer.asOf.iso8601)
-    }
-
-    mutating func apply(_ update: StreamUpdate) -> Bool {
-        switch update {
-        case .event, .change, .pulse: true
-        case .connected, .lost, .refused: false
-        }
-    }
-
-    func lines(_ frame: LiveFrame) -> [String] {
-        let table = try? TaskWords.listing(style: frame.style, at: clock.now).table(
-            tasks,
-            isWide: options.output.format == .wide,
-            hasHeader: !options.noHeaders,
-            sortBy: options.sortBy
-        )
-        let head = frame.head(TaskWords.counts(tasks), at: clock.now)
-        let rows = table?.lines(style: frame.style, width: frame.width) ?? []
-        return [head, ""] + LiveNodes.fitted(rows, to: frame.height.map { $0 - 2 })
-    }
-
-    func changes(by update: StreamUpdate, style: Style) -> [String] {
-        guard case .event(let event, _) = update, event.kind.hasPrefix("task.") else { return [] }
-        return [EventWords.line(event, style: style, at: clock.now, isWide: false)]
     }
 }

@@ -16,6 +16,22 @@ protocol LiveModel: Sendable {
 
     /// What has changed, one line each, for an output that is no terminal.
     func changes(by update: StreamUpdate, style: Style) -> [String]
+
+    /// What it shows is not in the stream: off a terminal, and for programs, it is asked for as it is
+    /// on one, and the answers are compared.
+    static var isAskedForChanges: Bool { get }
+
+    /// What the last asking has changed, one line each.
+    func changes(since before: Self, style: Style) -> [String]
+
+    /// The same for programs: one JSON object each.
+    func objects(since before: Self) throws -> [String]
+}
+
+extension LiveModel {
+    static var isAskedForChanges: Bool { false }
+    func changes(since before: Self, style: Style) -> [String] { [] }
+    func objects(since before: Self) throws -> [String] { [] }
 }
 
 /// The controller's clock, as far as it can be told from here: what it showed in its last answer,
@@ -62,7 +78,7 @@ struct LiveView<Content: LiveModel> {
 
     var session: Session
     var model: Content
-    /// Programs get the stream's own JSON, one object a line.
+    /// Programs get JSON, one object a line: the stream's own, or what is shown.
     var format = OutputFormat.table
 
     private enum Input: Sendable {
@@ -73,7 +89,7 @@ struct LiveView<Content: LiveModel> {
     /// Until it is interrupted, or the controller turns us out.
     mutating func run() async throws {
         let isScreen = Terminal.isOutput && !format.isForPrograms
-        if !format.isForPrograms { try await model.fetch(session) }
+        if isAsking { try await model.fetch(session) }
         if isScreen {
             Interruption.onInterrupt(write: Self.leave, to: STDOUT_FILENO)
             Terminal.write(Self.enter)
@@ -85,6 +101,8 @@ struct LiveView<Content: LiveModel> {
             throw error
         }
     }
+
+    private var isAsking: Bool { !format.isForPrograms || Content.isAskedForChanges }
 
     private mutating func follow(isScreen: Bool) async throws {
         var lostSince: Instant?
@@ -109,11 +127,13 @@ struct LiveView<Content: LiveModel> {
                 }
             }
             // At most one request a second, however much happens.
-            if mustFetch, lostSince == nil,
-                BootClock.now() - lastFetch > .milliseconds(900), !format.isForPrograms
+            if mustFetch, lostSince == nil, isAsking,
+                BootClock.now() - lastFetch > .milliseconds(900)
             {
                 lastFetch = BootClock.now()
+                let before = model
                 mustFetch = (try? await model.fetch(session)) == nil
+                if !mustFetch { try say(since: before, isScreen) }
             }
             let note = lostSince.map { since in
                 let age = (BootClock.now() - since).wholeMilliseconds
@@ -162,6 +182,7 @@ struct LiveView<Content: LiveModel> {
     private func say(_ update: StreamUpdate, _ isScreen: Bool) {
         guard !isScreen else { return }
         if format.isForPrograms {
+            guard !Content.isAskedForChanges else { return }
             switch update {
             case .event(_, let json), .change(_, let json):
                 Terminal.writeLine(String(decoding: json, as: UTF8.self))
@@ -172,6 +193,15 @@ struct LiveView<Content: LiveModel> {
         for line in model.changes(by: update, style: session.style) {
             Terminal.writeLine(line)
         }
+    }
+
+    /// The same of what was asked for.
+    private func say(since before: Content, _ isScreen: Bool) throws {
+        guard !isScreen else { return }
+        let lines =
+            format.isForPrograms
+            ? try model.objects(since: before) : model.changes(since: before, style: session.style)
+        for line in lines { Terminal.writeLine(line) }
     }
 
     private func tell(_ text: String, _ isScreen: Bool) {

@@ -141,7 +141,11 @@ extension ConsoleRoutes {
     static func draft(_ body: AddScheduleRequest) throws -> ScheduleDraft {
         let name = try ConsoleRequest.name(body.name, as: ScheduleKind.self)
         guard name.text != takenName else {
-            throw invalid("a schedule cannot be called \(takenName)", "choose another name")
+            throw invalid(
+                "a schedule cannot be called \(takenName): it could not be shown, because its path, "
+                    + "/schedules/\(takenName), is that of the forecast",
+                "choose another name"
+            )
         }
         guard body.task.key == nil, body.task.notBefore == nil else {
             throw invalid(

@@ -72,7 +72,11 @@ extension ConsoleRoutes {
             return .live(view)
         }
         if let record = try driver.tasks.ended(id) { return .ended(record) }
-        throw API.Failure(
+        throw Self.noTask(id)
+    }
+
+    static func noTask(_ id: TaskID) -> API.Failure {
+        API.Failure(
             code: RefusalCode.unknownName.rawValue,
             detail: "there is no task \(id), or it ended so long ago that it was forgotten",
             mend: "muster task list"
@@ -92,8 +96,9 @@ extension ConsoleRoutes {
             )
         )
         let running = await driver.read { machine, _ -> OutputPiece? in
+            // While it runs nothing is told of it here: then the one before it is shown.
             guard let assignment = machine.work.view(of: id)?.assignment,
-                let output = machine.work.output(of: id)
+                let output = machine.work.output(of: id), !output.bytes.isEmpty
             else { return nil }
             return OutputPiece(
                 attempt: assignment.attempt,
@@ -110,9 +115,11 @@ extension ConsoleRoutes {
         let mayFollow: Bool
         switch try await find(id) {
         case .live(let view):
-            (attempt, result, mayFollow) = (view.attempt, view.result, !view.state.isEnded)
+            attempt = view.result == nil ? view.attempt : view.resultAttempt
+            (result, mayFollow) = (view.result, !view.state.isEnded)
         case .ended(let record):
-            (attempt, result, mayFollow) = (record.attempt, record.result, false)
+            attempt = record.result == nil ? record.attempt : record.resultAttempt
+            (result, mayFollow) = (record.result, false)
         }
         let kept = try driver.tasks.output(of: id) ?? []
         let total = max(result?.outputBytes ?? 0, UInt64(kept.count))
@@ -233,9 +240,12 @@ struct OutputPiece: Sendable {
         isFinal = isEnded && next >= end
     }
 
-    func answer(_ id: TaskID) -> TaskOutput {
+    func answer(
+        _ id: TaskID,
+        asOf: String = DriverLoop.moment().wall.iso8601
+    ) -> TaskOutput {
         TaskOutput(
-            asOf: DriverLoop.moment().wall.iso8601,
+            asOf: asOf,
             id: id.number,
             attempt: attempt,
             offset: offset,

@@ -241,6 +241,7 @@ struct ConsoleRoutes: Sendable {
         case .listTasks: try await listTasks(request)
         case .showTask: try await showTask(request)
         case .showTaskOutput: try await showTaskOutput(request)
+        case .followTaskOutput: try await followTaskOutput(request)
         case .getTaskPayload: try await getTaskPayload(request)
         case .explainTask: try await explainTask(request)
         case .cancelTasks: try await cancelTasks(request)

@@ -31,6 +31,8 @@ final class ConsoleServer: Sendable {
     let requests = RequestGate(max: 256)
     /// Batches of tasks that are read or answered at once; each may hold much memory.
     let largeBodies = RequestGate(max: 32)
+    /// Those who follow the output of a task; each is sent so much at a time and then waited for.
+    let followers = RequestGate(max: 64)
     let enrolments = RateGate(perSecond: 1, burst: 20)
     let refusals: RefusalRecorder
     let limits: ConsoleDoor.Limits
@@ -231,4 +233,18 @@ final class RequestGate: Sendable {
     }
 
     func leave() { open.wrappingSubtract(1, ordering: .relaxed) }
+}
+
+/// A place among those that a gate lets in, for as long as somebody holds it: also an answer that is
+/// never begun to be written gives it back.
+final class GatePlace: Sendable {
+    private let gate: RequestGate
+
+    /// - Returns: nil when every place is taken.
+    init?(in gate: RequestGate) {
+        guard gate.enter() else { return nil }
+        self.gate = gate
+    }
+
+    deinit { gate.leave() }
 }

@@ -45,6 +45,7 @@ enum JournalWriter {
         case .payload(let task, let bytes):
             .put(table: Section.payload, key: task.storeKey, value: bytes)
         case .payloadGone(let task): .delete(table: Section.payload, key: task.storeKey)
+        case .output(let task, []): .delete(table: Section.output, key: task.storeKey)
         case .output(let task, let bytes):
             .put(table: Section.output, key: task.storeKey, value: bytes)
         case .taskKey(let key, let record):

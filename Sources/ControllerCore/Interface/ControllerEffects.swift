@@ -75,7 +75,8 @@ public enum JournalEntry: Hashable, Sendable {
     /// A payload that is too long for its task's record.
     case payload(TaskID, [UInt8])
     case payloadGone(TaskID)
-    /// The kept output of the last attempt that has ended; replaces the one before.
+    /// The kept output of the last attempt that has ended with a result; replaces the one before,
+    /// and when it is empty only removes that.
     case output(TaskID, [UInt8])
     /// An idempotency key has its task.
     case taskKey(String, TaskKeyRecord)

@@ -157,6 +157,9 @@ public enum ControllerEvent: Hashable, Sendable {
     case submitted(RequestID, Caller, [TaskOffer])
     /// SUBMIT of a node, with what the store says of its idempotency key.
     case offered(ConnectionID, LocalSubmission, known: TaskKeyRecord?)
+    /// Somebody follows the output of this task. It holds for some seconds; who follows longer says it
+    /// again.
+    case followed(TaskID)
     /// The rules of a time zone, as the host has them; nil when it has none of that name. Those of
     /// every schedule are told when the controller starts, and when the host's have changed.
     case zoneLoaded(ZoneName, ZoneRules?)

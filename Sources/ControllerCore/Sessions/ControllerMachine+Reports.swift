@@ -179,7 +179,9 @@ extension ControllerMachine {
             sent: beat.sent,
             incarnation: link.incarnation,
             length: settings.lease.length,
-            token: token(of: record)
+            token: token(of: record),
+            watched: link.version >= WireLimits.workVersion
+                ? work.watched(on: id, turn: beat.sequence) : []
         )
         send(.lease(lease), to: connection)
     }

@@ -20,7 +20,7 @@ extension ControllerMachine {
         if let refusal {
             reply(request, .refused(refusal))
         } else {
-            answers = offers.map { work.accept($0, by: caller.name.text) }
+            answers = accept(offers, by: caller)
             reply(request, .tasks(answers))
         }
         audit(
@@ -36,6 +36,32 @@ extension ControllerMachine {
                 outcome: ""
             )
         )
+    }
+
+    /// Each by itself; but behind a task that there is no room for, others of its ordered key find
+    /// none either, or they would go before it when it is submitted again.
+    private mutating func accept(_ offers: [TaskOffer], by caller: Caller) -> [TaskAnswer] {
+        // Only looked up.
+        var turnedAway: Set<ExactText> = []
+        return offers.map { offer in
+            let key = offer.submission.exclusiveKey.flatMap {
+                $0.isOrdered ? ExactText($0.text) : nil
+            }
+            if let key, turnedAway.contains(key) {
+                return .refused(
+                    Refused(
+                        .busy,
+                        "a task before it, of the same ordered key, has found no room",
+                        mend: "try both again, in their order"
+                    )
+                )
+            }
+            let answer = work.accept(offer, by: caller.name.text)
+            if let key, case .refused(let refused) = answer, refused.code == .busy {
+                turnedAway.insert(key)
+            }
+            return answer
+        }
     }
 
     /// One record for what was submitted at once.

@@ -169,8 +169,12 @@ extension ControllerMachine {
             else { return dismiss(connection, .badVerb, "HOLDING stands before SYNCED") }
             nodes.update(id) { $0.link?.holdings[attempt] = phase }
         case .started(let attempt): work.started(attempt, on: id)
-        case .output(let attempt, let at, let data):
-            work.heard(data, at: at, of: attempt, on: id)
+        case .output(let attempt, let at, let data, let isLive):
+            if isLive {
+                work.heardLive(data, at: at, of: attempt, on: id)
+            } else {
+                work.heard(data, at: at, of: attempt, on: id)
+            }
         case .result(let attempt, let result): work.ended(attempt, result, on: id)
         case .returned(let attempt, let code, let text):
             work.returned(attempt, code, text, by: id)

@@ -140,8 +140,10 @@ public struct TaskStateRecord: Hashable, Sendable {
     public var notBefore: WallTime?
     /// While assigned.
     public var assignment: AssignmentRecord?
-    /// Of the last attempt that ended.
+    /// Of the last attempt that ended with one.
     public var result: AttemptResult?
+    /// That attempt; 0 without a result.
+    public var resultAttempt: UInt16
     public var traces: [AttemptTrace]
 
     init(
@@ -154,6 +156,7 @@ public struct TaskStateRecord: Hashable, Sendable {
         notBefore: WallTime? = nil,
         assignment: AssignmentRecord? = nil,
         result: AttemptResult? = nil,
+        resultAttempt: UInt16 = 0,
         traces: [AttemptTrace]
     ) {
         self.id = id
@@ -165,6 +168,7 @@ public struct TaskStateRecord: Hashable, Sendable {
         self.notBefore = notBefore
         self.assignment = assignment
         self.result = result
+        self.resultAttempt = resultAttempt
         self.traces = traces
     }
 
@@ -180,7 +184,7 @@ public struct TaskStateRecord: Hashable, Sendable {
             traces: AttemptTrace.traces(fields.optionalText("traces") ?? "")
         )
         if fields.optionalText("node") != nil { assignment = try AssignmentRecord(fields) }
-        if fields.optionalText("outcome") != nil { result = try AttemptResult(record: fields) }
+        (result, resultAttempt) = try AttemptResult.kept(fields, attempt: attempt)
     }
 
     var line: Line {
@@ -193,7 +197,7 @@ public struct TaskStateRecord: Hashable, Sendable {
         if interruptions > 0 { writer.put("interruptions", interruptions) }
         writer.put("not-before", notBefore)
         assignment?.put(to: &writer)
-        result?.put(to: &writer)
+        result?.put(to: &writer, of: resultAttempt, last: attempt)
         writer.put("traces", AttemptTrace.text(of: traces))
         return writer.line
     }
@@ -258,7 +262,10 @@ public struct TaskEndRecord: Hashable, Sendable {
     public var node: NodeName?
     public var attempt: UInt16
     public var decision: Decision?
+    /// Of the last attempt that ended with one.
     public var result: AttemptResult?
+    /// That attempt, of which the kept output is too; 0 without a result.
+    public var resultAttempt: UInt16
     public var traces: [AttemptTrace]
 
     init(_ fields: FieldReader) throws(MessageError) {
@@ -274,7 +281,7 @@ public struct TaskEndRecord: Hashable, Sendable {
         if let rule = try fields.optionalWord("rule", as: Decision.Rule.self) {
             decision = Decision(rule: rule, view: try fields.optionalNumber("view") ?? 0)
         }
-        if fields.optionalText("outcome") != nil { result = try AttemptResult(record: fields) }
+        (result, resultAttempt) = try AttemptResult.kept(fields, attempt: attempt)
         traces = AttemptTrace.traces(fields.optionalText("traces") ?? "")
     }
 
@@ -290,6 +297,7 @@ public struct TaskEndRecord: Hashable, Sendable {
         attempt: UInt16,
         decision: Decision?,
         result: AttemptResult?,
+        resultAttempt: UInt16,
         traces: [AttemptTrace]
     ) {
         self.id = id
@@ -303,6 +311,7 @@ public struct TaskEndRecord: Hashable, Sendable {
         self.attempt = attempt
         self.decision = decision
         self.result = result
+        self.resultAttempt = resultAttempt
         self.traces = traces
     }
 
@@ -319,9 +328,28 @@ public struct TaskEndRecord: Hashable, Sendable {
         if attempt > 0 { writer.put("attempt-number", attempt) }
         writer.put("rule", decision?.rule)
         writer.put("view", decision?.view)
-        result?.put(to: &writer)
+        result?.put(to: &writer, of: resultAttempt, last: attempt)
         writer.put("traces", AttemptTrace.text(of: traces))
         return writer.line
+    }
+}
+
+extension AttemptResult {
+    /// The result that a record keeps, and the attempt it is of: the last one, unless that ended
+    /// without a result of its own.
+    fileprivate static func kept(
+        _ fields: FieldReader,
+        attempt last: UInt16
+    ) throws(MessageError) -> (AttemptResult?, attempt: UInt16) {
+        guard fields.optionalText("outcome") != nil else { return (nil, 0) }
+        return (
+            try AttemptResult(record: fields), try fields.optionalNumber("result-attempt") ?? last
+        )
+    }
+
+    fileprivate func put(to writer: inout LineWriter, of attempt: UInt16, last: UInt16) {
+        put(to: &writer)
+        if attempt != last { writer.put("result-attempt", attempt) }
     }
 }
 

@@ -7,6 +7,7 @@ extension WorkMachine {
     /// Gives out what can be given. Every input ends with this.
     mutating func settle() {
         settleTimers()
+        settleFollowed()
         sweep()
         while !dirtyLanes.isEmpty || !openedWorkers.isEmpty {
             let opened = openedWorkers

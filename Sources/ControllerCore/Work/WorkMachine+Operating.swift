@@ -84,7 +84,10 @@ public struct TaskView: Hashable, Sendable {
     public var notBefore: WallTime?
     public var assignment: Assignment?
     public var node: NodeName?
+    /// Of the last attempt that has ended with one.
     public var result: AttemptResult?
+    /// That attempt, of which the kept output is too; 0 when there was none.
+    public var resultAttempt: UInt16 = 0
     public var traces: [AttemptTrace]
 }
 
@@ -109,6 +112,7 @@ extension WorkMachine {
             assignment: assignment,
             node: assignment.map { workers[$0.worker].view.name },
             result: entry.result,
+            resultAttempt: entry.resultAttempt,
             traces: entry.traces
         )
     }

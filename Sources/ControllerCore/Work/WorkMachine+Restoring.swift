@@ -17,6 +17,7 @@ extension WorkMachine {
             $0.interruptions = state.interruptions
             $0.notBefore = state.notBefore
             $0.result = state.result
+            $0.resultAttempt = state.resultAttempt
             $0.isSaved = true
             $0.traces = state.traces
         }

@@ -43,10 +43,7 @@ extension WorkMachine {
         }
         let id = attempt.task
         release(id, assignment)
-        tasks.update(id.number) { $0.result = result }
-        if !assignment.output.bytes.isEmpty {
-            out.journal.append(.output(id, assignment.output.bytes))
-        }
+        keep(result, of: attempt, output: assignment.output.bytes)
         switch result.outcome {
         case .done: finish(id, .done, assignment)
         case .failed, .timedOut, .notExecuted:
@@ -63,6 +60,16 @@ extension WorkMachine {
             if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
             interrupted(id, assignment, "interrupted")
         }
+    }
+
+    /// The result, and with it the output, takes the place of the one before.
+    private mutating func keep(_ result: AttemptResult, of attempt: TaskAttempt, output: [UInt8]) {
+        let had = tasks.update(attempt.task.number) { entry -> Bool in
+            defer { (entry.result, entry.resultAttempt) = (result, attempt.attempt) }
+            return entry.result != nil
+        }
+        if !output.isEmpty || had == true { out.journal.append(.output(attempt.task, output)) }
+        followed.update(attempt.task) { $0.live = LiveOutput() }
     }
 
     private mutating func refuseLate(
@@ -100,7 +107,7 @@ extension WorkMachine {
         }
         if code == .invalid {
             let result = AttemptResult(outcome: .notExecuted, detail: text)
-            tasks.update(id.number) { $0.result = result }
+            keep(result, of: attempt, output: [])
             return failed(id, result, assignment)
         }
         again(id, assignment, "returned", isInterruption: false)
@@ -274,6 +281,7 @@ extension WorkMachine {
                     attempt: entry.attempt,
                     decision: assignment?.decision,
                     result: entry.result,
+                    resultAttempt: entry.resultAttempt,
                     traces: entry.traces
                 )
             )

@@ -57,6 +57,9 @@ public struct WorkMachine: Hashable, Sendable {
     var nextView: UInt64 = 1
     var isQueueFullTold = false
 
+    /// Tasks that somebody follows.
+    var followed: OrderedTable<TaskID, FollowedTask> = OrderedTable()
+
     // To be looked at by `settle`
     var dirtyLanes: [UInt64] = []
     var openedWorkers: [Int] = []
@@ -87,6 +90,10 @@ public struct WorkMachine: Hashable, Sendable {
         /// A node's wall clock and ours may be set: look again at least so often.
         static let delayedLook: Duration = .seconds(60)
         static let retryHint: Duration = .seconds(5)
+        /// Tasks whose output is asked for at a time, with 64 KiB of each.
+        static let followedMax = 64
+        /// How long it goes on without a word of who follows.
+        static let followedFor: Duration = .seconds(5)
     }
 
     init(epoch: Epoch, nextTask: UInt64, at now: Moment) {
@@ -99,6 +106,7 @@ public struct WorkMachine: Hashable, Sendable {
     var nextDeadline: Instant? {
         if sweptTo != nil { return now.instant }
         var earliest = [delayed.first?.at, aging.first?.at].compactMap { $0 }.min()
+        for task in followed.values { earliest = min(earliest ?? task.until, task.until) }
         for worker in workers {
             for at in [worker.refusedUntil, idempotentDue(worker)] {
                 if let at { earliest = min(earliest ?? at, at) }
@@ -194,6 +202,7 @@ extension WorkMachine {
             interruptions: entry.interruptions,
             notBefore: entry.notBefore,
             result: entry.result,
+            resultAttempt: entry.resultAttempt,
             traces: entry.traces
         )
         if let assignment = assignments[id.number] {

@@ -65,6 +65,8 @@ struct TaskEntry: Hashable, Sendable {
     /// There is a record of where it stands.
     var isSaved = false
     var result: AttemptResult?
+    /// The attempt that has ended with the result.
+    var resultAttempt: UInt16 = 0
     var traces: [AttemptTrace] = []
 }
 

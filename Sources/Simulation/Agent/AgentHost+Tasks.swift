@@ -17,6 +17,23 @@ extension AgentHost {
             taskLeash(attempt)?.order(.extend(deadline: deadline))
         case .stop(let attempt, let grace): taskLeash(attempt)?.order(.stop(grace: grace))
         case .destroy(let attempt): if let leash = taskLeash(attempt) { killLeash(leash) }
+        case .readOutput(let attempt, let from): readOutput(of: attempt, from: from)
+        }
+    }
+
+    /// The leash is asked how much there is, and the files are read then.
+    private func readOutput(of attempt: TaskAttempt, from: UInt64) {
+        let life = process.life
+        world.after(world.between(50_000, 20 * millisecond)) { world in
+            self.process.run(in: world, life: life) { _ in
+                let leash = self.taskLeash(attempt)
+                let written = leash?.written ?? []
+                let kept = leash?.launch.definition.outputBytesMax ?? 0
+                let first = max(Int(clamping: from), written.count - kept)
+                let bytes = Array(written.dropFirst(first))
+                let place = bytes.isEmpty ? from : UInt64(first)
+                self.step(.taskOutput(attempt, at: place, bytes))
+            }
         }
     }
 

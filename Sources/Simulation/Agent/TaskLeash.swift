@@ -19,6 +19,8 @@ final class TaskLeash: LeashHost {
     private(set) var plan: ProgramPlan?
     /// How the program ended, and when by real time.
     private(set) var exit: LeashExit?
+    /// When its program was executed, by real time.
+    private var beganAt: Int64 = 0
 
     init(host: AgentHost, attempt: TaskAttempt, _ order: TaskLaunch) {
         self.attempt = attempt
@@ -45,6 +47,7 @@ final class TaskLeash: LeashHost {
 
     override func began(_ group: ChildGroup) {
         plan = world.work?.somePlan(of: attempt)
+        beganAt = world.now
         world.work?.checks.begins(self)
     }
 
@@ -75,6 +78,21 @@ final class TaskLeash: LeashHost {
     }
 
     override func emptied() { world.checks.groupEnded(self) }
+
+    /// What it has written by now: evenly over its time, or over a while if it never ends.
+    var written: [UInt8] {
+        guard let plan else { return [] }
+        let time = max(1, plan.time ?? 20 * second)
+        let passed = exit == nil ? min(world.now - beganAt, time) : time
+        return Array(
+            plan.output.prefix(
+                Int(
+                    Int64(plan.output.count) * (passed / 1_000)
+                        / max(1, time / 1_000)
+                )
+            )
+        )
+    }
 
     /// What the shell has measured of it.
     var report: TaskReport {

@@ -212,6 +212,7 @@ extension Checks {
         case .lease(let lease):
             checkSession(node, connection, "LEASE")
             granted(lease, connection)
+            world.work?.checks.controllerAsks(lease.watched, of: node)
         case .start(let order): told(order, "START", node, connection)
         case .stop(let order): told(order, "STOP", node, connection)
         case .restart(let order): told(order, "RESTART", node, connection)

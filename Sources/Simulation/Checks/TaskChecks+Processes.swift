@@ -149,12 +149,44 @@ extension TaskChecks {
             if result.outcome == .done, executions[attempt]?.exit != .exited(status: 0) {
                 world.fail("I6: \(host.name) says that \(attempt) is done, and it is not")
             }
+        case .work(.output(let attempt, let at, let data, true)):
+            if !askedFor.contains(attempt) {
+                world.fail(
+                    "\(host.name) tells the output of \(attempt), which nobody has asked for"
+                )
+            }
+            if !hasWritten(data, at: at, attempt) {
+                world.fail("\(host.name) tells of \(attempt) what it has not written")
+            }
         case .work(.returned(let attempt, _, _)):
             for leash in host.taskLeashes
             where leash.attempt == attempt && leash.isRunningSomething {
                 world.fail("\(host.name) gives \(attempt) back, and runs it")
             }
         default: break
+        }
+    }
+
+    /// These bytes stand at this place of what the attempt writes.
+    func hasWritten(_ bytes: [UInt8], at place: UInt64, _ attempt: TaskAttempt) -> Bool {
+        guard let output = executions[attempt]?.output, place <= output.count else { return false }
+        return output.dropFirst(Int(place)).prefix(bytes.count) == bytes[...]
+    }
+
+    /// The answer to a heartbeat asks for what is followed, of the node that was given it.
+    func controllerAsks(_ watched: [WatchedAttempt], of node: NodeID) {
+        if watched.count > WorkLimits.watchedMax {
+            world.fail("\(watched.count) attempts are asked for at once")
+        }
+        for watched in watched {
+            askedFor.insert(watched.attempt)
+            if !world.plan.has(.following) {
+                world.fail("\(watched.attempt) is asked for, and nobody follows")
+            }
+            let place = executions[watched.attempt].map { world.hosts[$0.host] }
+            if let place, self.node(of: place) != node, !place.isClone {
+                world.fail("\(watched.attempt) is asked of a node that does not run it")
+            }
         }
     }
 

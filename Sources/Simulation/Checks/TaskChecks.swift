@@ -39,6 +39,8 @@ final class TaskChecks {
     var executions = OrderedTable<TaskAttempt, Execution>()
     /// Attempts whose journal says that they are done. Only looked up.
     var journaledDone: Set<TaskAttempt> = []
+    /// Those whose output was asked for while they ran. Only looked up.
+    var askedFor: Set<TaskAttempt> = []
     /// Those whose start a journal has. Only looked up.
     var journaledStarts: Set<TaskAttempt> = []
     /// Which task each job became.

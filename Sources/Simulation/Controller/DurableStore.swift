@@ -45,7 +45,7 @@ struct DurableStore {
         case .payloadGone(let id):
             guard payloads[id] != nil else { return "task \(id) has no payload to delete" }
             payloads[id] = nil
-        case .output(let id, let bytes): outputs[id] = bytes
+        case .output(let id, let bytes): outputs[id] = bytes.isEmpty ? nil : bytes
         case .taskKey(let key, let record):
             guard taskKeys[key] == nil else { return "the idempotency key \(key) has a task" }
             taskKeys[key] = record

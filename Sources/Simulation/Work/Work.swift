@@ -8,6 +8,7 @@ final class Work {
     unowned let world: World
     private(set) var clients: Clients!
     private(set) var checks: TaskChecks!
+    private(set) var followers: Followers!
     /// What each handler is declared as, where the nodes agree.
     private let deliveries: [DeliveryPolicy]
 
@@ -20,6 +21,7 @@ final class Work {
         deliveries = Self.handlers.map { _ in Self.someDelivery(world) }
         clients = Clients(world: world)
         checks = TaskChecks(world: world)
+        followers = Followers(world: world)
     }
 
     private static func someDelivery(_ world: World) -> DeliveryPolicy {
@@ -32,6 +34,7 @@ final class Work {
         world.operators.prepareTasks()
         clients.begin()
         if world.plan.has(.reload) { reloadForever() }
+        if world.plan.has(.following) { followers.begin() }
     }
 
     /// Beside the other faults: a change matters only where it meets orders that are under way.

@@ -48,6 +48,8 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case journalError = "journal-error"
     case slowLookup = "slow-lookup"
     case reload
+    /// Somebody follows what they write while they run.
+    case following
 
     // Of sites and runs.
 
@@ -58,12 +60,14 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case siteLoss = "site-loss"
 
     static let ofRuns: [Fault] = [.hookFails, .siteLoss]
+    /// Drawn alike; what came later is drawn behind them, so that seeds stay what they were.
     static let ofTasks: [Fault] = [
         .taskFails, .taskHangs, .taskSpawnFails, .taskDeliveries, .taskOrders, .taskSettings,
         .spooling, .journalError, .slowLookup, .reload,
     ]
     static let ofNodes = allCases.filter {
-        $0 != .tasks && $0 != .runs && !ofTasks.contains($0) && !ofRuns.contains($0)
+        $0 != .tasks && $0 != .runs && $0 != .following && !ofTasks.contains($0)
+            && !ofRuns.contains($0)
     }
 }
 
@@ -125,6 +129,9 @@ struct FaultPlan {
         for fault in Fault.ofTasks {
             let isDrawn = chance.chance(perMille: share)
             if isDrawn, !without.contains(fault) { faults.append(fault) }
+        }
+        if chance.chance(perMille: 250), !without.contains(.following) {
+            faults.append(.following)
         }
     }
 

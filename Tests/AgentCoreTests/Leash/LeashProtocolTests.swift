@@ -20,6 +20,14 @@ import Testing
                 onDisconnect: .kill
             )
         ),
+        .state(
+            LeashState(
+                phase: .running,
+                token: "1.1",
+                onDisconnect: .kill,
+                written: LeashOutput(bytes: .max, newestFileBytes: 65_536)
+            )
+        ),
         .started(processID: 12),
         .exited(LeashResult(cause: .exited, exit: .exited(status: 1))),
         .empty(LeashResult(cause: .killed, exit: .signaled(9))),
@@ -51,6 +59,15 @@ import Testing
     @Test(arguments: reports) func `every report reads as it was written`(report: LeashReport) {
         #expect(LeashReport(line: report.line) == report)
         #expect(!report.line.contains("\n"))
+    }
+
+    @Test func `what an older leash says of itself says nothing of what was written`() {
+        let line = "state phase=running token=1.1 on-disconnect=kill pid=7"
+        let told = LeashState(phase: .running, token: "1.1", processID: 7, onDisconnect: .kill)
+        #expect(LeashReport(line: line) == .state(told))
+        // And what cannot be is not believed.
+        #expect(LeashReport(line: line + " output=4 newest=5") == .state(told))
+        #expect(LeashReport(line: line + " output=4") == .state(told))
     }
 
     @Test func `an end that an older leash tells says nothing of what was used`() {

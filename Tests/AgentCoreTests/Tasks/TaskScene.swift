@@ -202,6 +202,20 @@ extension AgentEffects {
 
     /// Pieces of output, in the order sent.
     var pieces: [(at: UInt64, data: [UInt8])] {
-        work.compactMap { if case .output(_, let at, let data) = $0 { (at, data) } else { nil } }
+        work.compactMap {
+            if case .output(_, let at, let data, false) = $0 { (at, data) } else { nil }
+        }
+    }
+
+    /// The same of what is told while an attempt runs.
+    var livePieces: [(at: UInt64, data: [UInt8])] {
+        work.compactMap {
+            if case .output(_, let at, let data, true) = $0 { (at, data) } else { nil }
+        }
+    }
+
+    /// What is to be read of outputs.
+    var readings: [TaskCommand] {
+        tasks.filter { if case .readOutput = $0 { true } else { false } }
     }
 }

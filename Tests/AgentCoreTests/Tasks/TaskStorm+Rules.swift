@@ -39,6 +39,7 @@ extension TaskStorm {
         isSynced = false
         given = OrderedTable()
         untaken = []
+        askedFor = OrderedTable()
     }
 
     private func isOnDisk(_ verb: String, _ attempt: TaskAttempt) -> Bool {
@@ -61,6 +62,11 @@ extension TaskStorm {
             if grace < .zero { complain("less than no grace") }
             processes.update(attempt) { $0.isStopped = true }
         case .destroy(let attempt): processes.update(attempt) { $0.isStopped = true }
+        case .readOutput(let attempt, _):
+            counts.readings += 1
+            if processes[attempt] == nil { complain("\(attempt) is read and is not there") }
+            if askedFor[attempt] == nil { complain("\(attempt) is read, and nobody asks") }
+            reading.append(attempt)
         }
     }
 
@@ -116,6 +122,10 @@ extension TaskStorm {
 
     private mutating func check(_ message: AgentWorkMessage) {
         switch message {
+        case .output(let attempt, _, _, true):
+            counts.livePieces += 1
+            if askedFor[attempt] == nil { complain("\(attempt) is told, and nobody has asked") }
+            if untaken.contains(attempt) { complain("live output of \(attempt) after its RESULT") }
         case .handler, .unhandled, .holding, .output, .submit, .submitPart: break
         case .started(let attempt):
             if launched[attempt] == nil { complain("STARTED of what was not started") }

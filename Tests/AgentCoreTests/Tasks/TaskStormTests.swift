@@ -28,6 +28,8 @@ struct TaskStormTests {
         #expect(sum.failures > 80)
         #expect(sum.leftovers > 30)
         #expect(sum.stops > 100)
+        #expect(sum.readings > 100)
+        #expect(sum.livePieces > 50)
         #expect(sum.outcomes.count == AttemptOutcome.allCases.count)
     }
 }
@@ -41,6 +43,8 @@ struct TaskStorm {
         var failures = 0
         var leftovers = 0
         var stops = 0
+        var readings = 0
+        var livePieces = 0
         var outcomes: [String] = []
 
         mutating func add(_ other: Counts) {
@@ -51,6 +55,8 @@ struct TaskStorm {
             failures += other.failures
             leftovers += other.leftovers
             stops += other.stops
+            readings += other.readings
+            livePieces += other.livePieces
             for outcome in other.outcomes where !outcomes.contains(outcome) {
                 outcomes.append(outcome)
             }
@@ -87,6 +93,9 @@ struct TaskStorm {
     /// What this session was told will not be started.
     var given: OrderedTable<TaskAttempt, Bool> = OrderedTable()
     var untaken: [TaskAttempt] = []
+    /// Readings of output that the shell is to answer, and what this session has asked for.
+    var reading: [TaskAttempt] = []
+    var askedFor: OrderedTable<TaskAttempt, Bool> = OrderedTable()
     var attempts: OrderedTable<TaskID, UInt16> = OrderedTable()
     var floor: FencingToken?
     var problems: [String] = []
@@ -104,6 +113,10 @@ struct TaskStorm {
         if let event = nextEvent() { step(event) }
         if random.chance(perMille: 700) { acknowledge() }
         if random.chance(perMille: 600) { answerJournal() }
+        if !reading.isEmpty, random.chance(perMille: 300) {
+            let attempt = reading.removeFirst()
+            step(.taskOutput(attempt, at: 5, [UInt8](repeating: 1, count: Int(random.below(9)))))
+        }
     }
 
     // MARK: What happens
@@ -156,13 +169,22 @@ struct TaskStorm {
     }
 
     private mutating func lease() -> AgentEvent {
+        var watched: [WatchedAttempt] = []
+        if random.chance(perMille: 300) {
+            let running = processes.keys.filter { _ in random.chance(perMille: 500) }
+            watched = (running.prefix(3) + [.first(random.below(40) + 1)]).map {
+                WatchedAttempt($0, from: 5)
+            }
+        }
         let lease = Lease(
             sequence: scene.lastBeat.sequence,
             sent: scene.lastBeat.sent,
             incarnation: scene.machine.incarnation,
             length: .seconds(12),
-            token: scene.token
+            token: scene.token,
+            watched: watched
         )
+        if isSynced { for watched in watched { askedFor[watched.attempt] = true } }
         return .received(link: scene.link, .lease(lease))
     }
 

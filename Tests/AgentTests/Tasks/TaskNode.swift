@@ -20,6 +20,8 @@ final class TaskNode {
     private let journal: TaskJournalFile
     private var events: [AgentEvent] = []
     private var link: UInt64 = 0
+    /// A task that the controller's answers ask for, as long as it is set.
+    var followed: UInt64?
 
     /// - Parameter folder: of an earlier agent of the same node.
     init(
@@ -109,9 +111,20 @@ final class TaskNode {
     /// Everything that was told of the task's output, in one piece.
     func output(_ task: UInt64) -> [UInt8] {
         told.flatMap { message -> [UInt8] in
-            guard case .output(let attempt, _, let data) = message, attempt.task.number == task
+            guard case .output(let attempt, _, let data, false) = message,
+                attempt.task.number == task
             else { return [] }
             return data
+        }
+    }
+
+    /// Of what was told while the task ran: all of it, as far as nothing is missing.
+    func liveOutput(_ task: UInt64) -> [UInt8] {
+        told.reduce(into: []) { bytes, message in
+            guard case .output(let attempt, let at, let data, true) = message,
+                attempt.task.number == task, at == bytes.count
+            else { return }
+            bytes += data
         }
     }
 
@@ -205,7 +218,11 @@ final class TaskNode {
             sent: beat.sent,
             incarnation: machine.incarnation,
             length: .seconds(12),
-            token: Self.token
+            token: Self.token,
+            watched: followed.map { task in
+                let attempt = TaskAttempt(task: TaskID(task), attempt: 1)
+                return [WatchedAttempt(attempt, from: UInt64(liveOutput(task).count))]
+            } ?? []
         )
     }
 }

@@ -74,6 +74,27 @@ import Testing
         #expect(kill(child, 0) != 0)
     }
 
+    @Test func `what a followed task writes is told as it comes, and all of it at its end`() throws
+    {
+        let folder = try TemporaryFolder()
+        let go = "\(folder.path)/go"
+        let script = "echo one; while [ ! -e \(go) ]; do sleep 0.02; done; echo two; sleep 600"
+        let node = try TaskNode([Self.handler(["/bin/sh", "-c", script])])
+        try node.join()
+        node.order(1)
+        let attempt = TaskAttempt(task: TaskID(1), attempt: 1)
+        #expect(node.await { node.hasTold(.started(attempt)) })
+        node.followed = 1
+        #expect(node.await { node.liveOutput(1) == Array("one\n".utf8) })
+        try DurableFile.replace(go, with: "")
+        #expect(node.await { node.liveOutput(1) == Array("one\ntwo\n".utf8) })
+        #expect(node.output(1).isEmpty)
+        node.followed = nil
+        node.receive(.cancel(attempt, token: TaskNode.token, .cancelled))
+        #expect(node.await { node.result(1) != nil })
+        #expect(node.output(1) == Array("one\ntwo\n".utf8))
+    }
+
     @Test func `account and attributes reach the handler exactly, and nothing runs them`() throws {
         let script = """
             import os, sys

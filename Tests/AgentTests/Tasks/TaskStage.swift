@@ -127,7 +127,7 @@ final class TaskStage {
         return true
     }
 
-    private func attend() {
+    func attend() {
         guard let keeper else {
             poll(nil, 0, 5)
             return

@@ -23,6 +23,12 @@ import Testing
             elif what == 'crash': sys.exit(3)
             elif what == 'rubbish': print('hello', flush=True)
             elif what == 'hang': time.sleep(600)
+            elif what.startswith('say:'):
+                print('OUTPUT text="one two"', flush=True)
+                while not os.path.exists(what[4:]): time.sleep(0.02)
+                print('OUTPUT text=three', flush=True)
+                if os.path.exists(what[4:] + '.crash'): sys.exit(3)
+                print('DONE text=end', flush=True)
             else: print(f'DONE text="{os.getpid()} {sum(payload)} {len(payload)}"', flush=True)
         """
 
@@ -84,6 +90,25 @@ import Testing
         #expect(report.exit == .exited(65))
         #expect(report.outputTail == Array("no such partner".utf8))
         #expect(stage.news(attempt).last == .emptied)
+    }
+
+    @Test func `what it says of its task is read while it runs, and is the task's output`() throws {
+        let file = "\(stage.folder.path)/go"
+        let attempt = launch("say:\(file)")
+        #expect(try stage.awaitRead { !(try stage.readOutput(attempt)).bytes.isEmpty })
+        #expect(try stage.readOutput(attempt, from: 4).bytes == Array("two\n".utf8))
+        #expect(try stage.readOutput(attempt, from: 8).bytes.isEmpty)
+        try DurableFile.replace(file, with: "")
+        let report = try stage.finish(attempt)
+        #expect(report.outputTail == Array("one two\nthree\nend".utf8))
+        #expect(report.outputBytes == 17)
+        // The next task of the same process begins with nothing.
+        #expect(try text(launch()).hasSuffix(" 0 0"))
+
+        try DurableFile.replace(file + ".crash", with: "")
+        let crashed = try stage.finish(launch("say:\(file)"))
+        #expect(crashed.exit == .exited(3))
+        #expect(crashed.outputTail == Array("one two\nthree\n".utf8))
     }
 
     @Test func `two at once have two processes, and one after the other have one`() throws {
@@ -168,11 +193,16 @@ import Testing
         ("FAILED", .failed(status: 1, text: "")),
     ])
     func `an answer is read`(line: String, answer: WorkerAnswer) {
-        #expect(WorkerAnswer(line: line) == answer)
+        #expect(WorkerLine(line: line) == .answer(answer))
+    }
+
+    @Test func `a line of output is read`() {
+        #expect(WorkerLine(line: "OUTPUT text=\"a b\"") == .output(text: "a b"))
+        #expect(WorkerLine(line: "OUTPUT") == .output(text: ""))
     }
 
     @Test(arguments: ["", "done", "FAILED status=0", "FAILED status=256", "DONE  x", "DONE\r"])
     func `what is no answer is not taken for one`(line: String) {
-        #expect(WorkerAnswer(line: line) == nil)
+        #expect(WorkerLine(line: line) == nil)
     }
 }
