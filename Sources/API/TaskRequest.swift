@@ -23,7 +23,9 @@ public struct TaskRequest: Codable, Hashable, Sendable {
     public var payload: String?
     public var payloadBase64: String?
 
-    /// Bytes of the body of one task.
+    /// Bytes of a payload.
+    public static let payloadBytesMax = 1 << 20
+    /// Bytes of the body of one task: room for the longest payload in base64.
     public static let bodyBytesMax = 3 << 19
     /// Tasks of one batch, and bytes of its body.
     public static let batchCountMax = 1_000

@@ -37,6 +37,14 @@ public struct WorkStatus: Codable, Hashable, Sendable {
         self.cancelled = cancelled
         self.repeated = repeated
     }
+
+    /// Tasks that `queueCountMax` bounds: those that wait for a node or for their time, not what runs
+    /// or awaits an operator.
+    public var queued: UInt64 {
+        states.reduce(0) { total, state in
+            state.state == "waiting" || state.state == "delayed" ? total + state.count : total
+        }
+    }
 }
 
 public struct WorkStateCount: Codable, Hashable, Sendable {

@@ -137,6 +137,12 @@ import Testing
         work.payloadBytes = 1_000 << 20
         let lines = WorkLines(work: work, style: .plain, width: nil).lines()
         #expect(lines.last == "         the queue is 97% full: 1000 MiB of 1.0 GiB")
+        work.payloadBytes = 0
+        work.queueCountMax = 13
+        #expect(
+            WorkLines(work: work, style: .plain, width: nil).lines().last
+                == "         the queue is 92% full: 12 of 13 tasks"
+        )
         work.states = []
         work.accepted = 0
         #expect(WorkLines(work: work, style: .plain, width: nil).lines() == [])

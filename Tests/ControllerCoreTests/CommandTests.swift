@@ -166,8 +166,15 @@ struct CommandTests {
             .cordon("n1"), .drain("n1", within: .seconds(9), keepServices: false),
             .removeNodes(["n1"]),
         ] {
-            stage.ask(verb)
-            #expect(stage.lastRefusal == .notNow, "\(verb.name)")
+            guard case .refused(let refused) = stage.ask(verb) else {
+                Issue.record("\(verb.name) is not refused")
+                continue
+            }
+            #expect(refused.code == .notNow, "\(verb.name)")
+            #expect(
+                refused.text == "site a would have 0 nodes Online, 1 below its minimum of 1",
+                "\(verb.name)"
+            )
         }
         stage.ask(.cordon("n1"), force: true)
         #expect(stage.machine.member(named: "n1")?.record.cordon != nil)

@@ -164,6 +164,13 @@ import Testing
         #expect(refused?.code == .invalid)
         // The largest that is taken goes to its node in one line.
         let largest = try task(7)
+        for attribute in largest.attributes {
+            let key = "task.attribute.\(attribute.name)"
+            _ = await world.driver.perform(
+                Command(.set(.cluster, key: key, value: ""), reason: "a test"),
+                by: World.admin
+            )
+        }
         _ = await world.numbers([
             TaskOffer(submission: largest, payload: bytes(WorkLimits.inlineBytesMax))
         ])

@@ -13,12 +13,16 @@ import Testing
         failed: UInt64 = 0,
         unknown: UInt64 = 0,
         waiting: UInt64 = 0,
+        delayed: UInt64 = 0,
+        assigned: UInt64 = 0,
         bytes: UInt64 = 0
     ) -> [String] {
         let work = WorkStatus(
             policy: "round-robin",
             states: [
                 WorkStateCount(state: "waiting", count: waiting),
+                WorkStateCount(state: "delayed", count: delayed),
+                WorkStateCount(state: "assigned", count: assigned),
                 WorkStateCount(state: "failed", count: failed, oldestMilliseconds: 60_000),
                 WorkStateCount(state: "unknown", count: unknown, oldestMilliseconds: 1_000),
             ],
@@ -55,6 +59,10 @@ import Testing
         #expect(
             problems(waiting: 950).map { $0.prefix(35) } == ["warning 0s: the queue is 95% full |"]
         )
+        #expect(problems(waiting: 500, delayed: 450) == problems(waiting: 950))
+        // What runs, and dead letters, turn nothing away.
+        #expect(problems(waiting: 100, assigned: 5_000) == [])
+        #expect(problems(failed: 5_000).count == 1)
         #expect(problems(bytes: 1 << 20).first?.hasPrefix("critical 0s: the queue is full") == true)
     }
 

@@ -53,13 +53,12 @@ struct WorkLines {
     }
 
     private func fill() -> [String] {
-        let live = work.states.reduce(0) { $0 + $1.count }
-        let count = Self.share(live, of: work.queueCountMax)
+        let count = Self.share(work.queued, of: work.queueCountMax)
         let bytes = Self.share(work.payloadBytes, of: work.queueBytesMax)
         guard max(count, bytes) >= Self.fullPerMille else { return [] }
         let text =
             count >= bytes
-            ? "\(live) of \(work.queueCountMax) tasks"
+            ? "\(work.queued) of \(work.queueCountMax) tasks"
             : "\(SizeText.bytes(work.payloadBytes)) of \(SizeText.bytes(work.queueBytesMax))"
         let share = SizeText.percent(perMille: UInt32(clamping: max(count, bytes)))
         let tone: Tone = max(count, bytes) >= 900 ? .bad : .warning

@@ -58,6 +58,9 @@ struct TaskOptions: ParsableArguments {
     )
     var payloadFile: String?
 
+    /// A file that is longer goes as base64: a byte of text may take six in JSON.
+    private static let textBytesMax = TaskRequest.bodyBytesMax / 8
+
     /// Whether nothing was said of a task.
     var isEmpty: Bool {
         type == nil && account == nil && attribute.isEmpty && priority == nil && exclusive == nil
@@ -95,8 +98,9 @@ struct TaskOptions: ParsableArguments {
         request.retryDelayMilliseconds = retryDelay?.milliseconds
         request.payload = payload
         if let payloadFile {
-            let bytes = try InputFile.read(payloadFile, bytesMax: TaskRequest.bodyBytesMax)
-            if let text = String(validating: bytes, as: UTF8.self) {
+            let bytes = try InputFile.read(payloadFile, bytesMax: TaskRequest.payloadBytesMax)
+            if bytes.count <= Self.textBytesMax, let text = String(validating: bytes, as: UTF8.self)
+            {
                 request.payload = text
             } else {
                 request.payloadBase64 = Base64.encode(bytes)
@@ -181,7 +185,8 @@ enum InputFile {
             guard bytes.count <= bytesMax else {
                 throw ConsoleError(
                     .refused,
-                    "\(name(path)) is larger than \(SizeText.bytes(UInt64(bytesMax)))",
+                    "\(name(path)) is larger than \(SizeText.bytes(UInt64(bytesMax))), which is the "
+                        + "most that is taken",
                     hint: "name a file in the payload instead, where the nodes can read it"
                 )
             }

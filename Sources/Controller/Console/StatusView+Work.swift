@@ -44,9 +44,8 @@ extension StatusView {
             case .waiting, .delayed, .assigned, .done, .cancelled, nil: break
             }
         }
-        let live = work.states.reduce(0) { $0 + $1.count }
         let full = max(
-            share(live, of: work.queueCountMax),
+            share(work.queued, of: work.queueCountMax),
             share(work.payloadBytes, of: work.queueBytesMax)
         )
         guard full >= queueFullPerMille else { return }

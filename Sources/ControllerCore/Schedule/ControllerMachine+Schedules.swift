@@ -133,6 +133,7 @@ extension ControllerMachine {
         } catch {
             throw Refused(.invalid, error.sentence, mend: "muster schedule add --help")
         }
+        try work.checkNames(of: draft.submission)
     }
 
     private func known(_ name: ScheduleName) throws(Refused) -> ScheduleBook.Entry {

@@ -41,6 +41,9 @@ public struct DispatchView: Hashable, Sendable {
     public static let keptMax = 2_000
     /// A view is taken anew when it is older than this and something has changed.
     static let ageMax: Duration = .seconds(1)
+    /// So often it is taken before that, of one type, when who may take tasks has changed: a decision
+    /// made behind a cordon is not explained by what was before it.
+    static let earlyMax = 10
 
     public struct Entry: Hashable, Sendable {
         public var node: NodeName

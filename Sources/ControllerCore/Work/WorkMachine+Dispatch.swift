@@ -317,10 +317,16 @@ extension WorkMachine {
 
     /// The view that a decision made now rests on; a new one where something has changed.
     private mutating func viewNumber(for type: TaskType) -> UInt64 {
-        if let last = lastViews[type],
-            !last.isOutdated || now.instant - last.at < DispatchView.ageMax
-        {
-            return last.number
+        var next = LastView(number: nextView, at: now.instant, version: placementVersion)
+        if let last = lastViews[type] {
+            guard last.isOutdated else { return last.number }
+            if now.instant - last.at < DispatchView.ageMax {
+                guard last.version != placementVersion, last.early < DispatchView.earlyMax else {
+                    return last.number
+                }
+                next.at = last.at
+                next.early = last.early + 1
+            }
         }
         let view = DispatchView(
             number: nextView,
@@ -330,7 +336,7 @@ extension WorkMachine {
             entries: viewEntries(for: type)
         )
         nextView += 1
-        lastViews[type] = LastView(number: view.number, at: now.instant, isOutdated: false)
+        lastViews[type] = next
         views[view.number] = view
         put(.dispatchView(view))
         while views.count > DispatchView.keptMax, let oldest = views.keys.first {

@@ -133,6 +133,24 @@ extension WorkMachine {
                 mend: "put it into a file or a database, and its name into the payload"
             )
         }
+        try checkNames(of: submission)
+        let isFull =
+            counts.waiting + counts.delayed >= rules.queueCountMax
+            || counts.bytes + UInt64(offer.payload.count) > rules.queueBytesMax
+        guard !isFull else {
+            throw Refused(
+                .busy,
+                "the queue is full: \(counts.waiting + counts.delayed) tasks wait, of at most "
+                    + "\(rules.queueCountMax), and payloads of \(counts.bytes) bytes are kept, of at "
+                    + "most \(rules.queueBytesMax)",
+                mend: "try again in \(Limits.retryHint.forPeople)"
+            )
+        }
+    }
+
+    /// The names that a task is directed by are known here: its type, where the cluster is strict, and
+    /// its attributes. Asked of a schedule's tasks, too, before it is kept.
+    func checkNames(of submission: TaskSubmission) throws(Refused) {
         let types = TaskType.known + rules.declaredTypes
         guard !rules.isTypesStrict || types.contains(submission.type) else {
             let near = NearestName.to(submission.type.text, among: types.map(\.text))
@@ -143,15 +161,14 @@ extension WorkMachine {
                     ?? "muster policy type declare \(submission.type)"
             )
         }
-        let isFull =
-            counts.waiting + counts.delayed >= rules.queueCountMax
-            || counts.bytes + UInt64(offer.payload.count) > rules.queueBytesMax
-        guard !isFull else {
+        for attribute in submission.attributes
+        where !rules.declaredAttributes.contains(attribute.name) {
+            let near = NearestName.to(attribute.name, among: rules.declaredAttributes)
             throw Refused(
-                .busy,
-                "the queue is full: \(counts.waiting + counts.delayed) tasks wait, of "
-                    + "\(counts.bytes) bytes",
-                mend: "try again in \(Limits.retryHint.forPeople)"
+                .unknownName,
+                "the attribute \(attribute.name) was never declared",
+                mend: near.map { "did you mean \($0)?" }
+                    ?? "muster policy attribute declare \(attribute.name)"
             )
         }
     }

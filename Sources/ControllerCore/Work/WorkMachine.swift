@@ -66,8 +66,12 @@ public struct WorkMachine: Hashable, Sendable {
 
     struct LastView: Hashable, Sendable {
         var number: UInt64
+        /// When the first of its second was taken.
         var at: Instant
-        var isOutdated: Bool
+        var isOutdated = false
+        /// The placement that it shows, and how many were taken in its second after the first.
+        var version: UInt64
+        var early = 0
     }
 
     struct RecentKey: Hashable, Sendable {

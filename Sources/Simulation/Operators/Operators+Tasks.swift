@@ -49,14 +49,20 @@ extension Operators {
 
     /// Settings that every world with tasks has.
     func prepareTasks() {
-        insistOnSetting("task.attribute.region", "1")
+        insistOnSetting("task.attribute.region", "1") {
+            self.world.work?.clients.isRegionDeclared = true
+        }
         insistOnSetting("task.retry-delay", "1s")
         insistOnSetting("task.retry-delay-max", "3s")
     }
 
-    private func insistOnSetting(_ key: String, _ value: String) {
+    private func insistOnSetting(
+        _ key: String,
+        _ value: String,
+        then: @escaping () -> Void = {}
+    ) {
         world.after(8 * second) { _ in
-            self.insist(.set(.cluster, key: key, value: value)) {}
+            self.insist(.set(.cluster, key: key, value: value), then: then)
         }
     }
 

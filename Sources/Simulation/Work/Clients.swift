@@ -13,6 +13,8 @@ final class Clients {
     /// Jobs by the number under which a program waits for its agent's answer.
     private var waiting = OrderedTable<UInt64, (job: Int, host: Int, life: Int)>()
     private var lastClient: UInt64 = 0
+    /// From then on tasks may have the attribute: one that was never declared is refused.
+    var isRegionDeclared = false
     /// Tasks that operators have said to be done. Only looked up.
     private(set) var resolved: Set<TaskID> = []
 
@@ -81,7 +83,7 @@ final class Clients {
                 value: world.happens(perMille: 500) ? "eu" : "us"
             )
         {
-            submission.attributes = [region]
+            if isRegionDeclared { submission.attributes = [region] }
         }
         if world.happens(perMille: 300) {
             // Some keys are ordered, some are not; what stands behind them stays the same.

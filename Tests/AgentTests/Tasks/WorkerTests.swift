@@ -150,6 +150,42 @@ import Testing
         #expect(try stage.finish(attempt).exit == .signalled(9))
     }
 
+    @Test func `a worker that writes without end is killed, and fills nothing`() throws {
+        let script = """
+            import sys
+            sys.stdin.buffer.readline()
+            while True: sys.stdout.write('x' * 65536)
+            """
+        let attempt = launch(program: ["/usr/bin/python3", "-c", script])
+        #expect(try stage.finish(attempt).exit == .signalled(9))
+        #expect(
+            stage.report(attempt)?.outputTail.count ?? 0 <= HandlerDefinition.outputBytesDefault
+        )
+        // The next one has a worker of its own, after a while.
+        let start = BootClock.now()
+        #expect(stage.await { BootClock.now() - start > WorkerKeeper.delayMin })
+        #expect(try text(launch()).hasSuffix(" 0 0"))
+    }
+
+    @Test func `the example of the documentation works`() throws {
+        let page = try repositoryText("docs/handlers.md")
+        let marked = try #require(
+            page.split(separator: "<!-- Run by WorkerTests").dropFirst().first
+        )
+        let code = try #require(marked.split(separator: "```python\n").dropFirst().first)
+        let script = try #require(code.split(separator: "\n```\n").first)
+        let program = ["/usr/bin/python3", "-c", String(script)]
+        let account = "O'Brien \\ \"Söhne\" $(x)"
+        #expect(
+            try text(launch(account, payload: Array("one two\nthree".utf8), program: program))
+                == "3 words for \(account)"
+        )
+        #expect(try text(launch(payload: [0, 255], program: program)) == "1 words for nobody")
+        let empty = try stage.finish(launch(program: program))
+        #expect(empty.exit == .exited(65))
+        #expect(empty.outputTail == Array("there is nothing to count".utf8))
+    }
+
     @Test func `at the end of the lease a worker is killed with its task`() throws {
         let deadline = BootClock.now() + .seconds(2)
         let attempt = launch("hang", deadline: deadline)

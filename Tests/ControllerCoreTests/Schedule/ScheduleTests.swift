@@ -159,6 +159,25 @@ struct ScheduleTests {
         #expect(stage.machine.schedules.entries["nightly"]?.next == nil)
     }
 
+    @Test func `a schedule of tasks that would be turned away is refused when it is added`() throws
+    {
+        var stage = Stage()
+        stage.ask(.set(.cluster, key: "task.types.strict", value: "yes"))
+        var type = try draft("calendar 0 3 * * *")
+        type.submission.type = try #require(TaskType("INVOICE"))
+        stage.ask(.addSchedule(type))
+        #expect(stage.lastRefusal == .unknownName)
+        var attribute = try draft("calendar 0 3 * * *")
+        attribute.submission.attributes = [try #require(TaskAttribute(name: "region", value: "eu"))]
+        stage.ask(.addSchedule(attribute))
+        #expect(stage.lastRefusal == .unknownName)
+        #expect(stage.machine.schedules.entries.isEmpty)
+        stage.ask(.set(.cluster, key: "task.attribute.region", value: "where it is"))
+        stage.ask(.addSchedule(attribute))
+        stage.pass(.seconds(6 * 3_600))
+        #expect(record(stage)?.firings == 1)
+    }
+
     @Test func `holidays of a named calendar are left out, and the calendar in use stays`() throws {
         var stage = Stage()
         stage.ask(.setCalendar("de", try DateSet(parsing: "2023-11-15..2023-11-16")))

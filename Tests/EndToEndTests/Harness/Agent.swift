@@ -24,11 +24,13 @@ final class Agent {
 
     /// - Parameters:
     ///   - services: texts of the files of `services.d`, by name.
+    ///   - handlers: texts of the files of `handlers.d`, by name.
     ///   - further: more lines of `agent.conf`.
     init(
         _ name: String,
         in cluster: TestCluster,
         services: [String: String] = [:],
+        handlers: [String: String] = [:],
         controllers: String? = nil,
         further: String = ""
     ) throws {
@@ -51,6 +53,9 @@ final class Agent {
         )
         for (service, text) in services {
             try cluster.folder.write("nodes/\(name)/services.d/\(service).conf", text)
+        }
+        for (handler, text) in handlers {
+            try cluster.folder.write("nodes/\(name)/handlers.d/\(handler).conf", text)
         }
     }
 
@@ -87,9 +92,16 @@ extension TestCluster {
         _ name: String,
         site: String? = nil,
         services: [String: String] = [:],
+        handlers: [String: String] = [:],
         further: String = ""
     ) async throws -> Agent {
-        let agent = try Agent(name, in: self, services: services, further: further)
+        let agent = try Agent(
+            name,
+            in: self,
+            services: services,
+            handlers: handlers,
+            further: further
+        )
         let joined = try await agent.join(token: try await token(site: site).token)
         try #require(joined.status == 0, "\(joined.everything)")
         try agent.start()

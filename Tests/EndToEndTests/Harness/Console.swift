@@ -12,6 +12,14 @@ struct Console {
         context: String? = nil,
         input: String? = nil
     ) async throws -> Finished {
+        try await run(words, context: context, input: input)
+    }
+
+    func run(
+        _ words: [String],
+        context: String? = nil,
+        input: String? = nil
+    ) async throws -> Finished {
         try await cluster.folder.run(
             Program.product("muster"),
             words,
