@@ -237,6 +237,7 @@ public struct ControllerMachine: Hashable, Sendable {
             submit(offers, by: caller, request: request)
         case .offered(let connection, let submission, let known):
             offered(submission, known: known, on: connection)
+        case .payloadLost(let attempt, let problem): work.payloadLost(attempt, problem)
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
         case .turnedAway(let request): auditRefusal(request)
         case .deadlineReached: break

@@ -96,9 +96,11 @@ extension WorkMachine {
         switch entry.state {
         case .delayed:
             let until = entry.notBefore.map { $0.iso8601 } ?? "its time"
-            return entry.failures > 0
-                ? "an attempt failed; the next is made at \(until)"
-                : "it was asked for at \(until), not before"
+            if entry.failures > 0 { return "an attempt failed; the next is made at \(until)" }
+            guard entry.attempt > 0, let detail = entry.result?.detail else {
+                return "it was asked for at \(until), not before"
+            }
+            return "\(detail); tried again at \(until)"
         case .assigned:
             guard let assignment = assignments[id.number] else { return "" }
             let worker = workers[assignment.worker]
@@ -109,7 +111,11 @@ extension WorkMachine {
                     ? ""
                     : "; the node cannot be reached, and it is not proven that the attempt has ended")
         case .failed: return "it has failed and is given again only by an operator"
-        case .unknown: return "whether it was done is not known; an operator has to say"
+        case .unknown:
+            guard let result = entry.result, result.outcome == .notExecuted else {
+                return "whether it was done is not known; an operator has to say"
+            }
+            return "\(result.detail); an operator has to say what becomes of it"
         case .done, .cancelled: return "it has ended"
         case .waiting: break
         }

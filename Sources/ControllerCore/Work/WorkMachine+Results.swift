@@ -144,7 +144,11 @@ extension WorkMachine {
         let limit = max(base, rules.retryDelayMax)
         let doublings = Int64(1) << min(Int64(entry.failures) - 1, 30)
         let (product, overflow) = base.nanoseconds.multipliedReportingOverflow(by: doublings)
-        let wait = overflow ? limit : min(.nanoseconds(product), limit)
+        postpone(id, entry, by: overflow ? limit : min(.nanoseconds(product), limit))
+    }
+
+    /// The next attempt is made after a while.
+    private mutating func postpone(_ id: TaskID, _ entry: TaskEntry, by wait: Duration) {
         let notBefore = now.wall + wait
         tasks.update(id.number) { $0.notBefore = notBefore }
         move(id, to: .delayed)
@@ -152,6 +156,50 @@ extension WorkMachine {
         delay(id, until: notBefore)
         save(id)
         dirtyLanes.append(entry.lane)
+    }
+
+    /// An attempt was given to a node, and its order was not sent: the store did not give its payload.
+    /// Nothing of it runs, and never will. A payload that is damaged is damaged for every node, so
+    /// an operator has to decide; one that could not be read is tried again.
+    mutating func payloadLost(_ attempt: TaskAttempt, _ problem: PayloadProblem) {
+        let id = attempt.task
+        guard let assignment = assignments[id.number], assignment.attempt == attempt.attempt else {
+            return
+        }
+        release(id, assignment)
+        if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
+        switch problem {
+        case .unreadable(let reason):
+            note(id, "its payload cannot be read: \(reason)")
+            trace(id, assignment, "payload-unread")
+            guard let entry = tasks[id.number] else { return }
+            let delay = classes[entry.taskClass]?.value.retryDelay ?? rules.retryDelay
+            postpone(id, entry, by: delay)
+        case .damaged(let reason):
+            note(id, "its payload is damaged: \(reason)")
+            trace(id, assignment, "payload-lost")
+            guard let entry = tasks[id.number] else { return }
+            leaveLane(id, entry.lane)
+            move(id, to: .unknown)
+            save(id)
+            tell(
+                .taskUnknown,
+                .critical,
+                "task \(id)",
+                "The payload of task \(id) is damaged: no node is given the task.",
+                cause: reason,
+                consequence: "submit it anew, then: muster task cancel \(id); or restore a backup"
+            )
+        }
+    }
+
+    /// What people read of an attempt that was not made.
+    private mutating func note(_ id: TaskID, _ detail: String) {
+        let result = AttemptResult(
+            outcome: .notExecuted,
+            detail: kept(detail, bytesMax: ControllerMachine.Limits.textBytesMax)
+        )
+        tasks.update(id.number) { $0.result = result }
     }
 
     /// The attempt did not end by itself.
