@@ -36,6 +36,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var pendingCertificates: OrderedTable<CertificateOrderID, PendingCertificate>
     var nextCertificateOrder: UInt64 = 1
     var nextOrder: UInt64
+    /// Readings of outputs that one audit record stands for.
+    var outputReadings: [OutputReading] = []
     /// As the work was told last.
     var wasGranting = true
     var generator: SeededGenerator
@@ -62,6 +64,8 @@ public struct ControllerMachine: Hashable, Sendable {
         /// Each is signed, journalled and audited.
         static let renewalsPerHourMax = 300
         static let wrongSecretsMax: UInt16 = 5
+        static let outputReadingsMax = 256
+        static let outputReadingFor: Duration = .seconds(600)
         /// Orders are numbered in durable blocks of this size.
         static let orderBlock: UInt64 = 1_000
         /// So are tasks.

@@ -114,13 +114,14 @@ final class Operators {
     static func may(_ role: OperatorRole?, _ verb: Command.Verb) -> Bool {
         switch verb {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
-            .preflight, .cancelTasks, .retryTasks, .resolveTasks,
+            .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
             .removeCalendar:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup:
             role == .admin
+        case .readOutput: role != nil
         }
     }
 
