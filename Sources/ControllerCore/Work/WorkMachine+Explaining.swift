@@ -67,6 +67,11 @@ extension WorkMachine {
         )
     }
 
+    private func firstToGo(in lane: Lane) -> TaskID? {
+        guard lane.isExclusive else { return lane.queue.first }
+        return firstToGo(lane.queue.prefix(Limits.passedOverMax + 1)) ?? lane.queue.first
+    }
+
     private func roomText(of place: Int, for type: TaskType) -> String {
         let worker = workers[place]
         guard let handler = worker.handler(for: type) else { return "no handler" }
@@ -119,13 +124,13 @@ extension WorkMachine {
         case .done, .cancelled: return "it has ended"
         case .waiting: break
         }
-        if placement.members.isEmpty {
+        if placement.members.isEmpty || !isTaken(task.type) {
             let isDefined = workers.contains { $0.handler(for: task.type) != nil }
             return isDefined
                 ? "no node with a handler for \(task.type) takes work now"
                 : "no node defines a handler for \(task.type)"
         }
-        if let lane, let head = lane.queue.first, head != id {
+        if let lane, let head = firstToGo(in: lane), head != id {
             if task.exclusiveKey != nil { return "task \(head) of the same key goes first" }
             return "task \(head) goes first: \(lane.queue.count) tasks wait the same way"
         }

@@ -80,8 +80,10 @@ struct Lane: Hashable, Sendable {
     var references: UInt32 = 0
     /// Of an exclusive key: where its tasks are.
     var boundTo: Int?
-    /// The head that stands in the heap of `group`.
+    /// The task that stands in the heap of `group`: the head, or the one that goes in its place.
     var offered: TaskID?
+    /// The head that `offered` goes in place of; nil when it is the head itself.
+    var passed: TaskID?
     var group: Int?
     var rule = Decision.Rule.wholeSite
     /// For which class and state of the nodes it was placed, while no patience was over.
@@ -103,6 +105,7 @@ struct Lane: Hashable, Sendable {
     /// What is needed of it to decide, without its queue: copying that would cost.
     struct Glance {
         var head: TaskID?
+        var isExclusive: Bool
         var outstanding: UInt32
         var references: UInt32
         var boundTo: Int?
@@ -111,9 +114,21 @@ struct Lane: Hashable, Sendable {
         var placed: Placed?
     }
 
+    var isExclusive: Bool {
+        if case .exclusive = key { true } else { false }
+    }
+
+    /// The task is still the one to go, as it was when it was offered: nothing older has come back,
+    /// and it is there.
+    func isNext(_ task: TaskID) -> Bool {
+        guard let passed else { return queue.first == task }
+        return queue.first == passed && queue.contains(task)
+    }
+
     var glance: Glance {
         Glance(
             head: queue.first,
+            isExclusive: isExclusive,
             outstanding: outstanding,
             references: references,
             boundTo: boundTo,
