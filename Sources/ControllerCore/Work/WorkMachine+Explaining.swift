@@ -24,7 +24,7 @@ extension WorkMachine {
             let worker = workers[place]
             let obstacle =
                 obstacle(for: type, at: place) ?? worker.overload
-                ?? (worker.lostAt == nil ? nil : "unreachable")
+                ?? (worker.lostAt == nil ? shortageText(of: worker) : "unreachable")
             return DispatchView.Entry(
                 node: worker.view.name,
                 obstacle: obstacle,
@@ -67,6 +67,14 @@ extension WorkMachine {
         )
     }
 
+    /// Why a node that cannot write gets nothing; nil when it may be given something now.
+    private func shortageText(of worker: Worker) -> String? {
+        guard let shortage = worker.shortage, let until = worker.refusedUntil else { return nil }
+        let cause = shortage.text.isEmpty ? "" : " (\(shortage.text))"
+        return "it cannot write what it is given\(cause), asked again in "
+            + (until - now.instant).forPeople
+    }
+
     private func firstToGo(in lane: Lane) -> TaskID? {
         guard lane.isExclusive else { return lane.queue.first }
         return firstToGo(lane.queue.prefix(Limits.passedOverMax + 1)) ?? lane.queue.first
@@ -75,6 +83,7 @@ extension WorkMachine {
     private func roomText(of place: Int, for type: TaskType) -> String {
         let worker = workers[place]
         guard let handler = worker.handler(for: type) else { return "no handler" }
+        if let text = shortageText(of: worker) { return text }
         if let until = worker.refusedUntil {
             return "has turned a task away, asked again in \((until - now.instant).forPeople)"
         }

@@ -17,6 +17,7 @@ extension WorkMachine {
             !assignment.isStarted
         else { return }
         assignments.update(attempt.task.number) { $0.isStarted = true }
+        hasWritten(place)
         arrived(attempt.task, at: place)
     }
 
@@ -42,6 +43,7 @@ extension WorkMachine {
             return refuseLate(attempt, result, from: place)
         }
         let id = attempt.task
+        hasWritten(place)
         release(id, assignment)
         tasks.update(id.number) { $0.result = result }
         if !assignment.output.bytes.isEmpty {
@@ -94,16 +96,43 @@ extension WorkMachine {
         let id = attempt.task
         release(id, assignment)
         if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
-        if assignment.cancel == nil {
-            workers[place].refusedUntil = now.instant + Limits.refusedPause
-            updateRooms(of: place)
-        }
+        if assignment.cancel == nil { pause(place, code, text) }
         if code == .invalid {
             let result = AttemptResult(outcome: .notExecuted, detail: text)
             tasks.update(id.number) { $0.result = result }
             return failed(id, result, assignment)
         }
         again(id, assignment, "returned", isInterruption: false)
+    }
+
+    /// Nothing new is given to a node for a moment after it has turned a task away, and for longer each
+    /// time (1 s, doubled, at most 60 s) as long as it cannot write what it is given. What was given
+    /// together comes back together: that counts once.
+    private mutating func pause(_ place: Int, _ code: RefusalCode, _ text: String) {
+        let isPausing = workers[place].refusedUntil != nil
+        var pause = Limits.refusedPause
+        if code == .storage {
+            let before = workers[place].shortage?.pause
+            if let before {
+                pause = isPausing ? before : min(before + before, Limits.shortagePauseMax)
+            }
+            workers[place].shortage = Worker.Shortage(
+                pause: pause,
+                text: kept(text, bytesMax: ControllerMachine.Limits.textBytesMax)
+            )
+            if before != nil, isPausing { return }
+        }
+        let until = now.instant + pause
+        workers[place].refusedUntil = max(workers[place].refusedUntil ?? until, until)
+        updateRooms(of: place)
+    }
+
+    /// What a node says of an attempt is durable there: it can write again.
+    private mutating func hasWritten(_ place: Int) {
+        guard workers[place].shortage != nil else { return }
+        workers[place].shortage = nil
+        workers[place].refusedUntil = nil
+        updateRooms(of: place)
     }
 
     // MARK: What follows

@@ -87,6 +87,8 @@ public struct WorkMachine: Hashable, Sendable {
         static let unstartedBytesMax: UInt64 = 2 << 20
         /// After a node has turned a task away.
         static let refusedPause: Duration = .seconds(1)
+        /// The longest pause of one that cannot write what it is given.
+        static let shortagePauseMax: Duration = .seconds(60)
         /// Tasks of one exclusive key that are passed over at most for one that can go.
         static let passedOverMax = 256
         /// Types of which it is remembered whether a node takes them.

@@ -195,11 +195,21 @@ struct Worker: Hashable, Sendable {
     var unstartedBytes: UInt64 = 0
     /// It has turned tasks away: nothing is given to it until then.
     var refusedUntil: Instant?
+    /// It could not write what it was given, and has shown no sign since that it can.
+    var shortage: Shortage?
     /// Since when it cannot be reached.
     var lostAt: Instant?
     /// What is declared idempotent was taken from it since it was lost.
     var isIdempotentTaken = false
     var groups: [Int] = []
+
+    /// A node that has no room on its disk gives back all that it is given.
+    struct Shortage: Hashable, Sendable {
+        /// How long nothing is given to it: doubled when the next task comes back, too.
+        var pause: Duration
+        /// What the node said last, for people.
+        var text: String
+    }
 
     var assignedCount: UInt32 { UInt32(tasks.count) }
 
