@@ -37,6 +37,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var pendingCertificates: OrderedTable<CertificateOrderID, PendingCertificate>
     var nextCertificateOrder: UInt64 = 1
     var nextOrder: UInt64
+    /// Readings of outputs that one audit record stands for.
+    var outputReadings: [OutputReading] = []
     /// As the work was told last.
     var wasGranting = true
     var generator: SeededGenerator
@@ -63,6 +65,8 @@ public struct ControllerMachine: Hashable, Sendable {
         /// Each is signed, journalled and audited.
         static let renewalsPerHourMax = 300
         static let wrongSecretsMax: UInt16 = 5
+        static let outputReadingsMax = 256
+        static let outputReadingFor: Duration = .seconds(600)
         /// Orders are numbered in durable blocks of this size.
         static let orderBlock: UInt64 = 1_000
         /// So are tasks.
@@ -245,6 +249,7 @@ public struct ControllerMachine: Hashable, Sendable {
         case .offered(let connection, let submission, let known):
             offered(submission, known: known, on: connection)
         case .followed(let task): work.follow(task)
+        case .payloadLost(let attempt, let problem): work.payloadLost(attempt, problem)
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
         case .turnedAway(let request): auditRefusal(request)
         case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)

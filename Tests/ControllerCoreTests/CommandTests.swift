@@ -24,7 +24,8 @@ struct CommandTests {
             .addSite("c"), .removeSite("c"), .setSiteMinimum("a", 1),
             .set(.cluster, key: "k", value: "v"), .unset(.cluster, key: "k"), .preflight([]),
             .backup(path: "/b"), .cancelTasks([TaskID(1)]), .retryTasks([TaskID(1)]),
-            .resolveTasks([TaskID(1)], isDone: true),
+            .resolveTasks([TaskID(1)], isDone: true), .readPayload(TaskID(1)),
+            .readOutput(TaskID(1)),
             .addSchedule(
                 ScheduleDraft(
                     name: "s",
@@ -79,6 +80,54 @@ struct CommandTests {
                 #expect(stage.store == store, "\(verb.name) was refused and changed something")
             }
         }
+    }
+
+    @Test func `each reading of a payload is audited, and a followed output once in ten minutes`() {
+        var (stage, viewer) = stage(as: .viewer)
+        func audited(_ verb: String) -> [String] {
+            stage.audits.filter { $0.verb == verb }.map { "\($0.actor) \($0.object) \($0.outcome)" }
+        }
+        for _ in 0..<2 { stage.ask(.readPayload(TaskID(7))) }
+        stage.ask(.readPayload(TaskID(7)), by: viewer)
+        #expect(
+            audited("task.payload") == ["root 7 done", "root 7 done", "person 7 forbidden"]
+        )
+        for _ in 0..<100 {
+            stage.ask(.readOutput(TaskID(7)), by: viewer)
+            stage.pass(.seconds(5))
+        }
+        #expect(audited("task.output") == ["person 7 done"])
+        // Another task and another person are readings of their own.
+        stage.ask(.readOutput(TaskID(8)), by: viewer)
+        stage.ask(.readOutput(TaskID(7)))
+        #expect(
+            audited("task.output") == ["person 7 done", "person 8 done", "root 7 done"]
+        )
+        stage.pass(.seconds(101))
+        stage.ask(.readOutput(TaskID(7)), by: viewer)
+        #expect(audited("task.output").count == 4)
+        // Refused ones are never passed over.
+        let nobody = Caller(name: "nobody", key: viewer.key, source: "x")
+        for _ in 0..<3 { stage.ask(.readOutput(TaskID(7)), by: nobody) }
+        #expect(audited("task.output").count == 7)
+        // What is forgotten for want of room is audited anew.
+        for number in 100...356 as ClosedRange<UInt64> {
+            stage.ask(.readOutput(TaskID(number)), by: viewer)
+        }
+        let count = audited("task.output").count
+        stage.ask(.readOutput(TaskID(100)), by: viewer)
+        #expect(audited("task.output").count == count + 1)
+    }
+
+    @Test func `a controller that does not act still shows what tasks carry`() {
+        var stage = Stage()
+        stage.join("n1")
+        let highest = FencingToken(epoch: Epoch(generation: 1, counter: 9), session: 1)
+        _ = stage.hello("n1", highest: highest)
+        stage.ask(.readPayload(TaskID(1)))
+        #expect(stage.lastRefusal == nil)
+        stage.ask(.cordon("n1"))
+        #expect(stage.lastRefusal == .notActive)
     }
 
     @Test func `an unknown operator and a wrong key are refused and audited`() {

@@ -84,7 +84,10 @@ struct CopyTests {
     @Test func `a service that was stopped keeps another boot out for one lease, not for ever`() {
         for (seconds, answer) in [(5, "ERR"), (17, "WELCOME")] {
             var stage = Stage()
-            let node = stage.online("n1", [Self.running])
+            let node = stage.online("n1", [Self.stopped])
+            #expect(stage.verbs(node).last == "START")
+            stage.say(.service(Self.running), on: node)
+            for order in stage.openOrders(of: "n1") { stage.say(.done(order: order.id), on: node) }
             stage.live([node], for: 20)
             stage.ask(.service(.stop, "db", "n1"))
             stage.say(.service(Self.stopped), on: node)
@@ -96,15 +99,19 @@ struct CopyTests {
         }
     }
 
-    @Test func `what failed may still have processes, and what is wanted starts by itself`() {
-        for (state, isWanted) in [
-            (ServiceState.failed, false), (.stopped, true), (.stopping, false),
-        ] {
+    @Test(arguments: [ServiceState.stopped, .starting, .running, .stopping, .backoff, .failed])
+    func `what failed may still have processes, and what is wanted starts by itself`(
+        _ state: ServiceState
+    ) {
+        for isWanted in [true, false] {
             var stage = Stage()
+            stage.ask(.addSite("b"))
             let report = ServiceReport.plain("db", state, isWanted: isWanted, isSelfFenced: true)
-            let node = stage.online("n1", [report])
+            // On a standby site the controller does not start it.
+            let node = stage.online("n1", [report], site: "b")
             stage.live([node], for: 20)
-            #expect(comes(&stage) == "ERR", "\(state)")
+            let isAtRest = state == .stopped && !isWanted
+            #expect(comes(&stage) == (isAtRest ? "WELCOME" : "ERR"), "\(state) \(isWanted)")
         }
     }
 
@@ -124,9 +131,11 @@ struct CopyTests {
         #expect(comes(&other) == "WELCOME")
     }
 
-    @Test func `a restored store knows neither the last machine nor what it was given`() {
+    /// The backup may be of a time at which the node had joined and no session yet.
+    @Test(arguments: [true, false])
+    func `a restored store knows neither the last machine nor what it was given`(_ wasThere: Bool) {
         var stage = Stage()
-        stage.online("n1")
+        if wasThere { stage.online("n1") } else { stage.join("n1") }
         let backup = stage.store.values
         let (machine, _) = ControllerMachine.started(
             settings: stage.machine.settings,
@@ -140,6 +149,6 @@ struct CopyTests {
         #expect(comes(&stage) == "ERR")
         // Whoever was known at the time of the backup need not wait.
         let known = stage.hello("n1", incarnation: 3)
-        #expect(stage.verbs(known) == ["WELCOME"])
+        #expect(stage.verbs(known) == [wasThere ? "WELCOME" : "ERR"])
     }
 }

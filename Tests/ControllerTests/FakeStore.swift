@@ -20,7 +20,7 @@ final class FakeStore: Store {
         /// What the durable writes add up to, by table and key.
         var rows: [String: [String: [UInt8]]] = [:]
         var reads = 0
-        var areReadsBroken = false
+        var readProblem: StoreError?
 
         mutating func apply(_ write: StoreWrite) {
             switch write {
@@ -74,7 +74,9 @@ final class FakeStore: Store {
     /// Looks at rows, and looks in vain.
     var reads: Int { state.withLock { $0.reads } }
 
-    func breakReads() { state.withLock { $0.areReadsBroken = true } }
+    func breakReads(_ problem: StoreError = .damaged("a test")) {
+        state.withLock { $0.readProblem = problem }
+    }
 
     /// Changes a row behind everybody's back.
     func tamper(_ table: String, _ key: String, _ value: [UInt8]?) {
@@ -84,12 +86,11 @@ final class FakeStore: Store {
     func rows(of table: String) -> [String: [UInt8]] { state.withLock { $0.rows[table] ?? [:] } }
 
     func values(of table: String, keys: [String]) throws(StoreError) -> [String: [UInt8]] {
-        let found = state.withLock { state -> [String: [UInt8]]? in
+        let (found, problem) = state.withLock { state in
             state.reads += 1
-            return state.areReadsBroken
-                ? nil : state.rows[table]?.filter { keys.contains($0.key) } ?? [:]
+            return (state.rows[table]?.filter { keys.contains($0.key) } ?? [:], state.readProblem)
         }
-        guard let found else { throw .damaged("a test") }
+        if let problem { throw problem }
         return found
     }
 

@@ -69,6 +69,52 @@ import Testing
         await world.driver.stop()
     }
 
+    @Test func `a damaged payload makes its task unknown, and its node's session goes on`()
+        async throws
+    {
+        // Accepted by an earlier process: no payload is in memory, and the disk has changed one.
+        let payload = bytes(9_000)
+        let records = (1...3 as ClosedRange<UInt64>).map { number in
+            Record.task(
+                TaskRecord(
+                    id: TaskID(number),
+                    submission: TaskSubmission(type: .push),
+                    submittedBy: "a test",
+                    acceptedAt: WallTime(milliseconds: 0),
+                    payloadBytes: UInt32(payload.count),
+                    inlinePayload: []
+                )
+            )
+        }
+        let world = try await World.withNode(and: records) { store in
+            for record in records { store.tamper("payload", record.key, payload) }
+            store.tamper("payload", TaskID(2).storeKey, Array(payload.dropLast()))
+        }
+        func state(_ number: UInt64) async -> TaskView? {
+            await world.driver.read { machine, _ in machine.work.view(of: TaskID(number)) }
+        }
+        var damaged: TaskView?
+        for _ in 0..<5_000 where damaged?.state != .unknown { damaged = await state(2) }
+        #expect(damaged?.state == .unknown)
+        #expect(damaged?.result?.detail.contains("has 8999 bytes, not 9000") == true)
+        #expect(await eventually { world.wire.work.count == 2 * (1 + 3) })
+        let tasks = world.wire.work.compactMap { message -> UInt64? in
+            if case .run(let order) = message { order.attempt.task.number } else { nil }
+        }
+        #expect(tasks == [1, 3])
+        // The session stands: what the node says is still heard.
+        #expect(world.wire.closed.isEmpty)
+        let attempt = TaskAttempt(task: TaskID(1), attempt: 1)
+        world.hear(.work(.result(attempt, AttemptResult(outcome: .done, status: 0))))
+        #expect(await eventually { world.store.rows(of: "task-end").count == 1 })
+        #expect(
+            world.store.durable.joined().contains {
+                if case .event(_, _, let kind, _) = $0 { kind == "task.unknown" } else { false }
+            }
+        )
+        await world.driver.stop()
+    }
+
     @Test func `a key that is durable is found, and one that is only decided is remembered`()
         async throws
     {

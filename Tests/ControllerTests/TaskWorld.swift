@@ -40,8 +40,17 @@ extension World {
     }
 
     /// A controller with one node that runs tasks of every known type.
-    static func withNode(slots: UInt16 = 100) async throws -> World {
-        let world = try World(and: [member()], settings: patient)
+    ///
+    /// - Parameters:
+    ///   - records: what else its store holds.
+    ///   - prepare: changes the store before the node comes.
+    static func withNode(
+        slots: UInt16 = 100,
+        and records: [Record] = [],
+        prepare: (FakeStore) -> Void = { _ in }
+    ) async throws -> World {
+        let world = try World(and: [member()] + records, settings: patient)
+        prepare(world.store)
         await world.attach(slots: slots)
         return world
     }

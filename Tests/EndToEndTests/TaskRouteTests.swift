@@ -150,6 +150,17 @@ import Testing
             }
             let payload = try await viewer.ask(.getTaskPayload, ["\(id)"])
             #expect(payload.status == 403 && !payload.text.contains("secret"))
+            let shown = try await cluster.admin.ask(.getTaskPayload, ["\(id)"])
+            #expect(shown.status == 200 && shown.text == "secret")
+            // Who has read what a task carries, or was refused, is written down.
+            let readings = try await cluster.audit().filter { $0.object == "\(id)" }
+                .map { "\($0.actor) \($0.verb) \($0.outcome)" }
+            #expect(
+                readings == [
+                    "vera task.output done", "vera task.payload forbidden",
+                    "admin task.payload done",
+                ]
+            )
             let refused = try await viewer.refusal(.submitTask, body: request())
             #expect(refused.code == "forbidden")
             let batch = try await viewer.refusal(.submitTasks, body: [request()])

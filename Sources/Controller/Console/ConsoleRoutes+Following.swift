@@ -33,6 +33,7 @@ extension ConsoleRoutes {
         }
         // A task that is not there is refused before the stream begins.
         _ = try await look(at: id)
+        try await admitReading(.readOutput(id), request)
         guard let place = GatePlace(in: server.followers) else {
             throw API.Failure(
                 code: RefusalCode.tooFast.rawValue,

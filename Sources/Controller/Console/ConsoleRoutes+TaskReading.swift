@@ -85,8 +85,15 @@ extension ConsoleRoutes {
 
     // MARK: Output and payload
 
+    /// The reading is admitted, and its audit record durable, before anything is given.
+    func admitReading(_ verb: Command.Verb, _ request: ConsoleRequest) async throws {
+        let outcome = await driver.perform(Command(verb), by: caller(request))
+        if case .refused(let refused) = outcome { throw API.Failure(refused) }
+    }
+
     func showTaskOutput(_ request: ConsoleRequest) async throws -> Response {
         let id = TaskID(try request.number("id"))
+        try await admitReading(.readOutput(id), request)
         let offset = try request.query("offset", in: 0...UInt64(Int64.max), default: 0)
         let limit = Int(
             try request.query(
@@ -137,6 +144,7 @@ extension ConsoleRoutes {
     /// Only for an operator and up: what tasks are about may be confidential.
     func getTaskPayload(_ request: ConsoleRequest) async throws -> Response {
         let id = TaskID(try request.number("id"))
+        try await admitReading(.readPayload(id), request)
         var payload: [UInt8]?
         if case .live(let view) = try await find(id) {
             payload = try driver.tasks.payload(of: id, count: view.payloadBytes)

@@ -120,7 +120,7 @@ struct ConsoleRoutes: Sendable {
     }
 
     /// What is read is judged here, by the route's least role; commands are judged, and audited,
-    /// by the machine.
+    /// by the machine, and so is the reading of what tasks carry.
     private func admit(_ request: ConsoleRequest, to route: Route) async throws {
         if route == .enrolOperator, !server.enrolments.take() {
             // Each attempt is written to the audit log: a stranger must not fill the disk with it.
@@ -141,7 +141,7 @@ struct ConsoleRoutes: Sendable {
                 mend: "muster context list"
             )
         }
-        guard route.method == .get else { return }
+        guard route.method == .get, !route.isReadingAudited else { return }
         let account = try await account(of: caller)
         guard route.access.rawValue != OperatorRole.viewer.rawValue else { return }
         guard let least = OperatorRole(rawValue: route.access.rawValue), account.role >= least
@@ -264,6 +264,9 @@ struct ConsoleRoutes: Sendable {
 }
 
 extension Route {
+    /// Who reads it is written down.
+    var isReadingAudited: Bool { self == .getTaskPayload || self == .showTaskOutput }
+
     /// Bytes of the body that are read.
     var bodyBytesMax: Int {
         if self == .submitTask { return TaskRequest.bodyBytesMax }

@@ -29,6 +29,9 @@ final class DriverLoop: @unchecked Sendable {
     /// The reserve was given up: what is left of the disk is for what runs by itself, and operators'
     /// changes are refused before they are decided.
     private var isShort = false { didSet { shortage.set(isStalled || isShort) } }
+    /// Attempts whose orders went out without their payload, and so not at all; told to the machine
+    /// when the step that gave them is over.
+    private var missing: [PayloadSupply.Missing] = []
     private var isLate = false
     /// Nothing is decided any more.
     private var hasStopped = false
@@ -79,13 +82,23 @@ final class DriverLoop: @unchecked Sendable {
             } else if let deadline = machine.nextDeadline, BootClock.now() >= deadline {
                 step(.deadlineReached)
             }
+            tellMissing()
             watchReserve()
             watchJournal()
         }
     }
 
+    /// Not while the journal cannot be written: nothing is decided then.
+    private func tellMissing() {
+        guard !isStalled else { return }
+        let told = missing
+        missing = []
+        for one in told { step(.payloadLost(one.attempt, one.problem)) }
+    }
+
     private func untilNextWake() -> Duration? {
         if isStalled { return Self.retryInterval }
+        if !missing.isEmpty { return .zero }
         let now = BootClock.now()
         var wait = machine.nextDeadline.map { $0 - now }
         if let oldest = outbound.first {
@@ -347,9 +360,9 @@ final class DriverLoop: @unchecked Sendable {
 
     private func carryOut(_ item: Outbound) {
         if !item.effects.sends.isEmpty {
-            let (sends, closes) = supply.supplied(item.effects.sends)
-            outlets.send(sends)
-            for close in closes { outlets.close(close) }
+            let supplied = supply.supplied(item.effects.sends)
+            outlets.send(supplied.sends)
+            missing += supplied.missing
         }
         for close in item.effects.closes { outlets.close(close) }
         for reply in item.effects.replies {

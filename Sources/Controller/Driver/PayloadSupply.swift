@@ -17,44 +17,46 @@ struct PayloadSupply {
         self.cache = cache
     }
 
-    /// The sends as they go over the wire, in their order: a short payload in its RUN, the pieces
-    /// of a longer one behind it.
-    ///
-    /// A payload that cannot be read ends its session, with the reason as the last line: the order
-    /// before it stands, and nothing after it may overtake it. The order of a task that has ended
-    /// in the meantime is left out.
-    func supplied(_ sends: [Send]) -> (sends: [Send], closes: [Close]) {
-        guard sends.contains(where: { $0.needsPayload }) else { return (sends, []) }
-        var supplied: [Send] = []
-        var closes: [Close] = []
-        for send in sends where !closes.contains(where: { $0.connection == send.connection }) {
+    /// An attempt whose order is left out, because its payload cannot be had.
+    struct Missing: Hashable {
+        var attempt: TaskAttempt
+        var problem: PayloadProblem
+    }
+
+    /// What goes over the wire, and what does not.
+    struct Supplied {
+        /// In their order: a short payload in its RUN, the pieces of a longer one behind it.
+        var sends: [Send] = []
+        var missing: [Missing] = []
+    }
+
+    /// An order whose payload cannot be had is left out, and told to the machine; a wrong payload is
+    /// never sent, and the session and everything else in it go on. The order of a task that has ended
+    /// in the meantime is left out too.
+    func supplied(_ sends: [Send]) -> Supplied {
+        guard sends.contains(where: { $0.needsPayload }) else { return Supplied(sends: sends) }
+        var supplied = Supplied()
+        for send in sends {
             guard send.needsPayload, case .work(.run(let order)) = send.message else {
-                supplied.append(send)
+                supplied.sends.append(send)
                 continue
             }
             do throws(StoreError) {
                 guard let payload = try payload(of: order) else { continue }
-                supplied += Self.orders(order, payload).map {
+                supplied.sends += Self.orders(order, payload).map {
                     Send(connection: send.connection, message: .work($0))
                 }
             } catch {
                 log.critical(
-                    "A task's payload cannot be read; the session of its node is ended",
+                    "A task's payload cannot be read; its order is not sent",
                     metadata: ["task": "\(order.attempt.task)", "error": "\(error)"]
                 )
-                supplied.append(
-                    Send(
-                        connection: send.connection,
-                        message: .error(
-                            code: .storage,
-                            text: "the payload of task \(order.attempt.task) cannot be read"
-                        )
-                    )
+                supplied.missing.append(
+                    Missing(attempt: order.attempt, problem: error.payloadProblem)
                 )
-                closes.append(Close(connection: send.connection, code: .storage))
             }
         }
-        return (supplied, closes)
+        return supplied
     }
 
     private func payload(of order: RunOrder) throws(StoreError) -> [UInt8]? {
@@ -87,5 +89,12 @@ extension Send {
     fileprivate var needsPayload: Bool {
         guard case .work(.run(let order)) = message else { return false }
         return order.payloadBytes > 0 && order.payload.isEmpty
+    }
+}
+
+extension StoreError {
+    /// What the machine is told of it. Only damage is for ever.
+    fileprivate var payloadProblem: PayloadProblem {
+        code == .damaged ? .damaged(place) : .unreadable(description)
     }
 }

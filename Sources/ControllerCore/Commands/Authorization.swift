@@ -31,6 +31,8 @@ public enum Authorization {
         ("task.cancel", .operator),
         ("task.retry", .operator),
         ("task.resolve", .operator),
+        ("task.payload", .operator),
+        ("task.output", .viewer),
         ("schedule.add", .operator),
         ("schedule.remove", .operator),
         ("schedule.pause", .operator),
@@ -85,6 +87,8 @@ extension Command.Verb {
         case .cancelTasks: "task.cancel"
         case .retryTasks: "task.retry"
         case .resolveTasks: "task.resolve"
+        case .readPayload: "task.payload"
+        case .readOutput: "task.output"
         case .addSchedule: "schedule.add"
         case .removeSchedule: "schedule.remove"
         case .pauseSchedule: "schedule.pause"
@@ -126,6 +130,7 @@ extension Command.Verb {
         case .cancelTasks(let ids), .retryTasks(let ids), .resolveTasks(let ids, _):
             ids.prefix(100).map { "\($0)" }.joined(separator: ",")
                 + (ids.count > 100 ? " and \(ids.count - 100) more" : "")
+        case .readPayload(let id), .readOutput(let id): "\(id)"
         case .addSchedule(let draft): draft.name.text
         case .removeSchedule(let name), .pauseSchedule(let name), .resumeSchedule(let name):
             name.text
@@ -158,7 +163,8 @@ extension Command.Verb {
         case .set(_, _, let value): "value=\(value)"
         case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
             .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup, .cancelTasks,
-            .retryTasks, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
+            .retryTasks, .readPayload, .readOutput, .removeSchedule, .pauseSchedule,
+            .resumeSchedule, .setCalendar,
             .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
             .abortRun, .certifyNode:
             ""

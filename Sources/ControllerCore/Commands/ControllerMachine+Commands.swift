@@ -1,7 +1,8 @@
 import Model
 import Protocol
 
-// Commands of operators: admitted, carried out, answered and audited, each exactly once.
+// Commands of operators: admitted, carried out, answered and audited, each exactly once. (Of those
+// who read an output piece by piece, one record stands for many.)
 
 extension ControllerMachine {
     /// The account behind a certificate, or nil: unknown, removed, or another key.
@@ -15,7 +16,7 @@ extension ControllerMachine {
     mutating func execute(_ command: Command, by caller: Caller, request: RequestID) {
         var outcome: Result<Reply.Outcome, Refused>
         do {
-            try authorize(command.verb.name, caller)
+            try authorize(command.verb.name, caller, isReading: command.verb.isReading)
             try checkTexts(of: command)
             try checkLock(command.verb)
             retirePreviousKey(of: caller)
@@ -28,6 +29,7 @@ extension ControllerMachine {
         case .success(let done):
             word = "done"
             reply(request, done)
+            guard !isAuditedAlready(command.verb, caller) else { return }
         case .failure(let refused):
             word = refused.code.rawValue
             reply(request, .refused(refused))
@@ -49,7 +51,12 @@ extension ControllerMachine {
         )
     }
 
-    func authorize(_ verb: String, _ caller: Caller) throws(Refused) {
+    /// - Parameter isReading: a controller that does not act still shows what it has.
+    func authorize(
+        _ verb: String,
+        _ caller: Caller,
+        isReading: Bool = false
+    ) throws(Refused) {
         guard let account = account(of: caller) else {
             throw Refused(
                 .forbidden,
@@ -65,7 +72,7 @@ extension ControllerMachine {
                 mend: "ask an admin"
             )
         }
-        guard doubt == nil else {
+        guard doubt == nil || isReading else {
             throw Refused(
                 .notActive,
                 "this controller does not act: a node has shown the higher epoch \(doubt!)",
@@ -138,6 +145,8 @@ extension ControllerMachine {
         case .backup(let path):
             tell(.backupMade, .info, "controller", "A backup was ordered by \(by).", cause: path)
             return .done("backup to \(path)", orders: [])
+        case .readPayload(let id): return .done("the payload of task \(id)", orders: [])
+        case .readOutput(let id): return .done("the output of task \(id)", orders: [])
         case .cancelTasks(let ids):
             return try handleTasks(ids, "cancelled") { $0.cancel($1) }
         case .addSchedule(let draft): return try addSchedule(draft, by: by)

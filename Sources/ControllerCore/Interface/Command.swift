@@ -46,7 +46,8 @@ public enum ServiceAction: String, Hashable, Sendable, CaseIterable {
     case restart
 }
 
-/// What an operator can ask to be changed. Reading is not a command.
+/// What an operator can ask to be changed. Reading is not a command, unless what is read may be
+/// confidential: then it is judged and audited as one.
 public struct Command: Hashable, Sendable {
     public var verb: Verb
     /// Why, in the operator's words; some verbs demand it.
@@ -91,6 +92,10 @@ public struct Command: Hashable, Sendable {
         case retryTasks([TaskID])
         /// An operator says how tasks ended that have failed or are not known.
         case resolveTasks([TaskID], isDone: Bool)
+        /// The shell gives it; the machine admits and audits it.
+        case readPayload(TaskID)
+        /// The same of what a task's handler has written.
+        case readOutput(TaskID)
         case addSchedule(ScheduleDraft)
         case removeSchedule(ScheduleName)
         case pauseSchedule(ScheduleName)

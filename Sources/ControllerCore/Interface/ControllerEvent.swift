@@ -136,6 +136,14 @@ public struct TurnedAway: Hashable, Sendable {
     }
 }
 
+/// Why an attempt could not be given its payload.
+public enum PayloadProblem: Hashable, Sendable {
+    /// What the store holds is not what was once written there: where, and what was found.
+    case damaged(String)
+    /// The store could not be read now; that may pass.
+    case unreadable(String)
+}
+
 /// Everything that can happen to a controller.
 public enum ControllerEvent: Hashable, Sendable {
     case connected(ConnectionID, Peer, address: String)
@@ -160,6 +168,9 @@ public enum ControllerEvent: Hashable, Sendable {
     /// Somebody follows the output of this task. It holds for some seconds; who follows longer says it
     /// again.
     case followed(TaskID)
+    /// The RUN of an attempt was not sent, because the store did not give its payload. Told once for
+    /// each such RUN, after the assignment is durable.
+    case payloadLost(TaskAttempt, PayloadProblem)
     /// The rules of a time zone, as the host has them; nil when it has none of that name. Those of
     /// every schedule are told when the controller starts, and when the host's have changed.
     case zoneLoaded(ZoneName, ZoneRules?)

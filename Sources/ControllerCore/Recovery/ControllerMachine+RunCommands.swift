@@ -31,7 +31,8 @@ extension Command.Verb {
         // What lets a node take part that a run may wait for.
         case .uncordon, .endMaintenance, .release, .service, .revokeToken, .addOperator,
             .removeOperator, .preflight, .backup,
-            .cancelTasks, .retryTasks, .resolveTasks, .pauseSchedule, .resumeSchedule, .retryStep,
+            .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .pauseSchedule,
+            .resumeSchedule, .retryStep,
             .skipStep, .abortRun, .certifyNode, .answerRun:
             true
         }

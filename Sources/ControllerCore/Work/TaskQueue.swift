@@ -2,8 +2,8 @@ import Model
 
 /// Tasks that wait, in the order of their numbers: the order in which they were accepted.
 ///
-/// Adding at the end and taking from the front cost O(1); a task that comes back (a retry) is
-/// older than most and lands near the front.
+/// Adding at the end and taking from the front cost O(1), taking from near the front the distance
+/// to it; a task that comes back (a retry) is older than most and lands near the front.
 struct TaskQueue: Hashable, Sendable {
     private var numbers: [UInt64] = []
     private var head = 0
@@ -11,6 +11,14 @@ struct TaskQueue: Hashable, Sendable {
     var count: Int { numbers.count - head }
     var isEmpty: Bool { head == numbers.count }
     var first: TaskID? { isEmpty ? nil : TaskID(numbers[head]) }
+
+    /// The first `count` of them.
+    func prefix(_ count: Int) -> [TaskID] { numbers[head...].prefix(count).map { TaskID($0) } }
+
+    func contains(_ id: TaskID) -> Bool {
+        let index = lowerBound(id.number)
+        return index < numbers.count && numbers[index] == id.number
+    }
 
     mutating func insert(_ id: TaskID) {
         let number = id.number
@@ -46,7 +54,17 @@ struct TaskQueue: Hashable, Sendable {
     mutating func remove(_ id: TaskID) -> Bool {
         let index = lowerBound(id.number)
         guard index < numbers.count, numbers[index] == id.number else { return false }
-        numbers.remove(at: index)
+        if index == head {
+            _ = removeFirst()
+        } else if index - head < numbers.count - index {
+            // Those before it move up: the front is nearer than the end.
+            for place in stride(from: index, to: head, by: -1) {
+                numbers[place] = numbers[place - 1]
+            }
+            head += 1
+        } else {
+            numbers.remove(at: index)
+        }
         return true
     }
 

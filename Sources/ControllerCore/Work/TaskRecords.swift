@@ -66,6 +66,7 @@ public struct TaskRecord: Hashable, Sendable {
 ///     waiting → assigned → done | cancelled           (and no record is left but TaskEndRecord)
 ///     assigned → delayed → waiting                    (an attempt failed)
 ///     assigned → waiting                              (an attempt was interrupted or returned)
+///     assigned → delayed | unknown                    (its payload cannot be read | is damaged)
 ///     assigned → failed | unknown → waiting           (an operator gives it again)
 public enum TaskState: String, Hashable, Sendable, CaseIterable {
     /// It waits for a node.
@@ -76,7 +77,8 @@ public enum TaskState: String, Hashable, Sendable, CaseIterable {
     case assigned
     /// Given up: every attempt failed, or one failed for good. A dead letter.
     case failed
-    /// It may have been done, and must not be done twice: an operator decides.
+    /// It may have been done, and must not be done twice; or its payload is damaged, and it cannot
+    /// be done. An operator decides.
     case unknown
     /// Ended well.
     case done
@@ -100,7 +102,7 @@ public struct AttemptTrace: Hashable, Sendable {
     public var attempt: UInt16
     public var node: NodeName
     public var endedAt: WallTime
-    /// The outcome, or `returned`, `lost`.
+    /// The outcome, or `returned`, `lost`, `payload-lost`, `payload-unread`.
     public var outcome: String
 
     var text: String { "\(attempt)/\(node)/\(endedAt.iso8601)/\(outcome)" }

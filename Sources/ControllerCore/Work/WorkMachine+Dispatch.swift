@@ -50,7 +50,7 @@ extension WorkMachine {
         while let first = groups[group]?.waiting.first {
             let isValid = lanes.update(first.lane) { lane -> Bool in
                 guard lane.offered == first.task, lane.group == group else { return false }
-                if lane.queue.first == first.task { return true }
+                if lane.isNext(first.task) { return true }
                 // An older task has come back, or this one is gone: the lane is to be looked at
                 // again and will offer its new head.
                 lane.offered = nil
@@ -65,7 +65,7 @@ extension WorkMachine {
     /// A lane's head stands where it belongs, and is given at once where there is room.
     private mutating func refresh(_ number: UInt64) {
         guard let lane = lanes.update(number, { $0.glance }) else { return }
-        guard let head = lane.head, let entry = tasks[head.number] else {
+        guard let head = nextToGo(number, lane), let entry = tasks[head.number] else {
             return withdraw(number, isEmpty: lane.references == 0)
         }
         guard let task = classes[entry.taskClass]?.value else {
@@ -77,6 +77,9 @@ extension WorkMachine {
         }
         let isPlaced = place(number, lane, entry, task)
         let group = isPlaced.group
+        if lane.isExclusive {
+            lanes.update(number) { $0.passed = lane.head == head ? nil : lane.head }
+        }
         if lane.offered != head || lane.group != group {
             lanes.update(number) { $0.offered = head }
             groups[group]?.waiting.insert(
@@ -177,13 +180,13 @@ extension WorkMachine {
             let handler = workers[place].handler(for: type)
         else { preconditionFailure("nothing waits in group \(group)") }
         groups[group]?.last = place
-        let taken = lanes.update(first.lane) { lane -> (TaskID?, Decision.Rule) in
+        let taken = lanes.update(first.lane) { lane -> (Bool, Decision.Rule) in
             lane.offered = nil
             lane.outstanding += 1
             if case .exclusive = lane.key { lane.boundTo = place }
-            return (lane.queue.removeFirst(), lane.rule)
+            return (lane.queue.remove(first.task), lane.rule)
         }
-        precondition(taken?.0 == first.task, "task \(first.task) is not the head of its lane")
+        precondition(taken?.0 == true, "task \(first.task) does not wait in its lane")
         dirtyLanes.append(first.lane)
         guard let entry = tasks[first.task.number], entry.attempt < .max else {
             tasks.update(first.task.number) { $0.attempt = .max - 1 }

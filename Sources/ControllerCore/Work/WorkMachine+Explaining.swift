@@ -24,7 +24,7 @@ extension WorkMachine {
             let worker = workers[place]
             let obstacle =
                 obstacle(for: type, at: place) ?? worker.overload
-                ?? (worker.lostAt == nil ? nil : "unreachable")
+                ?? (worker.lostAt == nil ? shortageText(of: worker) : "unreachable")
             return DispatchView.Entry(
                 node: worker.view.name,
                 obstacle: obstacle,
@@ -67,9 +67,23 @@ extension WorkMachine {
         )
     }
 
+    /// Why a node that cannot write gets nothing; nil when it may be given something now.
+    private func shortageText(of worker: Worker) -> String? {
+        guard let shortage = worker.shortage, let until = worker.refusedUntil else { return nil }
+        let cause = shortage.text.isEmpty ? "" : " (\(shortage.text))"
+        return "it cannot write what it is given\(cause), asked again in "
+            + (until - now.instant).forPeople
+    }
+
+    private func firstToGo(in lane: Lane) -> TaskID? {
+        guard lane.isExclusive else { return lane.queue.first }
+        return firstToGo(lane.queue.prefix(Limits.passedOverMax + 1)) ?? lane.queue.first
+    }
+
     private func roomText(of place: Int, for type: TaskType) -> String {
         let worker = workers[place]
         guard let handler = worker.handler(for: type) else { return "no handler" }
+        if let text = shortageText(of: worker) { return text }
         if let until = worker.refusedUntil {
             return "has turned a task away, asked again in \((until - now.instant).forPeople)"
         }
@@ -96,9 +110,11 @@ extension WorkMachine {
         switch entry.state {
         case .delayed:
             let until = entry.notBefore.map { $0.iso8601 } ?? "its time"
-            return entry.failures > 0
-                ? "an attempt failed; the next is made at \(until)"
-                : "it was asked for at \(until), not before"
+            if entry.failures > 0 { return "an attempt failed; the next is made at \(until)" }
+            guard entry.attempt > 0, let detail = entry.result?.detail else {
+                return "it was asked for at \(until), not before"
+            }
+            return "\(detail); tried again at \(until)"
         case .assigned:
             guard let assignment = assignments[id.number] else { return "" }
             let worker = workers[assignment.worker]
@@ -109,17 +125,21 @@ extension WorkMachine {
                     ? ""
                     : "; the node cannot be reached, and it is not proven that the attempt has ended")
         case .failed: return "it has failed and is given again only by an operator"
-        case .unknown: return "whether it was done is not known; an operator has to say"
+        case .unknown:
+            guard let result = entry.result, result.outcome == .notExecuted else {
+                return "whether it was done is not known; an operator has to say"
+            }
+            return "\(result.detail); an operator has to say what becomes of it"
         case .done, .cancelled: return "it has ended"
         case .waiting: break
         }
-        if placement.members.isEmpty {
+        if placement.members.isEmpty || !isTaken(task.type) {
             let isDefined = workers.contains { $0.handler(for: task.type) != nil }
             return isDefined
                 ? "no node with a handler for \(task.type) takes work now"
                 : "no node defines a handler for \(task.type)"
         }
-        if let lane, let head = lane.queue.first, head != id {
+        if let lane, let head = firstToGo(in: lane), head != id {
             if task.exclusiveKey != nil { return "task \(head) of the same key goes first" }
             return "task \(head) goes first: \(lane.queue.count) tasks wait the same way"
         }

@@ -17,6 +17,7 @@ extension WorkMachine {
             !assignment.isStarted
         else { return }
         assignments.update(attempt.task.number) { $0.isStarted = true }
+        hasWritten(place)
         arrived(attempt.task, at: place)
     }
 
@@ -42,6 +43,7 @@ extension WorkMachine {
             return refuseLate(attempt, result, from: place)
         }
         let id = attempt.task
+        hasWritten(place)
         release(id, assignment)
         keep(result, of: attempt, output: assignment.output.bytes)
         switch result.outcome {
@@ -101,16 +103,43 @@ extension WorkMachine {
         let id = attempt.task
         release(id, assignment)
         if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
-        if assignment.cancel == nil {
-            workers[place].refusedUntil = now.instant + Limits.refusedPause
-            updateRooms(of: place)
-        }
+        if assignment.cancel == nil { pause(place, code, text) }
         if code == .invalid {
             let result = AttemptResult(outcome: .notExecuted, detail: text)
             keep(result, of: attempt, output: [])
             return failed(id, result, assignment)
         }
         again(id, assignment, "returned", isInterruption: false)
+    }
+
+    /// Nothing new is given to a node for a moment after it has turned a task away, and for longer each
+    /// time (1 s, doubled, at most 60 s) as long as it cannot write what it is given. What was given
+    /// together comes back together: that counts once.
+    private mutating func pause(_ place: Int, _ code: RefusalCode, _ text: String) {
+        let isPausing = workers[place].refusedUntil != nil
+        var pause = Limits.refusedPause
+        if code == .storage {
+            let before = workers[place].shortage?.pause
+            if let before {
+                pause = isPausing ? before : min(before + before, Limits.shortagePauseMax)
+            }
+            workers[place].shortage = Worker.Shortage(
+                pause: pause,
+                text: kept(text, bytesMax: ControllerMachine.Limits.textBytesMax)
+            )
+            if before != nil, isPausing { return }
+        }
+        let until = now.instant + pause
+        workers[place].refusedUntil = max(workers[place].refusedUntil ?? until, until)
+        updateRooms(of: place)
+    }
+
+    /// What a node says of an attempt is durable there: it can write again.
+    private mutating func hasWritten(_ place: Int) {
+        guard workers[place].shortage != nil else { return }
+        workers[place].shortage = nil
+        workers[place].refusedUntil = nil
+        updateRooms(of: place)
     }
 
     // MARK: What follows
@@ -151,7 +180,11 @@ extension WorkMachine {
         let limit = max(base, rules.retryDelayMax)
         let doublings = Int64(1) << min(Int64(entry.failures) - 1, 30)
         let (product, overflow) = base.nanoseconds.multipliedReportingOverflow(by: doublings)
-        let wait = overflow ? limit : min(.nanoseconds(product), limit)
+        postpone(id, entry, by: overflow ? limit : min(.nanoseconds(product), limit))
+    }
+
+    /// The next attempt is made after a while.
+    private mutating func postpone(_ id: TaskID, _ entry: TaskEntry, by wait: Duration) {
         let notBefore = now.wall + wait
         tasks.update(id.number) { $0.notBefore = notBefore }
         move(id, to: .delayed)
@@ -159,6 +192,50 @@ extension WorkMachine {
         delay(id, until: notBefore)
         save(id)
         dirtyLanes.append(entry.lane)
+    }
+
+    /// An attempt was given to a node, and its order was not sent: the store did not give its payload.
+    /// Nothing of it runs, and never will. A payload that is damaged is damaged for every node, so
+    /// an operator has to decide; one that could not be read is tried again.
+    mutating func payloadLost(_ attempt: TaskAttempt, _ problem: PayloadProblem) {
+        let id = attempt.task
+        guard let assignment = assignments[id.number], assignment.attempt == attempt.attempt else {
+            return
+        }
+        release(id, assignment)
+        if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
+        switch problem {
+        case .unreadable(let reason):
+            note(id, "its payload cannot be read: \(reason)")
+            trace(id, assignment, "payload-unread")
+            guard let entry = tasks[id.number] else { return }
+            let delay = classes[entry.taskClass]?.value.retryDelay ?? rules.retryDelay
+            postpone(id, entry, by: delay)
+        case .damaged(let reason):
+            note(id, "its payload is damaged: \(reason)")
+            trace(id, assignment, "payload-lost")
+            guard let entry = tasks[id.number] else { return }
+            leaveLane(id, entry.lane)
+            move(id, to: .unknown)
+            save(id)
+            tell(
+                .taskUnknown,
+                .critical,
+                "task \(id)",
+                "The payload of task \(id) is damaged: no node is given the task.",
+                cause: reason,
+                consequence: "submit it anew, then: muster task cancel \(id); or restore a backup"
+            )
+        }
+    }
+
+    /// What people read of an attempt that was not made.
+    private mutating func note(_ id: TaskID, _ detail: String) {
+        let result = AttemptResult(
+            outcome: .notExecuted,
+            detail: kept(detail, bytesMax: ControllerMachine.Limits.textBytesMax)
+        )
+        tasks.update(id.number) { $0.result = result }
     }
 
     /// The attempt did not end by itself.

@@ -45,6 +45,8 @@ public struct WorkMachine: Hashable, Sendable {
     var groupPlaces: [Group.Key: Int] = [:]
     /// Grows when a rule, a node's standing, its handlers, preferences or overload changed.
     var placementVersion: UInt64 = 1
+    /// Whether any node takes tasks of a type, as far as that was asked since then.
+    var takers = Takers()
     /// Lanes above this number have not been placed anew since then; nil when all have.
     var sweptTo: UInt64?
     /// Lanes whose head has waited for its preferred nodes as long as it has patience.
@@ -74,6 +76,12 @@ public struct WorkMachine: Hashable, Sendable {
         var early = 0
     }
 
+    struct Takers: Hashable, Sendable {
+        /// The placement version that the answers are of.
+        var version: UInt64 = 0
+        var answers: OrderedTable<TaskType, Bool> = OrderedTable()
+    }
+
     struct RecentKey: Hashable, Sendable {
         var key: ExactText
         var at: Instant
@@ -86,6 +94,12 @@ public struct WorkMachine: Hashable, Sendable {
         static let unstartedBytesMax: UInt64 = 2 << 20
         /// After a node has turned a task away.
         static let refusedPause: Duration = .seconds(1)
+        /// The longest pause of one that cannot write what it is given.
+        static let shortagePauseMax: Duration = .seconds(60)
+        /// Tasks of one exclusive key that are passed over at most for one that can go.
+        static let passedOverMax = 256
+        /// Types of which it is remembered whether a node takes them.
+        static let takersMax = 1_000
         /// Lanes that are placed anew in one step.
         static let sweepLanesMax = 1_000
         /// How long a key is remembered here: longer than a look-up in the store can be under way.

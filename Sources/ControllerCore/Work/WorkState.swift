@@ -85,8 +85,10 @@ struct Lane: Hashable, Sendable {
     var references: UInt32 = 0
     /// Of an exclusive key: where its tasks are.
     var boundTo: Int?
-    /// The head that stands in the heap of `group`.
+    /// The task that stands in the heap of `group`: the head, or the one that goes in its place.
     var offered: TaskID?
+    /// The head that `offered` goes in place of; nil when it is the head itself.
+    var passed: TaskID?
     var group: Int?
     var rule = Decision.Rule.wholeSite
     /// For which class and state of the nodes it was placed, while no patience was over.
@@ -108,6 +110,7 @@ struct Lane: Hashable, Sendable {
     /// What is needed of it to decide, without its queue: copying that would cost.
     struct Glance {
         var head: TaskID?
+        var isExclusive: Bool
         var outstanding: UInt32
         var references: UInt32
         var boundTo: Int?
@@ -116,9 +119,21 @@ struct Lane: Hashable, Sendable {
         var placed: Placed?
     }
 
+    var isExclusive: Bool {
+        if case .exclusive = key { true } else { false }
+    }
+
+    /// The task is still the one to go, as it was when it was offered: nothing older has come back,
+    /// and it is there.
+    func isNext(_ task: TaskID) -> Bool {
+        guard let passed else { return queue.first == task }
+        return queue.first == passed && queue.contains(task)
+    }
+
     var glance: Glance {
         Glance(
             head: queue.first,
+            isExclusive: isExclusive,
             outstanding: outstanding,
             references: references,
             boundTo: boundTo,
@@ -185,11 +200,21 @@ struct Worker: Hashable, Sendable {
     var unstartedBytes: UInt64 = 0
     /// It has turned tasks away: nothing is given to it until then.
     var refusedUntil: Instant?
+    /// It could not write what it was given, and has shown no sign since that it can.
+    var shortage: Shortage?
     /// Since when it cannot be reached.
     var lostAt: Instant?
     /// What is declared idempotent was taken from it since it was lost.
     var isIdempotentTaken = false
     var groups: [Int] = []
+
+    /// A node that has no room on its disk gives back all that it is given.
+    struct Shortage: Hashable, Sendable {
+        /// How long nothing is given to it: doubled when the next task comes back, too.
+        var pause: Duration
+        /// What the node said last, for people.
+        var text: String
+    }
 
     var assignedCount: UInt32 { UInt32(tasks.count) }
 

@@ -114,7 +114,7 @@ final class Operators {
     static func may(_ role: OperatorRole?, _ verb: Command.Verb) -> Bool {
         switch verb {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
-            .preflight, .cancelTasks, .retryTasks, .resolveTasks,
+            .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
             .removeCalendar, .retryStep, .abortRun, .answerRun:
             role == .operator || role == .admin
@@ -124,6 +124,7 @@ final class Operators {
             role == .admin
         case .startRun(let request):
             request.kind == .drill ? role == .operator || role == .admin : role == .admin
+        case .readOutput: role != nil
         }
     }
 

@@ -227,7 +227,7 @@ struct PolicyTests {
         let node = stage.online("n1", handlers: [.plain()])
         let id = stage.submit()[0]
         stage.say(
-            .work(.returned(TaskAttempt(task: id, attempt: 1), code: .storage, text: "full")),
+            .work(.returned(TaskAttempt(task: id, attempt: 1), code: .busy, text: "full")),
             on: node
         )
         #expect(stage.running(node).isEmpty)
