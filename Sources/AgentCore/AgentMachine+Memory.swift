@@ -88,6 +88,7 @@ extension AgentMachine {
         case .takeLease(let end, let token, let asked):
             raiseAuthority(to: token)
             if end > now { lease = lease.prolonged(to: end, token: token, asked: asked) }
+            for name in services.keys { services.update(name) { $0.known(asked: asked) } }
         case .takeRole(let role, let token):
             raiseAuthority(to: token)
             effects.notices.append(

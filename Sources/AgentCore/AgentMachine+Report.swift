@@ -39,7 +39,7 @@ extension AgentMachine {
 
     /// The same of what must never act on two sites at once. Of what an earlier incarnation left
     /// nobody knows of which kind it was: it counts.
-    var exclusiveFloor: FencingToken? { floor { $0.definition.kind == .exclusive } }
+    var exclusiveFloor: FencingToken? { floor { $0.isExclusive } }
 
     private func floor(of isCounted: (ServiceMachine) -> Bool) -> FencingToken? {
         var least = authority

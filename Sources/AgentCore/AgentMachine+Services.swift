@@ -167,6 +167,11 @@ extension AgentMachine {
         }
         if isLeaving { return .keep(reason: "the agent is stopping") }
         if service.held == nil {
+            if service.loosenedSince != nil {
+                return .keep(
+                    reason: "waits until a controller knows that it is self-fenced no more"
+                )
+            }
             if let reason = reasonToWait(service) { return .keep(reason: reason) }
         }
         return .run(

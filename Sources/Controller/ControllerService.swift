@@ -105,6 +105,7 @@ struct ControllerService {
             send: { door.send($0) },
             close: { door.close($0) },
             execute: { hooks.execute($0) },
+            cancelHooks: { hooks.cancel($0) },
             taken: { door.taken($0) },
             fail: { error in
                 // Whether the last decisions are durable is not known. Only a new start, which

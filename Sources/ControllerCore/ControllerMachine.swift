@@ -222,6 +222,9 @@ public struct ControllerMachine: Hashable, Sendable {
             nodes.update(record.id) { $0.lastFencedGrant = now.instant }
             amend(record.id) {
                 $0.mayRunFenced = true
+                // Nor is it known what it was given since the backup.
+                $0.isHistoryOpen = true
+                $0.fencesItself = nil
                 if record.membership == .joined, record.conflict == nil { $0.isNonceOpen = true }
             }
         }

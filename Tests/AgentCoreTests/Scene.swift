@@ -154,6 +154,10 @@ struct Scene {
             ?? LaunchID(service: service, number: 0)
     }
 
+    func service(_ service: ServiceName) -> ServiceReport? {
+        machine.serviceReports(at: now).first { $0.name == service }
+    }
+
     func state(_ service: ServiceName) -> ServiceState? {
         machine.serviceReports(at: now).first { $0.name == service }?.state
     }

@@ -51,6 +51,7 @@ final class World: Sendable {
                 send: { wire.send($0) },
                 close: { wire.close($0) },
                 execute: { wire.execute($0) },
+                cancelHooks: { wire.cancelHooks($0) },
                 taken: { wire.take($0) },
                 fail: { error in room.fail(error) }
             )
@@ -118,6 +119,9 @@ final class Wire: Sendable {
     func send(_ sends: [Send]) { state.withLock { $0.sent += sends } }
     func close(_ close: Close) { state.withLock { $0.closed.append(close) } }
     func execute(_ call: HookCall) { state.withLock { $0.hooks.append(call) } }
+    func cancelHooks(_ ids: [UInt64]) {
+        state.withLock { $0.hooks.removeAll { ids.contains($0.id) } }
+    }
     func take(_ connection: ConnectionID) { state.withLock { $0.taken += 1 } }
 
     /// Of messages about tasks.

@@ -156,10 +156,12 @@ final class LeashKeeper {
             handles[launch] = handle
             var token = spec.flatMap { FencingToken($0.token) } ?? .zero
             var processID: UInt32?
+            var hasDeadline = spec?.deadline != nil
             if folder.hasBegun {
                 if (try? handle.connect(at: now)) != nil {
                     let state = greeting(handle)
                     token = state.flatMap { FencingToken($0.token) } ?? token
+                    if spec == nil { hasDeadline = state?.deadline != nil }
                     if let state, state.phase == .running {
                         processID = state.processID.map { UInt32(clamping: $0) }
                     }
@@ -172,7 +174,14 @@ final class LeashKeeper {
                 // The agent died before the leash was there: nothing ever ran.
                 handle.phase = .remnants(since: now, isTold: false)
             }
-            adopted.append(AdoptedLeash(launch: launch, token: token, processID: processID))
+            adopted.append(
+                AdoptedLeash(
+                    launch: launch,
+                    token: token,
+                    processID: processID,
+                    hasDeadline: hasDeadline
+                )
+            )
             settle(launch, handle, at: now)
         }
         return (adopted, news)

@@ -94,8 +94,16 @@ public struct AdoptedLeash: Hashable, Sendable {
     public var token: FencingToken
     /// The main process; nil when it has ended and the leash still empties its group.
     public var processID: UInt32?
+    /// It was launched with the end of a lease, and ends with it, whatever its definition says by now.
+    public var hasDeadline: Bool
 
-    public init(launch: LaunchID, token: FencingToken, processID: UInt32?) {
+    public init(
+        launch: LaunchID,
+        token: FencingToken,
+        processID: UInt32?,
+        hasDeadline: Bool = false
+    ) {
+        self.hasDeadline = hasDeadline
         self.launch = launch
         self.token = token
         self.processID = processID

@@ -72,6 +72,10 @@ struct ServiceMachine: Hashable, Sendable {
         var stopTimeout: Duration
         /// What its leash was told last.
         var leaseDeadline: Instant?
+        /// It ends with the lease, and must not act twice: as it was launched, whatever its
+        /// definition says by now.
+        var isFenced = false
+        var isExclusive = true
         /// Set when it has begun to end.
         var ending: Ending?
         /// When its end is overdue.
@@ -90,6 +94,9 @@ struct ServiceMachine: Hashable, Sendable {
     private(set) var since: Instant
     /// When it became self-fenced by a changed definition; nil when it was defined so.
     private(set) var fencedSince: Instant?
+    /// When it ceased to be self-fenced by a changed definition, until the controller knows: before, it
+    /// may take the node for one that ends by itself.
+    private(set) var loosenedSince: Instant?
     private(set) var restarts: UInt32 = 0
     private(set) var checks: [CheckMachine]
     let stopGrace: Duration
@@ -115,6 +122,14 @@ struct ServiceMachine: Hashable, Sendable {
         checks = definition.checks.map { CheckMachine(service: definition.name, definition: $0) }
     }
 
+    /// It must not act twice: by its definition, or as what runs was launched.
+    var isExclusive: Bool { definition.kind == .exclusive || held?.isExclusive ?? false }
+
+    /// A heartbeat that told of the service as it is was answered with a lease.
+    mutating func known(asked: Instant) {
+        if let since = loosenedSince, since < asked { loosenedSince = nil }
+    }
+
     // MARK: What is told
 
     /// A leash of an earlier incarnation holds it: what runs is running until a check says no.
@@ -124,7 +139,9 @@ struct ServiceMachine: Hashable, Sendable {
             launch: leash.launch,
             token: leash.token,
             processID: leash.processID,
-            stopTimeout: definition.stopTimeout
+            stopTimeout: definition.stopTimeout,
+            isFenced: leash.hasDeadline,
+            isExclusive: definition.kind == .exclusive
         )
         if leash.processID == nil {
             held.ending = .leashLost
@@ -142,6 +159,8 @@ struct ServiceMachine: Hashable, Sendable {
     mutating func redefine(_ definition: ServiceDefinition, at now: Instant) {
         let checksDiffer = definition.checks != self.definition.checks
         if definition.isSelfFenced, !self.definition.isSelfFenced { fencedSince = now }
+        if !definition.isSelfFenced, self.definition.isSelfFenced { loosenedSince = now }
+        if definition.isSelfFenced { loosenedSince = nil }
         self.definition = definition
         guard checksDiffer else { return }
         let attempts = checks.map(\.attempts).max() ?? 0
@@ -292,8 +311,8 @@ struct ServiceMachine: Hashable, Sendable {
             group: definition.group,
             order: definition.order,
             isRequired: definition.isRequired,
-            isSelfFenced: definition.isSelfFenced,
-            isDrainable: definition.kind == .drainable,
+            isSelfFenced: definition.isSelfFenced && (held?.isFenced ?? true),
+            isDrainable: !isExclusive,
             state: state,
             isWanted: isWanted,
             processID: held?.processID,
@@ -338,7 +357,9 @@ extension ServiceMachine {
             launch: launch,
             token: grant.token,
             stopTimeout: definition.stopTimeout,
-            leaseDeadline: grant.deadline
+            leaseDeadline: grant.deadline,
+            isFenced: grant.deadline != nil,
+            isExclusive: definition.kind == .exclusive
         )
         backoffUntil = nil
         launchedAt.append(now)
@@ -418,6 +439,8 @@ extension ServiceMachine {
     /// Nothing of the launch exists any more.
     private mutating func emptied(_ ending: Ending, at now: Instant) {
         let wasRunningFor = launchedAt.last.map { now - $0 } ?? .zero
+        // Only now is it told that it fences itself: what ran did not.
+        if definition.isSelfFenced, held?.isFenced == false { fencedSince = now }
         held = nil
         startDeadline = nil
         for index in checks.indices { checks[index].end() }

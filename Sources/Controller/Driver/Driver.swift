@@ -22,6 +22,8 @@ final class Driver: Sendable {
         var close: @Sendable (Close) -> Void
         /// Executes a hook on this host; its end comes back as an event.
         var execute: @Sendable (HookCall) -> Void
+        /// These hooks are not waited for any more.
+        var cancelHooks: @Sendable ([UInt64]) -> Void
         /// Lines that have been dealt with may be followed by others.
         var taken: @Sendable (ConnectionID) -> Void
         /// The program cannot go on: the outcome of a commit is unknown.

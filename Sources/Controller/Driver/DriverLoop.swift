@@ -368,6 +368,7 @@ final class DriverLoop: @unchecked Sendable {
         for reply in item.effects.replies {
             waiting.removeValue(forKey: reply.request)?(reply.outcome)
         }
+        if !item.effects.hookCancels.isEmpty { outlets.cancelHooks(item.effects.hookCancels) }
         for call in item.effects.hooks { outlets.execute(call) }
         item.read?()
         for case .event(let event) in item.effects.journal {

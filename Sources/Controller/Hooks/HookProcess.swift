@@ -43,13 +43,13 @@ struct HookProcess {
 
     private let call: HookCall
     private let definition: HookDefinition
-    /// Readable when the controller stops.
-    private let bell: Descriptor
+    /// Readable when the controller stops, or when nobody waits for it any more.
+    private let bells: [Descriptor]
 
-    init(_ call: HookCall, _ definition: HookDefinition, bell: Descriptor) {
+    init(_ call: HookCall, _ definition: HookDefinition, bells: [Descriptor]) {
         self.call = call
         self.definition = definition
-        self.bell = bell
+        self.bells = bells
     }
 
     func outcome() -> HookOutcome {
@@ -60,7 +60,7 @@ struct HookProcess {
         } catch {
             return HookOutcome(isDone: false, how: "it could not be started: \(error)", output: "")
         }
-        var attempt = Attempt(process: process, output: output, bell: bell)
+        var attempt = Attempt(process: process, output: output, bells: bells)
         let limit = min(definition.timeout, call.timeout)
         let why = attempt.wait(for: limit)
         var how = ""
@@ -123,7 +123,7 @@ struct HookProcess {
     private struct Attempt {
         let process: SpawnedProcess
         let output: Descriptor
-        let bell: Descriptor
+        let bells: [Descriptor]
         var said: [UInt8] = []
         var isOutputOpen = true
 
@@ -137,7 +137,7 @@ struct HookProcess {
                 guard left > .zero else { return "not done within \(limit.forPeople)" }
                 let isRung = waitForNews(left, isStopping)
                 readSome()
-                if isRung, !isStopping { return "the controller has stopped" }
+                if isRung, !isStopping { return "ended: nobody waits for it any more" }
             }
             return nil
         }
@@ -151,11 +151,13 @@ struct HookProcess {
             return information.si_signo != 0
         }
 
-        /// - Returns: whether the controller stops.
+        /// - Returns: whether it is to end.
         private func waitForNews(_ left: Duration, _ isStopping: Bool) -> Bool {
             var wanted: [pollfd] = []
             if !isStopping {
-                wanted.append(pollfd(fd: bell.number, events: Int16(POLLIN), revents: 0))
+                for bell in bells {
+                    wanted.append(pollfd(fd: bell.number, events: Int16(POLLIN), revents: 0))
+                }
             }
             if isOutputOpen {
                 wanted.append(pollfd(fd: output.number, events: Int16(POLLIN), revents: 0))
@@ -167,7 +169,7 @@ struct HookProcess {
                 patience = min(patience, HookProcess.lookMilliseconds)
             }
             poll(&wanted, nfds_t(wanted.count), patience)
-            return !isStopping && wanted[0].revents != 0
+            return !isStopping && wanted.prefix(bells.count).contains { $0.revents != 0 }
         }
 
         mutating func readRest() { readSome() }

@@ -22,6 +22,12 @@ final class HookRunner: Sendable {
         var running = 0
         var waiting: [HookCall] = []
         var isStopped = false
+        /// What runs, by its number, with the bell that ends it. Only looked up.
+        var bells: [UInt64: Descriptor] = [:]
+        /// Of those, what was cancelled and has not ended yet: nothing begins beside it.
+        var ending: Set<UInt64> = []
+
+        var mayStart: Bool { !isStopped && ending.isEmpty && running < HookRunner.runningMax }
     }
 
     private let definitions: OrderedTable<HookName, HookDefinition>
@@ -54,7 +60,7 @@ final class HookRunner: Sendable {
         }
         let mayStart = state.withLock { state -> Bool in
             if state.isStopped { return false }
-            if state.running == Self.runningMax {
+            guard state.mayStart else {
                 state.waiting.append(call)
                 return false
             }
@@ -62,6 +68,19 @@ final class HookRunner: Sendable {
             return true
         }
         if mayStart { start(call) }
+    }
+
+    /// Nobody waits for these any more: what has not begun never does, and what runs is ended as at the
+    /// end of its time. What is given later begins when that is gone: an undo does not run beside the
+    /// act that it undoes.
+    func cancel(_ ids: [UInt64]) {
+        let bells = state.withLock { state -> [Descriptor] in
+            state.waiting.removeAll { ids.contains($0.id) }
+            let running = ids.filter { state.bells[$0] != nil }
+            state.ending.formUnion(running)
+            return running.compactMap { state.bells[$0] }
+        }
+        for bell in bells { try? bell.writeAll([1]) }
     }
 
     /// Ends what runs and waits until it is gone. Nothing is told any more.
@@ -80,7 +99,7 @@ final class HookRunner: Sendable {
     private func start(_ call: HookCall) {
         let hasThread = startThread { [self] in
             run(call)
-            if let next = finish() { start(next) }
+            for next in finish(call.id) { start(next) }
         }
         guard !hasThread else { return }
         // What waits would be started by the end of another; without any it would wait for ever.
@@ -96,20 +115,31 @@ final class HookRunner: Sendable {
     }
 
     /// - Returns: what may start in its place.
-    private func finish() -> HookCall? {
+    private func finish(_ id: UInt64) -> [HookCall] {
         state.withLock { state in
-            guard !state.isStopped, !state.waiting.isEmpty else {
-                state.running -= 1
-                return nil
+            state.running -= 1
+            state.bells[id] = nil
+            state.ending.remove(id)
+            var next: [HookCall] = []
+            while state.mayStart, !state.waiting.isEmpty {
+                state.running += 1
+                next.append(state.waiting.removeFirst())
             }
-            return state.waiting.removeFirst()
+            return next
         }
     }
 
     private func run(_ call: HookCall) {
         guard let definition = definitions[call.name] else { return }
+        let own: (read: Descriptor, write: Descriptor)
+        do {
+            own = try Descriptor.pipe()
+        } catch {
+            return tell(call, false, "there is no room for another hook: \(error)")
+        }
+        state.withLock { $0.bells[call.id] = own.write }
         log.notice("A hook begins", metadata: ["hook": "\(call.name)"])
-        let outcome = HookProcess(call, definition, bell: bell.read).outcome()
+        let outcome = HookProcess(call, definition, bells: [bell.read, own.read]).outcome()
         log.notice(
             "A hook has ended",
             metadata: [

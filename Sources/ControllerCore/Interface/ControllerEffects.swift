@@ -17,12 +17,15 @@ public struct ControllerEffects: Hashable, Sendable {
     public var replies: [Reply] = []
     /// To be executed on the controller's host, after what is durable.
     public var hooks: [HookCall] = []
+    /// Hooks that nobody waits for any more: what has not begun never does, what runs is ended, and no
+    /// other hook begins before it has.
+    public var hookCancels: [UInt64] = []
 
     public init() {}
 
     public var isEmpty: Bool {
         certificates.isEmpty && journal.isEmpty && sends.isEmpty && closes.isEmpty
-            && replies.isEmpty && hooks.isEmpty
+            && replies.isEmpty && hooks.isEmpty && hookCancels.isEmpty
     }
 }
 
@@ -177,6 +180,7 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case scheduleResumed = "schedule.resumed"
     case scheduleRefused = "schedule.refused"
     case nodePaired = "node.paired"
+    case nodeUnfenced = "node.unfenced"
     case nodeUnpaired = "node.unpaired"
     case planChanged = "plan.changed"
     case runStarted = "run.started"

@@ -179,7 +179,7 @@ extension ControllerMachine {
     mutating func removalOverdue(of id: NodeID, _ member: Member) {
         let isFenced =
             member.reachability == .unreachable && member.isFenceTold && !work.hasTasks(id)
-            && member.services.values.allSatisfy { $0.report.isSelfFenced }
+            && member.record.fencesItself == true
         if isFenced {
             return finishRemoval(of: id, cause: "its services have stopped by themselves")
         }

@@ -184,9 +184,7 @@ public struct Member: Hashable, Sendable {
     var isSynced: Bool { link?.phase == .synced }
 
     /// Nothing that an order to stop must wait for is running any more.
-    var isQuiet: Bool {
-        services.values.allSatisfy { $0.report.state == .stopped || $0.report.state == .failed }
-    }
+    var isQuiet: Bool { services.values.allSatisfy { $0.report.isGone } }
 
     public var hasSelfFencedService: Bool {
         services.values.contains { $0.report.isSelfFenced }

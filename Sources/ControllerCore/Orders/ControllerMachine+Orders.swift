@@ -131,11 +131,26 @@ extension ControllerMachine {
             orders[oldest] = nil
         }
         if let service = action.service {
+            noteStart(action, service, of: id)
             supersedeOrder(for: service, of: id)
             touch(id) { $0.pendingOrders[service] = number }
         }
         transmit(number)
         return number
+    }
+
+    /// What was told to start may run, whether the node has said so or not.
+    private mutating func noteStart(
+        _ action: Order.Action,
+        _ service: ServiceName,
+        of id: NodeID
+    ) {
+        if case .stop = action { return }
+        guard let member = nodes[id], let report = member.services[service]?.report,
+            !report.isDrainable, !report.isSelfFenced,
+            member.record.stickyMachine != member.record.machine
+        else { return }
+        amend(id) { $0.stickyMachine = $0.machine }
     }
 
     private mutating func transmit(_ number: UInt64) {

@@ -48,6 +48,12 @@ public struct NodeRecord: Hashable, Sendable {
     /// Every exclusive service that it told of last stops by itself with its lease; nil before it has
     /// told of any.
     public var fencesItself: Bool?
+    /// Boot and machine on which exclusive services that do not stop by themselves may run: the one of
+    /// the session that was told to start them, until it has told that they have stopped.
+    public var stickyMachine: String?
+    /// The store was restored, and the node has not been heard since: what it was given meanwhile is
+    /// not known.
+    public var isHistoryOpen = false
     /// Services that an operator has stopped; they stay stopped until an operator starts them.
     public var stoppedServices: [ServiceName]
 
@@ -206,6 +212,8 @@ extension NodeRecord {
         if fields.optionalText("fences-itself") != nil {
             fencesItself = fields.optionalText("fences-itself") == "yes"
         }
+        stickyMachine = fields.optionalText("sticky-machine")
+        isHistoryOpen = try fields.flag("history-open")
         status = try fields.word("status")
         statusSince = try fields.time("status-since")
         statusReason = fields.optionalText("status-reason") ?? ""
@@ -270,6 +278,8 @@ extension NodeRecord {
         writer.put("stopped", stoppedServices.map(\.text).joined(separator: ","))
         writer.put("pair", pair)
         writer.put("fences-itself", fencesItself.map { $0 ? "yes" : "no" })
+        writer.put("sticky-machine", stickyMachine)
+        writer.put("history-open", isHistoryOpen)
         writer.put("status", status)
         writer.put("status-since", statusSince)
         writer.put("status-reason", statusReason)

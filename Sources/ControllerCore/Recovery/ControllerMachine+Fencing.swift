@@ -56,17 +56,51 @@ extension ControllerMachine {
         _ run: RunRecord,
         _ hook: HookName?
     ) -> StepProgress {
-        for member in members(of: run.from)
-        where runs.fence(of: member.record.id, in: run.id) == nil {
-            if let (proof, text) = proof(of: member) {
-                noteFenced(member, run.id, proof, text)
-            } else if let hook {
+        proveWhatIs(run)
+        if let hook {
+            for member in members(of: run.from)
+            where runs.fence(of: member.record.id, in: run.id) == nil {
                 command(hook, against: member, record, run)
             }
         }
         let open = unfenced(run)
         guard open.isEmpty else { return .waiting(open) }
         return .done("\(members(of: run.from).count) nodes of site \(run.from) cannot act any more")
+    }
+
+    /// Records every proof that there is now.
+    mutating func proveWhatIs(_ run: RunRecord) {
+        for member in members(of: run.from)
+        where runs.fence(of: member.record.id, in: run.id) == nil {
+            if let (proof, text) = proof(of: member) { noteFenced(member, run.id, proof, text) }
+        }
+    }
+
+    /// A node is back that was taken for off, or for silent: it has to say itself now that nothing of it
+    /// runs. A statement that it has made stands.
+    mutating func withdrawFence(of id: NodeID) {
+        guard let run = runs.liveRun, run.isFenced, !run.isActivated,
+            let fence = runs.fence(of: id, in: run.id), fence.proof != .statement
+        else { return }
+        runs.fenceRecords[.init(run: run.id, node: id)] = nil
+        effects.journal.append(.delete(table: .fence, key: fence.storeKey))
+        runs.isDue = true
+        tell(
+            .nodeUnfenced,
+            .critical,
+            fence.name.text,
+            "Node \(fence.name) is back, and counted as fenced (\(fence.proof.rawValue)).",
+            cause: fence.text,
+            consequence: "run \(run.id) waits for its own word"
+        )
+        auditOwn("run.proof-withdrawn", fence.name.text, reason: fence.text)
+    }
+
+    /// Another boot or machine speaks for the node than the one on which services may run that do not
+    /// stop by themselves: after a reboot they are gone, of a copied machine they are not, and nobody
+    /// here can tell the one from the other.
+    public func isOtherMachine(_ member: Member) -> Bool {
+        member.record.stickyMachine.map { $0 != member.record.machine } ?? false
     }
 
     /// Which nodes are not proven, and what would prove each; empty when all are.
@@ -79,6 +113,11 @@ extension ControllerMachine {
 
     private func reasonUnfenced(_ member: Member, _ run: RunID) -> String {
         let certify = "muster run certify \(run) \(member.record.name)"
+        if member.isSynced, isOtherMachine(member) {
+            return
+                "speaks from another boot or machine than the one that ran its services (if it was "
+                + "rebooted, or the other one is off: \(certify))"
+        }
         if member.isSynced { return "is still stopping what it ran" }
         if member.reachability != .unreachable { return "has not been heard yet" }
         if member.record.conflict != nil {
@@ -95,13 +134,15 @@ extension ControllerMachine {
 
     private func proof(of member: Member) -> (FenceProof, String)? {
         let record = member.record
-        if !record.isAdmitted, member.services.values.allSatisfy(\.report.hasStopped),
+        if !record.isAdmitted, !record.isHistoryOpen, record.stickyMachine == nil,
+            member.services.values.allSatisfy(\.report.hasStopped),
             !work.hasTasks(record.id)
         {
             return (.neverStarted, "it was never admitted: nothing was started on it")
         }
-        guard record.conflict == nil else { return nil }
+        guard record.conflict == nil, !record.isHistoryOpen else { return nil }
         if member.isSynced {
+            guard !isOtherMachine(member) else { return nil }
             let needed = FencingToken(epoch: cluster.epoch, session: record.session - 1)
             guard let floor = member.floor, floor >= needed else { return nil }
             return (.statement, "it says that nothing under \(needed) or older runs")
@@ -173,6 +214,8 @@ extension ControllerMachine {
         guard let member = nodes[node], record.step.act.isFence, run.isFenced,
             runs.fence(of: node, in: run.id) == nil
         else { return }
+        // Who has come back meanwhile speaks for itself.
+        guard member.reachability == .unreachable else { return }
         if isDone { return noteFenced(member, run.id, .command, text) }
         let again = now.instant + max(record.step.retryDelay, .seconds(1))
         runs.retryAt = again
@@ -204,7 +247,7 @@ extension ControllerMachine {
         guard runs.fence(of: member.record.id, in: id) == nil else {
             return .done("node \(name) is proven fenced already", orders: [])
         }
-        guard !member.isSynced else {
+        guard member.link == nil || (member.isSynced && isOtherMachine(member)) else {
             throw Refused(
                 .notNow,
                 "node \(name) has a session: it is not off",

@@ -46,6 +46,13 @@ extension ControllerMachine {
             if record.conflict != nil {
                 return outlook(nil, "held, its identity was seen twice: you have to certify it")
             }
+            if isOtherMachine(member) {
+                return outlook(
+                    nil,
+                    "back as another boot or machine than the one that ran its services: you have to "
+                        + "certify that those are gone"
+                )
+            }
             if member.isSynced {
                 return outlook(.statement, "reachable: it says when nothing of it runs any more")
             }
@@ -158,7 +165,8 @@ extension ControllerMachine {
         let abort = run.isActivated ? [] : ["muster run abort \(run.id)"]
         var needs: [PersonNeed] = []
         for outlook in openFences(of: run) where outlook.proof == nil {
-            guard let member = member(named: outlook.node), member.reachability == .unreachable
+            guard let member = member(named: outlook.node),
+                member.reachability == .unreachable || isOtherMachine(member)
             else {
                 continue
             }

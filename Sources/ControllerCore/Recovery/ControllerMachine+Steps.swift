@@ -34,7 +34,7 @@ extension ControllerMachine {
             amendSite(run.to) { $0.held.release(groups, scope) }
             touchNodes(of: run.to)
         case .fence: demote(run)
-        case .activate: activate(run)
+        case .activate: break
         case .hook(let name, let place), .check(let name, let place):
             giveHooks(name, place, record, run)
         case .ask(let question):
@@ -58,10 +58,7 @@ extension ControllerMachine {
         case .stop(_, let groups, let scope): lookAtStops(run, groups, scope)
         case .start(let groups, let scope): lookAtStarts(run, groups, scope)
         case .fence(let hook): lookAtFence(record, run, hook)
-        case .activate:
-            run.isActivated
-                ? .done("site \(run.to) is active under epoch \(cluster.epoch)")
-                : .failed("the old site is not fenced: \(unfenced(run))")
+        case .activate: lookAtActivation(run)
         case .hook(let name, let place), .check(let name, let place):
             lookAtHooks(name, place, record, run)
         case .ask(let question): .waiting("an operator has to answer: \(question)")
@@ -226,9 +223,30 @@ extension ControllerMachine {
 
     // MARK: The point of no return
 
+    private mutating func lookAtActivation(_ run: RunRecord) -> StepProgress {
+        if !run.isActivated {
+            // A node may have joined since the fence, and must have been proven, too.
+            proveWhatIs(run)
+            let open = unfenced(run)
+            guard open.isEmpty else { return .waiting("not fenced: \(open)") }
+            let busy = hooksOfOldSite(run)
+            guard busy.isEmpty else { return .waiting("a hook still runs on \(short(busy))") }
+            activate(run)
+        }
+        guard runs.runs[run.id]?.isActivated ?? false else {
+            return .failed("the old site is not fenced")
+        }
+        return .done("site \(run.to) is active under epoch \(cluster.epoch)")
+    }
+
+    /// Nodes of the old site that have a hook: its token is of the epoch that is to end.
+    private func hooksOfOldSite(_ run: RunRecord) -> [String] {
+        members(of: run.from).filter { work.hasTasks($0.record.id) }.map(\.record.name.text)
+    }
+
     private mutating func activate(_ run: RunRecord) {
         // The second look, at use: whatever the plan says, nobody acts before everybody is fenced.
-        guard run.isFenced, unfenced(run).isEmpty else { return }
+        guard run.isFenced, unfenced(run).isEmpty, hooksOfOldSite(run).isEmpty else { return }
         cluster.epoch.counter += 1
         cluster.activeSite = run.to
         work.epoch = cluster.epoch
@@ -238,7 +256,6 @@ extension ControllerMachine {
             if case .start = $0.step.act { true } else { false }
         }
         amendSite(run.to) { $0.held = startsLater ? .whole : GroupSet() }
-        amendSite(run.from) { $0.held = GroupSet() }
         amendRun(run.id) { [cluster] in
             $0.epochAfter = cluster.epoch
             $0.isDraining = false
@@ -390,7 +407,8 @@ extension ControllerMachine {
 
 extension ServiceReport {
     /// Nothing of it runs, and nothing will without an order.
-    var hasStopped: Bool {
-        !isWanted && (state == .stopped || (state == .failed && processID == nil))
-    }
+    var hasStopped: Bool { !isWanted && isGone }
+
+    /// Nothing of it runs now. One that has failed may still have a process: of a check that fails.
+    var isGone: Bool { state == .stopped || (state == .failed && processID == nil) }
 }

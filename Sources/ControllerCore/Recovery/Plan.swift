@@ -53,6 +53,8 @@ public enum HookPlace: Hashable, Sendable {
     case one(PlanSide)
     case node(NodeName)
 
+    var isOfOldSite: Bool { self == .every(.from) || self == .one(.from) }
+
     /// `controller`, `every/to`, `one/from`, `node/NAME`.
     public var text: String {
         switch self {
@@ -242,6 +244,13 @@ public struct PlanDraft: Hashable, Sendable {
         return found
     }
 
+    private func isBetween(_ index: Int) -> Bool {
+        guard let fence = steps.firstIndex(where: { $0.act.isFence }),
+            let activate = steps.firstIndex(where: { $0.act == .activate })
+        else { return false }
+        return fence < index && index < activate
+    }
+
     private func placeProblems(
         of step: PlanStep,
         at index: Int,
@@ -269,6 +278,9 @@ public struct PlanDraft: Hashable, Sendable {
             return isAfter ? [(index, "\(step.act.word) stands before activate")] : []
         case .activate:
             return step.onFailure == .skip ? [(index, "this step cannot be left out")] : []
+        case .hook(_, let place) where place.isOfOldSite && isBetween(index),
+            .check(_, let place) where place.isOfOldSite && isBetween(index):
+            return [(index, "between fence and activate nothing runs on the old site")]
         case .hook(let name, _), .check(let name, _):
             return name.text.utf8.count > hookNameBytesMax
                 ? [(index, "a hook's name has at most \(hookNameBytesMax) bytes")] : []
@@ -285,7 +297,11 @@ public struct PlanDraft: Hashable, Sendable {
             switch step.act {
             case .drainTasks, .stop, .fence: continue
             case .activate: drill.append(PlanStep(name: "isolate", act: .isolate))
-            case .gate, .start, .verify: drill.append(step)
+            case .gate, .start, .verify:
+                // Its hooks of the controller could reach production.
+                var inside = step
+                if !step.isInDrill { (inside.verify, inside.undo) = (nil, nil) }
+                drill.append(inside)
             case .hook, .check, .ask, .notify: if step.isInDrill { drill.append(step) }
             case .isolate, .endDrill: continue
             }

@@ -72,15 +72,19 @@ extension ControllerMachine {
         )
     }
 
-    /// Whether its exclusive services all stop by themselves with the lease is durable: it decides how
-    /// a node is fenced that cannot be reached any more.
+    /// What decides how a node is fenced that cannot be reached any more is durable: whether all its
+    /// exclusive services stop by themselves with the lease, and where those run that do not.
     private mutating func noteFencing(of id: NodeID) {
         guard let member = nodes[id] else { return }
-        let fencesItself = member.services.values.allSatisfy {
-            $0.report.isDrainable || $0.report.isSelfFenced
-        }
-        if member.record.fencesItself != fencesItself {
-            amend(id) { $0.fencesItself = fencesItself }
+        let record = member.record
+        let exclusive = member.services.values.map(\.report).filter { !$0.isDrainable }
+        let fencesItself = exclusive.allSatisfy(\.isSelfFenced)
+        if record.fencesItself != fencesItself { amend(id) { $0.fencesItself = fencesItself } }
+        let maySteadilyRun = exclusive.contains { !$0.isSelfFenced && !$0.hasStopped }
+        if maySteadilyRun, record.stickyMachine != record.machine {
+            amend(id) { $0.stickyMachine = record.machine }
+        } else if !maySteadilyRun, record.stickyMachine == record.machine, member.isSynced {
+            amend(id) { $0.stickyMachine = nil }
         }
     }
 
@@ -129,7 +133,9 @@ extension ControllerMachine {
             $0.link?.phase = .synced
             $0.link?.holdings = OrderedTable()
         }
+        if member.record.isHistoryOpen { amend(id) { $0.isHistoryOpen = false } }
         noteFencing(of: id)
+        withdrawFence(of: id)
         hear(id)
         showWork(id)
         work.synced(id, holdings)

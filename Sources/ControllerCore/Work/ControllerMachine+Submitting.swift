@@ -111,6 +111,13 @@ extension ControllerMachine {
                 to: connection
             )
         }
+        guard runs.drill(of: nodes[id]?.record.site ?? cluster.activeSite) == nil else {
+            return decline(
+                submission.reference,
+                Refused(.notActive, "the site is in a drill: what it submits is no work"),
+                to: connection
+            )
+        }
         let incoming = Member.Incoming(submission: submission, known: known)
         if incoming.isComplete {
             accept(incoming, from: id, connection)

@@ -132,7 +132,8 @@ extension AgentHost {
                 AdoptedLeash(
                     launch: leash.launch,
                     token: FencingToken(state.token) ?? leash.launchToken,
-                    processID: state.processID.map { UInt32($0) }
+                    processID: state.processID.map { UInt32($0) },
+                    hasDeadline: leash.isSelfFenced
                 )
             )
             leash.connect(agentLife: life)

@@ -73,6 +73,7 @@ extension ControllerHost {
         for reply in effects.replies {
             world.operators.answered(reply)
         }
+        world.cancelledHooks += effects.hookCancels.map { (process.life, $0) }
         for hook in effects.hooks { world.carryOut(hook) }
     }
 

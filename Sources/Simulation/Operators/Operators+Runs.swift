@@ -120,7 +120,8 @@ extension Operators {
             bringIn(run.to, machine)
         }
         if case .ask = record.step.act { return ask(.answerRun(run.id, isYes: true)) }
-        guard record.step.act.word == "fence", !isCalm, run.isFenced else { return }
+        guard record.step.act.isSafetyStep, run.isFenced, !run.isActivated else { return }
+        if certifyRebooted(run, machine) || isCalm { return }
         let fenced = machine.runs.fences(of: run.id).map(\.node)
         let open = machine.nodes.values.first {
             $0.record.site == run.from && $0.record.membership == .joined
@@ -139,6 +140,19 @@ extension Operators {
                 ask(.service(.start, service, record.name))
             }
         }
+    }
+
+    /// A machine that was rebooted runs nothing of before; that it is no copy is looked at.
+    private func certifyRebooted(_ run: RunRecord, _ machine: ControllerMachine) -> Bool {
+        let fenced = machine.runs.fences(of: run.id).map(\.node)
+        let open = machine.nodes.values.first { member in
+            member.record.site == run.from && member.record.membership == .joined
+                && !fenced.contains(member.record.id) && machine.isOtherMachine(member)
+                && world.checks.hosts(of: member.record.id).count == 1
+        }
+        guard let open else { return false }
+        ask(.certifyNode(run.id, open.record.name), reason: "it was rebooted, and is the only one")
+        return true
     }
 
     private func switchOffAndSay(_ record: NodeRecord, _ run: RunID) {
@@ -169,6 +183,7 @@ extension World {
         let isLate = plan.has(.hookFails) && !isCalm && happens(perMille: 100)
         checks.hookBegins(hook)
         after(between(10 * millisecond, isLate ? 30 * second : second)) { world in
+            if world.cancelledHooks.contains(where: { $0 == (life, hook.id) }) { return }
             var isDone = !fails
             switch hook.name.text {
             case "redirect": if !fails { world.isRedirected = true }

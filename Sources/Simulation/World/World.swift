@@ -29,6 +29,8 @@ final class World {
 
     /// What the hook `redirect` does.
     var isRedirected = false
+    /// Hooks that a life of the controller has cancelled.
+    var cancelledHooks: [(life: Int, id: UInt64)] = []
 
     /// After it nothing goes wrong any more.
     var isCalm = false
