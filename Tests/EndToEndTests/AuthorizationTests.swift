@@ -27,6 +27,22 @@ import Testing
         var task = ["type": "PUSH"]
         var dates = "2026-12-25"
         var reason = "a test"
+        var form = "cold"
+        var standby = "someone"
+        var production = "other"
+        var text = """
+            name: written
+            for: [switchover]
+            steps:
+              - step: fence
+                fence:
+              - step: activate
+                activate:
+            """
+        var kind = "switchover"
+        var to = "paris"
+        var node = "someone"
+        var yes = true
     }
 
     private func values(_ route: Route) -> [String] {

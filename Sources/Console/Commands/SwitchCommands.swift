@@ -25,7 +25,7 @@ struct SwitchOptions: ParsableArguments {
     )
     var confirm: String?
 
-    @Flag(inversion: .prefixedNo, help: "Follow it to its end.")
+    @Flag(inversion: .prefixedNo, help: "Follow it to its end, or print its number and return.")
     var wait = true
 
     @OptionGroup var output: FormatOption

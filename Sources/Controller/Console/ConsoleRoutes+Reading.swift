@@ -429,7 +429,8 @@ struct EventQuery: Sendable {
     var subject: String?
     var severity: ControllerCore.Severity?
 
-    private var isPrefix: Bool { kind?.hasSuffix(".") ?? false }
+    /// `node` and `node.` stand for every kind that begins so.
+    private var isPrefix: Bool { kind.map { !$0.contains(".") || $0.hasSuffix(".") } ?? false }
 
     /// The store's own filter says all there is to say.
     var isExact: Bool { !isPrefix && severity == nil }
@@ -438,7 +439,8 @@ struct EventQuery: Sendable {
 
     func matches(_ event: ClusterEvent) -> Bool {
         if let kind {
-            guard isPrefix ? event.kind.rawValue.hasPrefix(kind) : event.kind.rawValue == kind
+            let prefix = kind.hasSuffix(".") ? kind : kind + "."
+            guard isPrefix ? event.kind.rawValue.hasPrefix(prefix) : event.kind.rawValue == kind
             else { return false }
         }
         if let subject, event.subject != subject { return false }

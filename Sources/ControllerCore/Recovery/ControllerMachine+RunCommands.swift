@@ -58,8 +58,16 @@ extension ControllerMachine {
         with production: NodeName,
         by: String
     ) throws(Refused) -> Reply.Outcome {
-        let own = try id(of: standby)
-        let other = try id(of: production)
+        var (standby, production) = (standby, production)
+        var own = try id(of: standby)
+        var other = try id(of: production)
+        // Which of the two is the standby is known here; the order in which they are named is not.
+        if nodes[own]?.record.site == cluster.activeSite,
+            nodes[other]?.record.site != cluster.activeSite
+        {
+            swap(&own, &other)
+            swap(&standby, &production)
+        }
         guard own != other, let first = nodes[own]?.record, let second = nodes[other]?.record else {
             throw Refused(.invalid, "a node is not its own pair")
         }

@@ -133,9 +133,8 @@ extension ControllerMachine {
     /// Where a failback goes when no site is named: where the last run that has ended came from.
     public var failbackSite: SiteName? {
         let last = runs.runs.values.last { $0.state == .done && $0.to == cluster.activeSite }
-        if let last, sites[last.from] != nil { return last.from }
-        let others = sites.keys.filter { $0 != cluster.activeSite }
-        return others.count == 1 ? others[0] : nil
+        guard let last, sites[last.from] != nil else { return nil }
+        return last.from
     }
 
     /// Nodes of the old site that are not proven unable to act, each with what it waits for.

@@ -128,7 +128,7 @@ extension ControllerMachine {
         func say(_ topic: String, _ level: ReadinessFinding.Level, _ text: String, _ mend: String) {
             found.append(ReadinessFinding(topic: topic, level: level, text: text, mend: mend))
         }
-        let partners = members(of: site).compactMap(\.record.pair)
+        let partners = members(of: site).compactMap { pair(of: $0.record.id) }
         let unpaired = members(of: cluster.activeSite).filter { !partners.contains($0.record.id) }
         if !unpaired.isEmpty {
             say(
@@ -140,7 +140,9 @@ extension ControllerMachine {
             )
         }
         for member in members(of: site) where member.isSynced {
-            guard let partner = member.record.pair.flatMap({ nodes[$0] }), partner.isSynced else {
+            guard let partner = pair(of: member.record.id).flatMap({ nodes[$0] }),
+                partner.isSynced
+            else {
                 continue
             }
             let names = "\(member.record.name) and its pair \(partner.record.name)"
