@@ -137,7 +137,8 @@ extension ConsoleRoutes {
     private func runRequest(
         kind: String,
         to: String?,
-        plan: String?
+        plan: String?,
+        looksForSite: Bool = true
     ) async throws -> RunRequest {
         let kind = try Self.kind(kind)
         let plan = try plan.map { text throws(API.Failure) in
@@ -146,7 +147,7 @@ extension ConsoleRoutes {
         if let to {
             let site = try ConsoleRequest.name(to, as: SiteKind.self)
             let isThere = await driver.read { machine, _ in machine.sites[site] != nil }
-            guard isThere else { throw await unknownSite(site) }
+            guard isThere || !looksForSite else { throw await unknownSite(site) }
             return RunRequest(kind: kind, to: site, plan: plan)
         }
         guard kind == .failback else {
@@ -170,7 +171,13 @@ extension ConsoleRoutes {
 
     func startRun(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: StartRunRequest.self)
-        let asked = try await runRequest(kind: body.kind, to: body.to, plan: body.plan)
+        // Whether the site is there says the machine, after it has looked who asks.
+        let asked = try await runRequest(
+            kind: body.kind,
+            to: body.to,
+            plan: body.plan,
+            looksForSite: false
+        )
         guard case .runStarted(let run) = try await perform(.startRun(asked), body, request) else {
             throw API.Failure(code: API.FailureCode.internal, detail: "an unexpected reply")
         }

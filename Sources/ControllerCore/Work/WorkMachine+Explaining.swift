@@ -31,7 +31,10 @@ extension WorkMachine {
                 loadPerProcessor: worker.loadPerProcessor,
                 memoryPerMille: worker.memoryPerMille,
                 assigned: worker.assignedCount,
-                slots: UInt32(worker.handler(for: type)?.slots ?? 0)
+                slots: min(
+                    UInt32(worker.handler(for: type)?.slots ?? 0),
+                    worker.view.preferences.slotsMax ?? .max
+                )
             )
         }
     }

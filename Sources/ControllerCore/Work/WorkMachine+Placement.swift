@@ -26,7 +26,9 @@ extension WorkMachine {
         let capable = workers.indices.filter { obstacle(for: task.type, at: $0) == nil }
         let relieved = capable.filter { workers[$0].overload == nil }
         guard !relieved.isEmpty else {
-            return Placement(members: capable, rule: .allOverloaded, acceptsOverloaded: true)
+            // Where nobody could take it there is nobody who is overloaded, either.
+            let rule: Decision.Rule = capable.isEmpty ? .wholeSite : .allOverloaded
+            return Placement(members: capable, rule: rule, acceptsOverloaded: true)
         }
         switch rules.policy {
         case .roundRobin: return Placement(members: relieved, rule: .roundRobin)
@@ -61,7 +63,7 @@ extension WorkMachine {
     func wholePlacement(for type: TaskType) -> Placement {
         let capable = workers.indices.filter { obstacle(for: type, at: $0) == nil }
         let relieved = capable.filter { workers[$0].overload == nil }
-        return relieved.isEmpty
+        return relieved.isEmpty && !capable.isEmpty
             ? Placement(members: capable, rule: .allOverloaded, acceptsOverloaded: true)
             : Placement(members: relieved, rule: .spilled)
     }
@@ -72,6 +74,7 @@ extension WorkMachine {
         let standing = worker.view.standing.obstacle
         if let obstacle = type.isHook ? worker.view.hookObstacle : standing { return obstacle }
         if worker.handler(for: type) == nil { return "no handler for \(type)" }
+        if worker.view.preferences.slotsMax == 0, !type.isHook { return "its slots are set to 0" }
         return nil
     }
 

@@ -53,6 +53,25 @@ struct ScheduleTests {
         #expect(stage.machine.work.view(of: TaskID(1))?.submittedBy == "schedule/nightly")
     }
 
+    @Test func `what falls due while no site is active fires once when the other one is`() throws {
+        var (stage, production, standby) = Stage.twoSites()
+        stage.ask(.addSchedule(try draft("every 1m", missed: .all)))
+        stage.begin()
+        stage.report("db", .stopped, isWanted: false, on: production)
+        #expect(stage.stepName == "fence")
+        stage.live([production, standby], for: 185)
+        // Three were due, and nobody could act.
+        #expect(keys(stage).isEmpty)
+        stage.beat(production, floor: Stage.floorOfSession1)
+        #expect(stage.machine.cluster.activeSite == "b")
+        stage.report("db", .running, isWanted: true, on: standby)
+        stage.live([production, standby], for: 1)
+        #expect(keys(stage).count == 3)
+        #expect(Set(keys(stage)).count == 3)
+        stage.live([production, standby], for: 60)
+        #expect(keys(stage).count == 4)
+    }
+
     @Test func `a restart fires nothing twice and leaves nothing out`() throws {
         var stage = Stage()
         stage.ask(.addSchedule(try draft("calendar */10 * * * *")))

@@ -29,6 +29,17 @@ struct WhyTests {
         view?.entries.map { "\($0.node): \($0.obstacle ?? "-")" } ?? []
     }
 
+    @Test func `where nobody could take a task nobody is called overloaded`() {
+        var stage = Stage()
+        stage.online("n1", handlers: [.plain()])
+        stage.ask(.set(.node("n1"), key: "task.slots", value: "0"))
+        let id = stage.submit()[0]
+        let why = stage.machine.work.explain(id)
+        #expect(why?.rule != .allOverloaded)
+        #expect(why?.candidates.map(\.entry.obstacle) == ["its slots are set to 0"])
+        #expect(why?.candidates.map(\.entry.slots) == [0])
+    }
+
     @Test func `a decision keeps who could not take the task, why, and the loads that were seen`()
         throws
     {
