@@ -181,12 +181,13 @@ extension WorkMachine {
         else { preconditionFailure("nothing waits in group \(group)") }
         groups[group]?.last = place
         let taken = lanes.update(first.lane) { lane -> (Bool, Decision.Rule) in
+            let isNext = lane.isNext(first.task)
             lane.offered = nil
             lane.outstanding += 1
             if case .exclusive = lane.key { lane.boundTo = place }
-            return (lane.queue.remove(first.task), lane.rule)
+            return (lane.queue.remove(first.task) && isNext, lane.rule)
         }
-        precondition(taken?.0 == true, "task \(first.task) does not wait in its lane")
+        precondition(taken?.0 == true, "task \(first.task) is not the next of its lane")
         dirtyLanes.append(first.lane)
         guard let entry = tasks[first.task.number], entry.attempt < .max else {
             tasks.update(first.task.number) { $0.attempt = .max - 1 }
