@@ -304,23 +304,6 @@ struct ServiceMachine: Hashable, Sendable {
         deadlines += checks.map(\.nextDeadline)
         return deadlines.compactMap { $0 }.min()
     }
-
-    func report(isWanted: Bool, at now: Instant) -> ServiceReport {
-        ServiceReport(
-            name: definition.name,
-            group: definition.group,
-            order: definition.order,
-            isRequired: definition.isRequired,
-            isSelfFenced: definition.isSelfFenced && (held?.isFenced ?? true),
-            isDrainable: !isExclusive,
-            state: state,
-            isWanted: isWanted,
-            processID: held?.processID,
-            restarts: restarts,
-            detail: detail,
-            inStateMilliseconds: UInt64(max(0, (now - since).wholeMilliseconds))
-        )
-    }
 }
 
 // MARK: - Transitions

@@ -99,12 +99,13 @@ extension ControllerMachine {
         return max(1, min(Int(sites[site]?.minimum ?? 0), total))
     }
 
-    /// Members of a site that have, or may have, something to run.
+    /// Members of a site that have, or may have, something to run, by name.
     func members(of site: SiteName) -> [Member] {
         nodes.values.filter {
             $0.record.site == site
                 && ($0.record.membership == .joined || $0.record.membership == .removing)
         }
+        .sorted { $0.record.name < $1.record.name }
     }
 
     /// Whoever cannot be reached is left to the fence: only that is a proof.
