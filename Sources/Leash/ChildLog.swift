@@ -17,8 +17,9 @@ final class ChildLog: Sendable {
     private let place: LogPlace
 
     /// What the program has written and this has kept so far, and how much of that is in the newest
-    /// file. Nil while the files are being changed: on a disk that hangs, for as long as it does.
-    var written: LeashOutput? { place.value.withLockIfAvailable { $0 } }
+    /// file. Nil while the files are being changed: on a disk that hangs, for as long as it does; and
+    /// while what is kept has a gap, left by a disk that was full.
+    var written: LeashOutput? { place.value.withLockIfAvailable { $0 } ?? nil }
 
     /// All that the program has written so far, whether it could be kept or not.
     var totalByteCount: UInt64 { total.value.load(ordering: .relaxed) }
@@ -66,7 +67,7 @@ private final class ByteCount: Sendable {
 /// Where the log stands. Changed together with the files, so that who sees it knows that the newest
 /// file is the one that it speaks of.
 private final class LogPlace: Sendable {
-    let value = Mutex(LeashOutput(bytes: 0, newestFileBytes: 0))
+    let value = Mutex<LeashOutput?>(nil)
 }
 
 /// What the thread does.
@@ -124,6 +125,10 @@ private struct ChildLogFile: Sendable {
     private let byteCountMax: Int64
     private var file: Descriptor
     private var byteCount: Int64
+    /// All that the program wrote, dropped bytes too.
+    private var total: UInt64
+    /// How many more files must be begun until no gap is within the two that are kept.
+    private var filesUntilWhole = 0
     private let place: LogPlace
 
     init(_ path: String, byteCountMax: Int64, place: LogPlace) throws(HostError) {
@@ -133,50 +138,73 @@ private struct ChildLogFile: Sendable {
         file = try Self.open(path)
         byteCount = Int64(max(0, lseek(file.number, 0, SEEK_END)))
         // What an earlier program has written there counts as the beginning of it all.
-        place.value.withLock { [byteCount] in
-            $0 = LeashOutput(bytes: UInt64(byteCount), newestFileBytes: UInt64(byteCount))
-        }
+        total = UInt64(byteCount)
+        place.value.withLock { $0 = standing }
     }
 
     mutating func keep(_ bytes: ArraySlice<UInt8>) {
         // What twice the limit comes after would only be written to be thrown away.
         let most = byteCountMax < Int64(bytes.count) ? 2 * Int(byteCountMax) : bytes.count
         var rest = bytes.suffix(most)
-        note(UInt64(bytes.count - rest.count))
+        if rest.count < bytes.count { startAnew(after: UInt64(bytes.count - rest.count)) }
         while !rest.isEmpty {
             if byteCount >= byteCountMax { rotate() }
             let part = rest.prefix(Int(clamping: max(1, byteCountMax - byteCount)))
             do {
                 try file.writeAll(Array(part))
             } catch {
-                return note(UInt64(rest.count))
+                return drop(UInt64(rest.count))
             }
             byteCount += Int64(part.count)
-            note(UInt64(part.count))
+            total += UInt64(part.count)
+            place.value.withLock { $0 = standing }
             rest = rest.dropFirst(part.count)
         }
     }
 
-    /// So many bytes more were written by the program, and kept or dropped.
-    private func note(_ count: UInt64) {
-        guard count > 0 else { return }
-        place.value.withLock { [byteCount] in
-            $0.bytes += count
-            $0.newestFileBytes = min($0.bytes, UInt64(max(0, byteCount)))
-        }
+    private var standing: LeashOutput? {
+        filesUntilWhole == 0
+            ? LeashOutput(bytes: total, newestFileBytes: UInt64(max(0, byteCount))) : nil
+    }
+
+    /// What could not be written leaves a gap: what follows in the files no longer stands where their
+    /// lengths say.
+    private mutating func drop(_ count: UInt64) {
+        total += count
+        filesUntilWhole = 2
+        place.value.withLock { $0 = nil }
     }
 
     private mutating func rotate() {
         place.value.withLock { place in
             _ = rename(path, path + ".1")
-            if let next = try? Self.open(path) {
-                file = next
-            } else {
-                _ = ftruncate(file.number, 0)
-            }
-            byteCount = 0
-            place.newestFileBytes = 0
+            beginFile()
+            place = standing
         }
+    }
+
+    /// So much is passed over that nothing of the files would be kept.
+    private mutating func startAnew(after count: UInt64) {
+        place.value.withLock { place in
+            _ = unlink(path)
+            _ = unlink(path + ".1")
+            total += count
+            filesUntilWhole = 0
+            beginFile()
+            place = standing
+        }
+    }
+
+    private mutating func beginFile() {
+        filesUntilWhole = max(0, filesUntilWhole - 1)
+        if let next = try? Self.open(path) {
+            file = next
+        } else {
+            // The same file, of which a reader cannot see that it is another's beginning.
+            _ = ftruncate(file.number, 0)
+            filesUntilWhole = 2
+        }
+        byteCount = 0
     }
 
     private static func open(_ path: String) throws(HostError) -> Descriptor {

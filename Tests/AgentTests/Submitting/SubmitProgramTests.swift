@@ -30,13 +30,16 @@ import Testing
         try RealProgram.run(["submit", "--config", "\(folder.path)/agent.conf"] + words)
     }
 
-    /// Waits until the agent listens.
+    /// Waits until the agent listens and has read what it remembers.
     private func start(_ folder: TemporaryFolder) throws -> RunningAgent {
         let agent = try RunningAgent(folder)
         let deadline = MonotonicDeadline(after: .seconds(20))
         while (try? UnixSocket.connect("\(folder.path)/run/submit.sock")) == nil {
             if deadline.hasPassed { throw TestFault("it does not listen: \(agent.log)") }
             poll(nil, 0, 10)
+        }
+        while try submit(folder, "--type", "PUSH").text.contains("the agent is starting") {
+            if deadline.hasPassed { throw TestFault("it does not begin: \(agent.log)") }
         }
         return agent
     }
