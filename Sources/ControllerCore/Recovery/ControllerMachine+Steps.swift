@@ -35,6 +35,7 @@ extension ControllerMachine {
             touchNodes(of: run.to)
         case .fence: demote(run)
         case .activate: break
+        case .sandbox(let work): giveSandboxTasks(work, record, run)
         case .hook(let name, let place), .check(let name, let place):
             giveHooks(name, place, record, run)
         case .ask(let question):
@@ -66,6 +67,7 @@ extension ControllerMachine {
             run.isDrilling ? lookAtStarts(run, [], .all) : lookAtService(of: run)
         case .isolate: .done("site \(run.to) is isolated: its token is \(drillToken(run))")
         case .endDrill: lookAtEndOfDrill(run)
+        case .sandbox(let work): lookAtSandbox(work, record, run)
         case .notify: .done("told")
         }
     }
