@@ -37,6 +37,10 @@ public struct Member: Hashable, Sendable {
     /// When the node was lost, within the flap window.
     public internal(set) var losses: [Instant]
     public internal(set) var heldUntil: Instant?
+    /// It was not heard since this controller was frozen: its silence says nothing of it.
+    var isSilenceOurs = false
+    /// Its last loss was this controller's own absence, and does not count as one.
+    var isLossExcused = false
     /// The configuration's version that the node has confirmed.
     public internal(set) var configurationVersion: UInt64?
     /// The order that is under way for a service.
