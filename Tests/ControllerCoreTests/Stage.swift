@@ -254,12 +254,14 @@ struct Stage {
         nonce: String? = nil,
         incarnation: UInt64 = 1,
         boot: String = "boot",
-        highest: FencingToken = .zero
+        highest: FencingToken = .zero,
+        versionMax: UInt16 = WireLimits.versions.upperBound
     ) -> ConnectionID {
         let record = machine.member(named: name)!.record
         let connection = connect(.node(record.id, key: KeyFingerprint("key-\(name)")))
         let hello = Hello(
             speaker: .agent,
+            versionMax: versionMax,
             incarnation: incarnation,
             nonce: nonce ?? record.nonce,
             bootID: boot,
@@ -277,9 +279,10 @@ struct Stage {
         _ services: [ServiceReport] = [],
         handlers: [HandlerReport] = [],
         holding: [(TaskAttempt, HoldingPhase)] = [],
-        incarnation: UInt64 = 1
+        incarnation: UInt64 = 1,
+        versionMax: UInt16 = WireLimits.versions.upperBound
     ) -> ConnectionID {
-        let connection = hello(name, incarnation: incarnation)
+        let connection = hello(name, incarnation: incarnation, versionMax: versionMax)
         say(.ready(nonce: machine.member(named: name)!.record.nonce), on: connection)
         for service in services { say(.service(service), on: connection) }
         for handler in handlers { say(.work(.handler(handler)), on: connection) }

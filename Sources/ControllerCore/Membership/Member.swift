@@ -187,6 +187,10 @@ public struct Member: Hashable, Sendable {
 
     var isSynced: Bool { link?.phase == .synced }
 
+    /// Its agent shows what it starts in a drill the token of the drill. An older one would start
+    /// drainable services and hooks with the token of production, and takes no part.
+    public var knowsDrills: Bool { link.map { $0.version >= WireLimits.siteVersion } ?? false }
+
     /// Nothing that an order to stop must wait for is running any more.
     var isQuiet: Bool { services.values.allSatisfy { $0.report.isGone } }
 

@@ -152,7 +152,9 @@ extension ControllerMachine {
         var failed: [String] = []
         var healthy = 0
         for member in members(of: run.to) {
-            guard member.isSynced, member.record.isAdmitted, !member.isCleared else { continue }
+            guard member.isSynced, member.record.isAdmitted, !member.isCleared,
+                !run.isDrilling || member.knowsDrills
+            else { continue }
             var isHealthy = true
             for known in member.services.values {
                 let report = known.report
@@ -173,7 +175,13 @@ extension ControllerMachine {
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
-            return .waiting("\(healthy) of at least \(least) nodes of site \(run.to) are there")
+            let old = members(of: run.to).filter { run.isDrilling && $0.isSynced && !$0.knowsDrills }
+            return .waiting(
+                "\(healthy) of at least \(least) nodes of site \(run.to) are there"
+                    + (old.isEmpty
+                        ? ""
+                        : "; too old for a drill: \(short(old.map(\.record.name.text)))")
+            )
         }
         return .done("running on \(healthy) nodes")
     }
@@ -281,7 +289,7 @@ extension ControllerMachine {
         func able(_ side: PlanSide) -> [Member] {
             members(of: side == .from ? run.from : run.to)
                 .filter { member in
-                    member.isSynced
+                    member.isSynced && (run.kind != .drill || member.knowsDrills)
                         && member.handlers.values.contains {
                             $0.types.contains(TaskType(hook: hook))
                         }
@@ -292,7 +300,9 @@ extension ControllerMachine {
         case .controller: return []
         case .every(let side): return able(side)
         case .one(let side): return Array(able(side).prefix(1))
-        case .node(let name): return [member(named: name)].compactMap { $0 }
+        case .node(let name):
+            let member = member(named: name)
+            return [member].compactMap { $0 }.filter { run.kind != .drill || $0.knowsDrills }
         }
     }
 
