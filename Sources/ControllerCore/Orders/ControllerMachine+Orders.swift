@@ -16,7 +16,12 @@ extension ControllerMachine {
     /// An exclusive service runs on the active site alone. A drainable one also on a warm standby, and
     /// on the site that a run has left, until the run stops it.
     func maySiteRun(_ report: ServiceReport, of name: SiteName) -> Bool {
-        guard let site = sites[name], !site.held.holds(report) else { return false }
+        guard let site = sites[name] else { return false }
+        if site.held.holds(report) {
+            // What already runs at a warm standby goes on while it becomes the active one.
+            return report.isDrainable && site.isWarm && role(of: name) == .active
+                && runs.liveRun?.to == name
+        }
         if role(of: name) == .active || runs.drill(of: name) != nil { return true }
         guard report.isDrainable else { return false }
         let isLeft = runs.liveRun.map { $0.lingers && $0.from == name } ?? false
