@@ -380,9 +380,12 @@ struct Stage {
         records += machine.runs.plans.values.map { .plan($0) }
         for run in machine.runs.runs.values {
             records.append(.run(run))
-            records += machine.runs.steps(of: run.id).map { .runStep($0) }
+            let steps = machine.runs.steps(of: run.id)
+            records += steps.map { .runStep($0) }
+            records += steps.flatMap { machine.runs.deeds(of: $0).map { .runDeed($0) } }
             records += machine.runs.fences(of: run.id).map { .fence($0) }
         }
+        records += machine.work.lossRecords.map { .loss($0) }
         return records
     }
 }

@@ -50,14 +50,7 @@ extension NodeViews {
                 state: record.state.rawValue,
                 attempt: record.attempt,
                 text: record.text,
-                hooks: record.hooks.map { hook in
-                    RunHook(
-                        node: hook.node.text,
-                        task: hook.task.number,
-                        state: hook.isDone.map { $0 ? "done" : "failed" } ?? "running",
-                        text: hook.text
-                    )
-                }
+                hooks: record.hooks.map(RunHook.init)
             )
             step.startedAt = record.startedAt?.iso8601
             step.endedAt = end(of: record)?.iso8601
@@ -229,5 +222,16 @@ extension NodeViews {
             return "\(service) on \(shown)"
                 + (nodes.count > 8 ? " and \(nodes.count - 8) more" : "")
         }
+    }
+}
+
+extension RunHook {
+    init(_ hook: RunStepRecord.HookTask) {
+        self.init(
+            node: hook.node.text,
+            task: hook.task.number,
+            state: hook.word,
+            text: hook.text
+        )
     }
 }

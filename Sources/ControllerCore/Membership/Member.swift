@@ -34,6 +34,8 @@ public struct Member: Hashable, Sendable {
     public internal(set) var disks: [Disk]
     var disksExpected: UInt32
     public internal(set) var clock: ClockEstimate?
+    /// Since when its clock is surely off, by what this controller has heard.
+    public internal(set) var clockOffSince: WallTime?
     /// When the node was lost, within the flap window.
     public internal(set) var losses: [Instant]
     public internal(set) var heldUntil: Instant?

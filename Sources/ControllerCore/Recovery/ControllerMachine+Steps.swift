@@ -239,6 +239,7 @@ extension ControllerMachine {
             // A node may have joined since the fence, and must have been proven, too.
             proveWhatIs(run)
             let open = unfenced(run)
+            noteWaiting(run.id)
             guard open.isEmpty else { return .waiting("not fenced: \(open)") }
             let busy = hooksOfOldSite(run)
             guard busy.isEmpty else { return .waiting("a hook still runs on \(short(busy))") }
@@ -270,6 +271,9 @@ extension ControllerMachine {
         amendRun(run.id) { [cluster] in
             $0.epochAfter = cluster.epoch
             $0.isDraining = false
+        }
+        for member in nodes.values where member.record.site == run.from {
+            work.forgetLosses(of: member.record.id)
         }
         tellRoles()
         tell(

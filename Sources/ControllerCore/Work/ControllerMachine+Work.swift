@@ -201,5 +201,6 @@ extension ControllerMachine {
             reason: "\(work.tasks(of: id).count) tasks are taken from it: its lease has ended"
         )
         work.fence(id)
+        if member.record.membership == .removed { work.forgetLosses(of: id) }
     }
 }

@@ -79,6 +79,17 @@ extension WorkMachine {
         _ result: AttemptResult,
         from place: Int
     ) {
+        put(
+            .late(
+                LateRecord(
+                    task: attempt.task,
+                    attempt: attempt.attempt,
+                    node: workers[place].view.name,
+                    outcome: result.outcome,
+                    at: now.wall
+                )
+            )
+        )
         tell(
             .taskLate,
             .warning,

@@ -272,6 +272,10 @@ extension WorkMachine {
     /// Tells once that the queue is full, and once that there is room again.
     mutating func noticeQueue() {
         let waiting = counts.waiting + counts.delayed
+        let isHigh =
+            waiting * 1_000 >= rules.queueCountMax * Limits.queueHighPerMille
+            || counts.bytes / Limits.queueHighPerMille >= rules.queueBytesMax / 1_000
+        queueHighSince = isHigh ? queueHighSince ?? now.wall : nil
         if !isQueueFullTold, waiting >= rules.queueCountMax || counts.bytes >= rules.queueBytesMax {
             isQueueFullTold = true
             tell(

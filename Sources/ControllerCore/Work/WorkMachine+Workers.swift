@@ -72,6 +72,7 @@ extension WorkMachine {
     /// not run, and never will by an order given before.
     mutating func synced(_ node: NodeID, _ held: OrderedTable<TaskAttempt, HoldingPhase>) {
         guard let place = places[node] else { return }
+        forgetLosses(of: node)
         workers[place].lostAt = nil
         workers[place].isIdempotentTaken = false
         updateRooms(of: place)
@@ -163,6 +164,7 @@ extension WorkMachine {
         for id in workers[place].tasks {
             guard let assignment = assignments[id.number], isTaken(assignment) else { continue }
             moved += 1
+            noteLoss(id, assignment)
             release(id, assignment)
             if assignment.cancel == .cancelled {
                 finish(id, .cancelled, assignment)
@@ -245,6 +247,7 @@ extension WorkMachine {
             let isNew = worker.overload == nil
             workers[place].overload = reason
             guard isNew else { return }
+            workers[place].overloadedSince = now.wall
             placeAnew()
             for group in worker.groups { setRoom(of: place, in: group) }
             tell(

@@ -192,6 +192,7 @@ struct Worker: Hashable, Sendable {
     let seed: UInt64
     var view: WorkerView
     var overload: String?
+    var overloadedSince: WallTime?
     var loadPerProcessor: UInt32?
     var memoryPerMille: UInt32?
     var processors: UInt32 = 1
