@@ -67,7 +67,7 @@ import Testing
         let problems = try problems()
         let first = try #require(problems.first)
         #expect(first.text.hasPrefix("site north is lost: none of its 2 nodes can be reached"))
-        #expect(first.text.contains("site south may not take over: 0 of 1 nodes"))
+        #expect(first.text.contains("site south may not take over: 0 of 1 node of"))
         #expect(first.mend == "muster site readiness south")
         #expect(first.since == Self.since(300))
         // Below its minimum since the first loss; that is no command of its own.

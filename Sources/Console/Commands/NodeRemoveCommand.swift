@@ -80,11 +80,13 @@ struct NodeRemove: AsyncParsableCommand {
         let demand: Confirmation.Demand =
             names.count > 1
             ? .typed("\(names.count)") : change.force ? .typed(names[0]) : .yes
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "\(what), \(how).\(state)",
             demand,
             isGiven: confirmation.yes,
             confirmed: confirm,
+            needing: Route.removeNodes.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
     }
