@@ -125,7 +125,7 @@ extension NodeViews {
             }
         case .fence: times.fenceMilliseconds += milliseconds
         case .activate, .isolate, .start, .verify: times.startMilliseconds += milliseconds
-        case .hook, .check, .notify: times.hooksMilliseconds += milliseconds
+        case .hook, .check, .notify, .sandbox: times.hooksMilliseconds += milliseconds
         // It is counted as time that was waited for a person.
         case .ask: break
         }
@@ -135,7 +135,7 @@ extension NodeViews {
         switch act {
         case .stop, .fence: true
         case .gate, .drainTasks, .start, .activate, .hook, .check, .ask, .verify, .notify, .isolate,
-            .endDrill:
+            .endDrill, .sandbox:
             false
         }
     }
@@ -143,7 +143,8 @@ extension NodeViews {
     private static func serves(_ act: PlanAct) -> Bool {
         switch act {
         case .activate, .isolate, .start, .verify: true
-        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify, .endDrill: false
+        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify, .endDrill, .sandbox:
+            false
         }
     }
 }

@@ -205,6 +205,11 @@ extension NodeViews {
             return ["at least \(least) of \(counted(machine.count(of: request.to).total, "node"))"]
         case .isolate: return ["site \(from) stays the active one, and is not touched"]
         case .notify, .endDrill: return []
+        case .sandbox(let work):
+            let nodes = machine.sandboxNodes(work, of: request.to)
+            return nodes.isEmpty
+                ? ["NO NODE that can be reached has a handler for \(work.type)"]
+                : ["on \(nodes.map(\.text).joined(separator: ", "))"]
         }
     }
 

@@ -262,7 +262,7 @@ extension ControllerMachine {
     ) -> RunRecord {
         cluster.lastRun += 1
         put(.cluster(cluster))
-        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.steps
+        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.runSteps
         let activation = steps.firstIndex { $0.act == .activate } ?? steps.count
         let lingers = steps[activation...].contains {
             if case .stop(.from, _, _) = $0.act { true } else { false }

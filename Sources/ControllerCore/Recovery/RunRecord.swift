@@ -193,7 +193,7 @@ public struct RunStepRecord: Hashable, Sendable {
     /// Hooks of a step on nodes; more nodes than this have the same hook are not asked for.
     public static let textBytesMax = 2_000
 
-    /// A hook on a node, as a task.
+    /// A hook on a node, or a sandbox task, as a task.
     public struct HookTask: Hashable, Sendable {
         public var node: NodeName
         public var task: TaskID

@@ -88,6 +88,7 @@ extension ControllerMachine {
             name: member.record.name,
             standing: standing(of: member),
             hookObstacle: hookObstacle(of: member),
+            isInDrill: runs.drill(of: member.record.site) != nil && member.knowsDrills,
             token: token(of: member.record),
             handlers: member.handlers,
             preferences: member.preferences,

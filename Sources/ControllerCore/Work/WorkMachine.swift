@@ -164,7 +164,7 @@ struct WorkEffects: Hashable, Sendable {
     var hookEnds: [HookEnd] = []
 }
 
-/// How a hook on a node has ended.
+/// How a task that belongs to a step of a run has ended.
 struct HookEnd: Hashable, Sendable {
     var task: TaskID
     var isDone: Bool
