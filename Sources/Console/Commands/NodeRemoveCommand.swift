@@ -44,7 +44,7 @@ struct NodeRemove: AsyncParsableCommand {
     func run() async throws {
         try await Session.run(connection) { session in
             let nodes: Answer<NodeList> = try await session.client.get(Route.listNodes.path)
-            try ask(nodes.value.nodes.filter { names.contains($0.name) })
+            try await ask(nodes.value.nodes.filter { names.contains($0.name) })
             let answer: Answer<ChangeDone> = try await session.client.send(
                 .removeNodes,
                 nil,
@@ -64,7 +64,7 @@ struct NodeRemove: AsyncParsableCommand {
         }
     }
 
-    private func ask(_ nodes: [NodeSummary]) throws {
+    private func ask(_ nodes: [NodeSummary]) async throws {
         let online = nodes.filter { $0.status == NodeStatus.online.rawValue }.map(\.name)
         let state =
             online.isEmpty
