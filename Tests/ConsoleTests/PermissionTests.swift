@@ -3,7 +3,7 @@ import Testing
 
 @testable import Console
 
-@Suite struct `Permission` {
+@Suite struct `Asking for permission` {
     private func refusal(_ role: String, _ access: Route.Access) -> String? {
         do throws(ConsoleError) {
             try Permission.check(access, Myself(name: "vera", role: role))
