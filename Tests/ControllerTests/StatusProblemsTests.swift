@@ -47,7 +47,8 @@ import Testing
         )
         var now = Self.start
         while now.instant < Self.start.instant + .seconds(60), let next = machine.nextDeadline {
-            let pause = max(next - now.instant, .milliseconds(1))
+            let left = Self.start.instant + .seconds(60) - now.instant
+            let pause = min(max(next - now.instant, .milliseconds(1)), left)
             now = Moment(instant: now.instant + pause, wall: now.wall + pause)
             _ = machine.step(.deadlineReached, at: now)
         }
