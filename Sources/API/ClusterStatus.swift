@@ -195,6 +195,8 @@ public struct ControllerStatus: Codable, Hashable, Sendable {
     public var tilted: Bool
     /// Its journal writes slowly: leases are withheld.
     public var journalLate: Bool
+    /// Its journal cannot be written: nothing is decided, and what is shown may not be durable.
+    public var journalStalled: Bool?
 
     public init(
         version: String,

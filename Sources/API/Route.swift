@@ -104,6 +104,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case admin
     }
 
+    /// A header of answers while the controller's journal cannot be written: what they show is decided
+    /// and may not be durable, and another controller may never have heard of it.
+    public static let notDurableHeader = "Muster-Not-Durable"
+
     /// What is before every path but those of the two probes.
     public static let prefix = "/api/v1"
 

@@ -281,6 +281,9 @@ public struct RunDetail: Codable, Hashable, Sendable {
     public var askedMilliseconds: UInt64
     /// What the earlier runs of this kind took, their mean; left out when there was none.
     public var estimateMilliseconds: UInt64?
+    /// Steps of which no earlier run says anything: the estimate is without them. Questions to a
+    /// person are never measured, and not counted.
+    public var unmeasuredSteps: UInt32?
 
     public init(
         asOf: String,
@@ -312,6 +315,9 @@ public struct RunPreview: Codable, Hashable, Sendable {
     public var fences: [RunFence]
     /// Of the steps for which earlier runs say something; left out when they say nothing.
     public var estimateMilliseconds: UInt64?
+    /// Steps of which no earlier run says anything: the estimate is without them. Questions to a
+    /// person are never measured, and not counted.
+    public var unmeasuredSteps: UInt32?
 
     public init(
         asOf: String,

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Model
 
 /// What the commands take that move the cluster to another site.
 struct SwitchOptions: ParsableArguments {
@@ -166,7 +167,7 @@ struct Switch {
                 query: [("kind", kind), ("to", to), ("plan", options.plan)]
             )
             if options.dryRun { return try show(preview, session) }
-            try confirm(preview.value, connection.colour.errorStyle)
+            try await confirm(preview.value, session, connection.colour.errorStyle)
             let started: Answer<RunStarted> = try await session.client.send(
                 .startRun,
                 nil,
@@ -207,7 +208,11 @@ struct Switch {
         if !preview.value.readiness.ready { throw QuietExit(status: .degraded) }
     }
 
-    private func confirm(_ preview: RunPreview, _ style: Style) throws {
+    private func confirm(
+        _ preview: RunPreview,
+        _ session: Session,
+        _ style: Style
+    ) async throws {
         let blocking = preview.readiness.findings.filter { $0.level == "blocking" }
         for finding in blocking {
             Terminal.writeErrorLine(
@@ -228,11 +233,13 @@ struct Switch {
             kind == "drill"
             ? "site \(preview.to) is started and stopped again, site \(preview.from) goes on"
             : "site \(preview.from) stops, site \(preview.to) becomes active"
-        try Confirmation.ask(
-            "This is a \(kind): \(what) (\(preview.steps.count) steps; --dry-run shows them).",
+        try await Confirmation.ask(
+            "This is a \(kind): \(what) (\(counted(preview.steps.count, "step")); --dry-run shows them).",
             .typed(preview.to),
             isGiven: options.confirmation.yes,
             confirmed: options.confirm ?? (options.confirmation.yes ? preview.to : nil),
+            needing: kind == "drill" ? .operator : .admin,
+            over: session.options,
             style: style
         )
     }

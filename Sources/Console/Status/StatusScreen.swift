@@ -217,6 +217,9 @@ struct StatusScreen {
         var parts: [(text: String, tone: Tone)] = []
         // What keeps it from acting comes first: it must not be cut off.
         if status.controller.tilted { parts.append(("TILTED: it does not act", .bad)) }
+        if status.controller.journalStalled == true {
+            parts.append(("DISK FULL: nothing is decided, and this may not be durable", .bad))
+        }
         if status.controller.journalLate { parts.append(("slow disk", .warning)) }
         let age = DurationText.text(milliseconds: uptime)
         parts.append(("controller \(status.controller.version), up \(age)", .faint))

@@ -84,7 +84,7 @@ struct ConsoleRoutes: Sendable {
                 )
             }
             guard route.access != .anyone || route == .enrolOperator else {
-                return try await respond(route, asked)
+                return marked(try await respond(route, asked))
             }
             guard server.requests.enter() else {
                 throw Self.tooMany(
@@ -92,7 +92,7 @@ struct ConsoleRoutes: Sendable {
                 )
             }
             defer { server.requests.leave() }
-            return try await respond(route, asked)
+            return marked(try await respond(route, asked))
         } catch let failure as API.Failure {
             return ConsoleAnswer.failure(failure)
         } catch {
@@ -104,6 +104,14 @@ struct ConsoleRoutes: Sendable {
                 API.Failure(code: API.FailureCode.internal, detail: "see the controller's log")
             )
         }
+    }
+
+    /// Says of an answer that it may show what is decided and not durable.
+    private func marked(_ response: Response) -> Response {
+        guard driver.shortage.isStalled else { return response }
+        var response = response
+        response.headers[HTTPField.Name(Route.notDurableHeader)!] = "true"
+        return response
     }
 
     private static func caller(_ peer: PeerIdentity?, source: String) -> Caller? {

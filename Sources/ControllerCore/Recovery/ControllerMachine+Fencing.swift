@@ -86,7 +86,8 @@ extension ControllerMachine {
         let open = unfenced(run)
         noteWaiting(run.id)
         guard open.isEmpty else { return .waiting(open) }
-        return .done("\(members(of: run.from).count) nodes of site \(run.from) cannot act any more")
+        let count = members(of: run.from).count
+        return .done("\(counted(count, "node")) of site \(run.from) cannot act any more")
     }
 
     /// Records every proof that there is now.

@@ -92,7 +92,8 @@ extension ControllerMachine {
             holders.append(member.record.name.text)
         }
         guard count > 0 else { return .done("no task runs on site \(run.from)") }
-        return .waiting("\(count) tasks have not ended on \(short(holders))")
+        let tasks = "\(counted(count, "task")) \(count == 1 ? "has" : "have")"
+        return .waiting("\(tasks) not ended on \(short(holders))")
     }
 
     /// How many nodes a site must have to act: its minimum, and never more than it has in all.
@@ -175,21 +176,22 @@ extension ControllerMachine {
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
-            let old = members(of: run.to).filter { run.isDrilling && $0.isSynced && !$0.knowsDrills }
+            let old = members(of: run.to)
+                .filter { run.isDrilling && $0.isSynced && !$0.knowsDrills }
             return .waiting(
-                "\(healthy) of at least \(least) nodes of site \(run.to) are there"
+                "\(healthy) of at least \(counted(least, "node")) of site \(run.to) are there"
                     + (old.isEmpty
                         ? ""
                         : "; too old for a drill: \(short(old.map(\.record.name.text)))")
             )
         }
-        return .done("running on \(healthy) nodes")
+        return .done("running on \(counted(healthy, "node"))")
     }
 
     private func lookAtService(of run: RunRecord) -> StepProgress {
         let (online, total) = count(of: run.to)
         let least = leastNodes(of: run.to)
-        let text = "\(online) of \(total) nodes of site \(run.to) are Online"
+        let text = "\(online) of \(counted(total, "node")) of site \(run.to) are Online"
         if online >= least { return .done(text) }
         let reasons = members(of: run.to).filter { $0.record.status != .online }
             .map { "\($0.record.name): \($0.record.statusReason)" }
@@ -355,7 +357,9 @@ extension ControllerMachine {
             return .waiting("hook \(hook) runs on \(short(open.map(\.node.text)))")
         }
         let failed = record.hooks.filter { $0.isDone == false }
-        if failed.isEmpty { return .done("hook \(hook) is done on \(record.hooks.count) nodes") }
+        if failed.isEmpty {
+            return .done("hook \(hook) is done on \(counted(record.hooks.count, "node"))")
+        }
         let text = short(failed.map { "\($0.node): \($0.text)" })
         guard isCheck else { return .failed("hook \(hook): \(text)") }
         return askAgain(text) { machine in machine.giveHooks(hook, place, record, run) }

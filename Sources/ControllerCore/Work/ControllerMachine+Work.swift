@@ -198,7 +198,7 @@ extension ControllerMachine {
         auditOwn(
             "node.fence",
             member.record.name.text,
-            reason: "\(work.tasks(of: id).count) tasks are taken from it: its lease has ended"
+            reason: "its lease has ended: it loses \(counted(work.tasks(of: id).count, "task"))"
         )
         work.fence(id)
         if member.record.membership == .removed { work.forgetLosses(of: id) }

@@ -115,7 +115,7 @@ struct SwitchoverTests {
         #expect(stage.runs(production).count == 1)
         stage.begin()
         #expect(stage.stepName == "drain-tasks")
-        #expect(stage.run.text.contains("1 tasks have not ended on n1"))
+        #expect(stage.run.text.contains("1 task has not ended on n1"))
         stage.end(TaskAttempt(task: ids[0], attempt: 1), on: production)
         #expect(stage.state(ids[0]) == .done)
         // The second is not given to the old site any more.
