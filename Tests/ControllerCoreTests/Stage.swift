@@ -339,6 +339,11 @@ struct Stage {
             records += machine.runs.steps(of: run.id).map { .runStep($0) }
             records += machine.runs.fences(of: run.id).map { .fence($0) }
         }
+        for entry in machine.replication.entries.values {
+            records.append(.dataSet(entry.record))
+            records += entry.forks.map { .fork($0) }
+            records += entry.divergences.values.map { .divergence($0) }
+        }
         return records
     }
 }

@@ -18,6 +18,7 @@ extension NodeViews {
             times: times(run, records),
             steps: steps(run.id),
             fences: fences(run),
+            data: losses(of: run.id),
             ledger: ledger,
             ledgerCut: isCut
         )
@@ -136,7 +137,7 @@ struct RunReportText {
             row("Begun", run.startedAt), row("Ended", run.endedAt ?? "not yet"),
             row("Epoch", "\(run.epochBefore) → \(run.epochAfter ?? "not moved")"), "",
         ]
-        lines += timeLines + stepLines + fenceLines + ledgerLines
+        lines += timeLines + dataLines + stepLines + fenceLines + ledgerLines
         lines.append("As of \(report.asOf).")
         return lines.joined(separator: "\n") + "\n"
     }
@@ -155,6 +156,29 @@ struct RunReportText {
             row("Sessions of the old site, afterwards", time(times.lingerMilliseconds)),
             row("In all", time(times.totalMilliseconds)), "",
         ]
+    }
+
+    private var dataLines: [String] {
+        guard !report.data.isEmpty else {
+            let isMove = report.run.kind != "drill" && report.run.epochAfter != nil
+            return isMove ? ["## Data", "", "No data set is watched: the RPO is unknown.", ""] : []
+        }
+        let accepted = report.run.acceptsDataLoss ? "That data may be lost was accepted." : ""
+        var lines = [
+            "## Data", "",
+            "| data set | **RPO**, at most | objective | canaries lost | last canary here | last one written |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        for loss in report.data {
+            let objective =
+                loss.objectiveMilliseconds.map { time($0) } ?? "none is set"
+            let lost = loss.lost.map { "\($0)" } ?? "unknown"
+            lines.append(
+                "| \(loss.dataSet) | \(loss.rpoMilliseconds.map { time($0) } ?? "unknown") | \(objective) "
+                    + "| \(lost) | \(loss.canary ?? "none") | \(loss.acknowledged ?? "unknown") |"
+            )
+        }
+        return lines + [""] + (accepted.isEmpty ? [] : [accepted, ""])
     }
 
     private var stepLines: [String] {

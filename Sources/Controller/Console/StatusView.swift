@@ -38,6 +38,8 @@ struct StatusView {
         )
         status.work = views.work
         status.run = views.liveRun
+        let dataSets = views.dataSets
+        status.dataSets = dataSets.isEmpty ? nil : dataSets
         return status
     }
 
@@ -115,6 +117,7 @@ struct StatusView {
             }
         }
         for member in views.members() { addProblems(of: member, add) }
+        for dataSet in views.dataSets { addProblems(of: dataSet, add) }
         addWorkProblems(add)
         for site in machine.sites.values where site.minimum > 0 {
             let (online, total) = machine.count(of: site.name)
@@ -130,6 +133,36 @@ struct StatusView {
         }
         return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }
             .map(\.problem)
+    }
+
+    private func addProblems(
+        of dataSet: DataSetStatus,
+        _ add: (API.Severity, String, String, WallTime, String) -> Void
+    ) {
+        guard dataSet.required else { return }
+        let objective = dataSet.objectiveMilliseconds.map {
+            " (RPO \(Duration.milliseconds(Int64(clamping: $0)).forPeople))"
+        }
+        let mend = "muster replication show \(dataSet.name)"
+        for site in dataSet.sites {
+            let subject = "data set \(dataSet.name)"
+            switch site.state {
+            case "diverged":
+                let count = site.divergedBy ?? 0
+                let text = "it has diverged by \(count) at site \(site.site): \(site.text)"
+                add(.warning, subject, text, now.wall, mend)
+            case "late" where objective != nil:
+                let lag = Duration.milliseconds(Int64(clamping: site.lagMilliseconds ?? 0))
+                    .forPeople
+                let text = "site \(site.site) is \(lag) behind\(objective ?? "")"
+                add(.warning, subject, text, now.wall, mend)
+            case "unknown" where objective != nil:
+                let text =
+                    "how far site \(site.site) is behind is not known\(objective ?? ""): \(site.text)"
+                add(.warning, subject, text, now.wall, mend)
+            default: break
+            }
+        }
     }
 
     private func addProblems(
