@@ -24,9 +24,12 @@ public enum RecordTable: String, Hashable, Comparable, Sendable, CaseIterable {
     case fork
     case divergence
     case lagHour = "lag-hour"
+    case loss
+    case late
+    case runDeed = "run-deed"
 
     /// Rows that a machine is started with; of the others there may be millions.
-    public var isLoaded: Bool { self != .taskEnd && self != .ledger }
+    public var isLoaded: Bool { self != .taskEnd && self != .ledger && self != .late }
 
     public static func < (left: RecordTable, right: RecordTable) -> Bool {
         left.rawValue < right.rawValue
@@ -56,6 +59,9 @@ public enum Record: Hashable, Sendable {
     case fork(ForkRecord)
     case divergence(DivergenceRecord)
     case lagHour(LagHourRecord)
+    case loss(LossRecord)
+    case late(LateRecord)
+    case runDeed(RunDeedRecord)
 
     public var table: RecordTable {
         switch self {
@@ -80,6 +86,9 @@ public enum Record: Hashable, Sendable {
         case .fork: .fork
         case .divergence: .divergence
         case .lagHour: .lagHour
+        case .loss: .loss
+        case .late: .late
+        case .runDeed: .runDeed
         }
     }
 
@@ -106,6 +115,9 @@ public enum Record: Hashable, Sendable {
         case .fork(let fork): fork.storeKey
         case .divergence(let record): record.storeKey
         case .lagHour(let record): record.storeKey
+        case .loss(let loss): loss.storeKey
+        case .late(let late): late.task.storeKey
+        case .runDeed(let deed): deed.storeKey
         }
     }
 
@@ -132,6 +144,9 @@ public enum Record: Hashable, Sendable {
         case .fork(let fork): fork.line
         case .divergence(let record): record.line
         case .lagHour(let record): record.line
+        case .loss(let loss): loss.line
+        case .late(let late): late.line
+        case .runDeed(let deed): deed.line
         }
     }
 
@@ -159,6 +174,9 @@ public enum Record: Hashable, Sendable {
         case .fork: self = .fork(try ForkRecord(fields))
         case .divergence: self = .divergence(try DivergenceRecord(fields))
         case .lagHour: self = .lagHour(try LagHourRecord(fields))
+        case .loss: self = .loss(try LossRecord(fields))
+        case .late: self = .late(try LateRecord(fields))
+        case .runDeed: self = .runDeed(try RunDeedRecord(fields))
         }
     }
 }

@@ -34,6 +34,7 @@ extension ControllerMachine {
             amendSite(run.to) { $0.held.release(groups, scope) }
             touchNodes(of: run.to)
         case .fence, .activate: break
+        case .sandbox(let work): giveSandboxTasks(work, record, run)
         case .hook(let name, let place), .check(let name, let place):
             giveHooks(name, place, record, run)
         case .ask(let question):
@@ -65,6 +66,7 @@ extension ControllerMachine {
             run.isDrilling ? lookAtStarts(run, [], .all) : lookAtService(of: run)
         case .isolate: .done("site \(run.to) is isolated: its token is \(drillToken(run))")
         case .endDrill: lookAtEndOfDrill(run)
+        case .sandbox(let work): lookAtSandbox(work, record, run)
         case .notify: .done("told")
         }
     }
@@ -256,6 +258,7 @@ extension ControllerMachine {
             // A node may have joined since the fence, and must have been proven, too.
             proveWhatIs(run)
             let open = unfenced(run)
+            noteWaiting(run.id)
             guard open.isEmpty else { return .waiting("not fenced: \(open)") }
             let busy = hooksOfOldSite(run)
             guard busy.isEmpty else { return .waiting("a hook still runs on \(short(busy))") }
@@ -292,6 +295,9 @@ extension ControllerMachine {
         amendRun(run.id) { [cluster] in
             $0.epochAfter = cluster.epoch
             $0.isDraining = false
+        }
+        for member in nodes.values where member.record.site == run.from {
+            work.forgetLosses(of: member.record.id)
         }
         tellRoles()
         tell(

@@ -100,6 +100,21 @@ extension ControllerMachine {
                     )
                 )
             }
+            for known in member.services.values
+            where known.report.isRequired && known.report.state != .running
+                && isWanted(known.report.name, on: member)
+            {
+                let detail = known.report.detail
+                found.append(
+                    ReadinessFinding(
+                        topic: "services",
+                        level: .blocking,
+                        text: "service \(known.report.name) of warm standby node \(name) is "
+                            + known.report.state.rawValue + (detail.isEmpty ? "" : ": \(detail)"),
+                        mend: "muster node show \(name)"
+                    )
+                )
+            }
             if let clock = member.clock, clock.exceeds(settings.clockOffsetMax) {
                 found.append(
                     ReadinessFinding(

@@ -187,6 +187,7 @@ extension ControllerMachine {
         _ series: inout ReplicationBook.Series
     ) {
         let isBad = isWatched(name) && isLate(name, measure)
+        series.badSince = isBad ? series.badSince ?? now.wall : nil
         guard isBad != series.isWorryTold else {
             series.changedAt = nil
             return

@@ -54,6 +54,8 @@ public struct ReplicationBook: Hashable, Sendable {
         /// Since when it has been otherwise than was told.
         var changedAt: Instant?
         var isWorryTold = false
+        /// Since when it has been late or unknown; nil while it is neither.
+        public internal(set) var badSince: WallTime?
     }
 
     public struct Entry: Hashable, Sendable {

@@ -72,10 +72,10 @@ extension RecordTable {
     var isOfTasks: Bool {
         switch self {
         // The series loses at most its last minute: a store never has all of it.
-        case .task, .taskState, .taskEnd, .dispatchView, .ledger, .lagHour: true
+        case .task, .taskState, .taskEnd, .dispatchView, .ledger, .late, .lagHour: true
         case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
             .run,
-            .runStep, .fence, .dataSet, .fork, .divergence:
+            .runStep, .runDeed, .fence, .loss, .dataSet, .fork, .divergence:
             false
         }
     }
@@ -96,5 +96,8 @@ extension ControllerMachine {
                 [.dataSet(entry.record)] + entry.forks.map { .fork($0) }
                     + entry.divergences.values.map { .divergence($0) }
             }
+            + runs.runs.keys.flatMap { runs.steps(of: $0) }
+            .flatMap { runs.deeds(of: $0).map { .runDeed($0) } }
+            + work.lossRecords.map { .loss($0) }
     }
 }
