@@ -5,7 +5,7 @@ import Testing
 
 /// What a change of the active site may lose: the gate of a failover, the last canary of a planned move,
 /// and sites whose history has parted.
-struct LossTests {
+struct DataLossTests {
     // MARK: The gate of a failover (I18)
 
     @Test func `a failover is refused, with numbers, while the last canary there is too old`() {
