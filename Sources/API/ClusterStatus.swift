@@ -12,6 +12,8 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     /// The last five, oldest first.
     public var lastEvents: [Event]
     public var work: WorkStatus?
+    /// Data sets and how far each site is behind; left out when none is watched.
+    public var dataSets: [DataSetStatus]?
     /// The run that is under way.
     public var run: RunSummary?
     public var controller: ControllerStatus

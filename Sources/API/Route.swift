@@ -32,6 +32,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case setSiteMinimum
     case setSiteForm
     case showReadiness
+    case listDataSets
+    case showDataSet
     case listPairs
     case pairNodes
     case unpairNode
@@ -172,6 +174,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .setSiteMinimum: (.put, "/sites/{name}/minimum", .admin)
         case .setSiteForm: (.put, "/sites/{name}/form", .admin)
         case .showReadiness: (.get, "/sites/{name}/readiness", .viewer)
+        case .listDataSets: (.get, "/replication", .viewer)
+        case .showDataSet: (.get, "/replication/{name}", .viewer)
         case .listPairs: (.get, "/pairs", .viewer)
         case .pairNodes: (.post, "/pairs", .admin)
         case .unpairNode: (.delete, "/pairs/{node}", .admin)

@@ -16,6 +16,23 @@ struct SwitchOptions: ParsableArguments {
     @Flag(help: "Show what it would do now, step by step, and do nothing.")
     var dryRun = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Go on although data may be lost: the gate of replication is overruled.",
+            discussion:
+                "What the last canary there says is lost is in the refusal and in the report."
+        )
+    )
+    var acceptDataLoss = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Give up so many canaries of a site that has diverged: the exact number.",
+            valueName: "count"
+        )
+    )
+    var acceptDivergence: UInt64?
+
     @OptionGroup var confirmation: ConfirmationOptions
 
     @Option(
@@ -176,7 +193,9 @@ struct Switch {
                     to: preview.value.to,
                     plan: options.plan,
                     reason: change.reason,
-                    force: change.forced
+                    force: change.forced,
+                    acceptDataLoss: options.acceptDataLoss ? true : nil,
+                    acceptDivergence: options.acceptDivergence
                 )
             )
             let run = started.value.run

@@ -53,7 +53,8 @@ struct StatusScreen {
     }
 
     private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
-        banner() + runLines() + siteLines() + workLines() + [""] + problemLines(problems, room)
+        banner() + runLines() + siteLines() + dataLines() + workLines() + [""]
+            + problemLines(problems, room)
             + eventLines(events, count)
             + nextLines() + [""] + footLines()
     }
@@ -129,6 +130,14 @@ struct StatusScreen {
         }
         if status.sites.isEmpty { return ["  no sites yet"] }
         return table.lines(style: style, width: isCut ? width : nil)
+    }
+
+    /// How far the standby sites are behind, in one line.
+    private func dataLines() -> [String] {
+        guard let line = ReplicationWords.statusLine(status.dataSets ?? [], style: style) else {
+            return []
+        }
+        return [isCut ? DisplayWidth.cut(line, to: width, mark: style.ellipsis) : line]
     }
 
     private func workLines() -> [String] {

@@ -220,6 +220,8 @@ struct ConsoleRoutes: Sendable {
         case .setSiteMinimum: try await setSiteMinimum(request)
         case .setSiteForm: try await setSiteForm(request)
         case .showReadiness: try await showReadiness(request)
+        case .listDataSets: try await listDataSets(request)
+        case .showDataSet: try await showDataSet(request)
         case .listPairs: try await listPairs(request)
         case .pairNodes: try await pairNodes(request)
         case .unpairNode: try await unpairNode(request)

@@ -28,6 +28,7 @@ extension NodeViews {
             epochBefore: "\(run.epochBefore)",
             fencing: run.isFenced && !run.isActivated && !run.state.isEnded,
             forced: run.isForced,
+            acceptsDataLoss: run.acceptsLoss,
             needs: machine.personNeeds(of: run).map {
                 RunNeed(text: $0.text, commands: $0.commands)
             }
@@ -170,8 +171,13 @@ extension NodeViews {
         switch act {
         case .gate:
             let blocking = machine.readiness(of: request.to).filter { $0.level == .blocking }
-            return blocking.isEmpty
-                ? ["site \(request.to) is ready"] : blocking.map { "NOT READY: \($0.text)" }
+            let data = dataOutlook(request)
+            let isLossSaid = request.kind == .failover
+            let open = blocking.filter {
+                $0.topic != "divergence" && !($0.topic == "replication" && isLossSaid)
+            }
+            return open.isEmpty && data.isEmpty
+                ? ["site \(request.to) is ready"] : open.map { "NOT READY: \($0.text)" } + data
         case .drainTasks:
             let count = machine.membersOfSite(from).reduce(0) {
                 $0 + machine.work.tasks(of: $1.record.id).count
@@ -188,7 +194,13 @@ extension NodeViews {
                 .filter { !earlier.contains($0) }
             return Self.lines(left, "there is nothing of it, or it was started before")
         case .fence(let hook):
-            return machine.fenceOutlook(of: from, with: hook).map { "\($0.node): \($0.text)" }
+            let names = machine.watchedDataSets.filter(machine.replicationRules.isRequired)
+            let isLossless = request.kind != .failover && !names.isEmpty
+            let closing =
+                "before: the last canary of \(names.map(\.text).joined(separator: ", ")) is written, and "
+                + "is seen at site \(request.to)"
+            return (isLossless ? [closing] : [])
+                + machine.fenceOutlook(of: from, with: hook).map { "\($0.node): \($0.text)" }
         case .activate:
             var epoch = machine.cluster.epoch
             epoch.counter += 1

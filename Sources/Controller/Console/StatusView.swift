@@ -39,6 +39,8 @@ struct StatusView {
         )
         status.work = views.work
         status.run = views.liveRun
+        let dataSets = views.dataSets
+        status.dataSets = dataSets.isEmpty ? nil : dataSets
         return status
     }
 
@@ -88,6 +90,7 @@ struct StatusView {
         addControllerProblems(add)
         addFailedRun(add)
         for member in views.members() { addProblems(of: member, add) }
+        addDataProblems(add)
         addWorkProblems(add)
         addMinimums(add)
         return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }

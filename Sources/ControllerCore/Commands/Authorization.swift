@@ -172,7 +172,10 @@ extension Command.Verb {
         case .setPlan(let draft):
             "kinds=\(draft.kinds.map(\.rawValue).joined(separator: ",")) "
                 + draft.steps.map(\.line.description).joined(separator: " | ")
-        case .startRun(let request): "plan=\(request.plan?.text ?? "")"
+        case .startRun(let request):
+            "plan=\(request.plan?.text ?? "")"
+                + (request.acceptsLoss ? " accept-data-loss" : "")
+                + (request.acceptedDivergence.map { " accept-divergence=\($0)" } ?? "")
         case .answerRun(_, let isYes): "answer=\(isYes ? "yes" : "no")"
         case .addSchedule(let draft):
             "\(draft.recurrence) type=\(draft.submission.type) overlap=\(draft.overlap.rawValue) "

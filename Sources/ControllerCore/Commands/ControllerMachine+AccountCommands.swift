@@ -316,6 +316,7 @@ extension ControllerMachine {
             consequence: "configuration version \(cluster.configurationVersion)"
         )
         readWorkSettings()
+        readReplicationSettings()
         for (id, member) in nodes {
             guard let link = member.link, link.phase != .welcomed else { continue }
             sendConfiguration(to: id, link.connection)

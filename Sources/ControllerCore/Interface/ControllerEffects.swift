@@ -191,6 +191,10 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case runEnded = "run.ended"
     case siteFencing = "site.fencing"
     case siteActivated = "site.activated"
+    case dataLate = "data.late"
+    case dataRecovered = "data.recovered"
+    case dataDiverged = "data.diverged"
+    case divergenceAccepted = "data.divergence-accepted"
 }
 
 /// Who ordered what, and what came of it. One for every command, refused ones too, and for every

@@ -11,7 +11,8 @@ public struct ReadinessFinding: Hashable, Sendable {
         case blocking
     }
 
-    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`, `run`.
+    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`,
+    /// `replication`, `divergence`, `run`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -60,6 +61,7 @@ extension ControllerMachine {
         found += pairFindings(of: site)
         found += capacityFindings(of: site, able)
         found += drillFindings(of: site)
+        found += replicationFindings(of: site)
         return found
     }
 

@@ -14,6 +14,7 @@ extension ControllerMachine {
         }
         // What falls due while no site is active follows the schedule's policy for missed firings.
         if role(of: cluster.activeSite) == .active { settleSchedules() }
+        settleReplication()
         var rounds = 0
         repeat {
             rounds += 1

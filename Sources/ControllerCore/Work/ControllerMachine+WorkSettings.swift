@@ -60,6 +60,9 @@ extension ControllerMachine {
         _ key: String,
         _ value: String
     ) throws(Refused) {
+        if key.hasPrefix(ReplicationRules.prefix) {
+            return try checkReplicationSetting(scope, key, value)
+        }
         guard key.hasPrefix(WorkSetting.prefix) else { return }
         do throws(WorkSetting.Problem) {
             if WorkSetting.nodeKeys.contains(key) {

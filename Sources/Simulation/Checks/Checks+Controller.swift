@@ -68,6 +68,9 @@ extension Checks {
                 world.fail("\(command.verb.name) was not answered once")
             }
         }
+        if case .received(let connection, .data(.seen(_, .canary(let canary))), _) = event {
+            world.data?.heard(canary, on: connection)
+        }
         if case .submitted(let request, _, _) = event,
             effects.replies.filter({ $0.request == request }).count != 1
         {

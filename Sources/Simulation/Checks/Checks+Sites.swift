@@ -103,6 +103,7 @@ extension Checks {
             world.fail("another site becomes active under the same epoch \(cluster.epoch)")
         }
         guard let machine = world.controller.machine else { return }
+        if let run = machine.runs.liveRun { world.data?.moves(run) }
         for member in machine.nodes.values where member.record.site == before.activeSite {
             switch member.record.membership {
             case .invited, .removed: continue
@@ -125,6 +126,7 @@ extension Checks {
     /// A run goes forward, ends once, and is only rolled back before its point of no return.
     private func follows(_ run: RunRecord) {
         defer { runsSeen[run.id] = run }
+        if run.isFenced, runsSeen[run.id]?.isFenced == false { world.data?.givesUp(run) }
         guard let before = runsSeen[run.id] else {
             if run.step != 0 || run.state != .running { world.fail("run \(run.id) begins late") }
             if let other = runsSeen.values.first(where: { !$0.state.isEnded }) {

@@ -235,6 +235,7 @@ final class Checks {
                 world.fail("\(host.name) says READY before its nonce is durable")
             }
         case .beat(let beat):
+            world.data?.check(beat, of: host)
             if let floor = beat.floor { checkFloor(host, floor) }
             if let floor = beat.exclusiveFloor { checkExclusiveFloor(host, floor) }
         case .done(let order): checkDone(host, order)
@@ -246,7 +247,7 @@ final class Checks {
 
     private func isRoutine(_ message: AgentMessage) -> Bool {
         switch message {
-        case .beat, .load, .disk: true
+        case .beat, .load, .disk, .data: true
         default: false
         }
     }

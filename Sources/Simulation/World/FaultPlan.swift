@@ -58,6 +58,8 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case hookFails = "hook-fails"
     /// A whole site loses its power, or its network.
     case siteLoss = "site-loss"
+    /// There is a data set, replicated between the sites.
+    case data
 
     static let ofRuns: [Fault] = [.hookFails, .siteLoss]
     /// Drawn alike; what came later is drawn behind them, so that seeds stay what they were.
@@ -67,7 +69,7 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     ]
     static let ofNodes = allCases.filter {
         $0 != .tasks && $0 != .runs && $0 != .following && !ofTasks.contains($0)
-            && !ofRuns.contains($0)
+            && !ofRuns.contains($0) && $0 != .data
     }
 }
 
@@ -119,6 +121,7 @@ struct FaultPlan {
             let isDrawn = chance.chance(perMille: share)
             if isDrawn, !without.contains(fault) { faults.append(fault) }
         }
+        if chance.chance(perMille: 600), !without.contains(.data) { faults.append(.data) }
     }
 
     /// By a generator of its own: a seed without tasks is what it was before there were any.

@@ -10,6 +10,7 @@ extension World {
         checks = Checks(world: self)
         operators = Operators(world: self)
         if plan.has(.tasks) { work = Work(world: self) }
+        if plan.has(.data) { data = DataWorld(world: self) }
         var settings = ControllerSettings()
         settings.lease = terms
         settings.holdDownBase = .seconds(5)
@@ -48,6 +49,7 @@ extension World {
         operators.bootstrap()
         operators.work()
         work?.begin()
+        data?.begin()
         after(10 * second) { $0.unleashFaults() }
         inspectForever()
     }
@@ -174,6 +176,7 @@ extension World {
         resumeController()
         controller.start()
         work?.calmDown()
+        data?.calmDown()
         tidyForever()
     }
 
