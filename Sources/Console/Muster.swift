@@ -29,6 +29,7 @@ struct Muster: AsyncParsableCommand {
                 subcommands: [
                     SiteCommand.self, PlanCommand.self, SwitchoverCommand.self,
                     FailoverCommand.self, FailbackCommand.self, DrillCommand.self, RunsCommand.self,
+                    AutomaticCommand.self,
                 ]
             ),
             CommandGroup(

@@ -22,6 +22,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var work: WorkMachine
     public internal(set) var schedules = ScheduleBook()
     public internal(set) var runs = RunBook()
+    var watch = FailoverWatch()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an

@@ -102,6 +102,7 @@ import Yams
             ("StartRunRequest", StartRunRequest(kind: "failover", to: "b", plan: "p", reason: "x")),
             ("CertifyNodeRequest", CertifyNodeRequest(node: "n", reason: "x")),
             ("AnswerRunRequest", AnswerRunRequest(yes: true)),
+            ("AutomaticStatus", RunSamples.automatic),
             ("SiteReadiness", RunSamples.notReady), ("PlanDetail", RunSamples.planDetail),
             (
                 "PlanCheck",

@@ -46,7 +46,7 @@ struct StatusScreen {
     }
 
     private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
-        banner() + runLines() + siteLines() + workLines() + [""] + problemLines(problems, room)
+        banner() + runLines() + siteLines() + automaticLines() + workLines() + [""] + problemLines(problems, room)
             + eventLines(events, count)
             + nextLines() + [""] + footLines()
     }
@@ -122,6 +122,12 @@ struct StatusScreen {
         }
         if status.sites.isEmpty { return ["  no sites yet"] }
         return table.lines(style: style, width: isCut ? width : nil)
+    }
+
+    private func automaticLines() -> [String] {
+        guard let automatic = status.automatic else { return [] }
+        let (text, tone) = AutomaticWords.line(automatic, ageMilliseconds: ageMilliseconds)
+        return wrapped("  \(text)").map { style.paint($0, tone) }
     }
 
     private func workLines() -> [String] {

@@ -38,6 +38,7 @@ struct StatusView {
         )
         status.work = views.work
         status.run = views.liveRun
+        status.automatic = views.automatic
         return status
     }
 
@@ -114,6 +115,7 @@ struct StatusView {
                 )
             }
         }
+        addAutomaticProblems(add)
         for member in views.members() { addProblems(of: member, add) }
         addWorkProblems(add)
         for site in machine.sites.values where site.minimum > 0 {

@@ -11,7 +11,8 @@ public struct ReadinessFinding: Hashable, Sendable {
         case blocking
     }
 
-    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`, `run`.
+    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`, `run`,
+    /// `authority`, `automatic`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -59,6 +60,8 @@ extension ControllerMachine {
         found += pairFindings(of: site)
         found += capacityFindings(of: site, able)
         found += drillFindings(of: site)
+        found.append(authorityFinding)
+        found += automaticFindings
         return found
     }
 
