@@ -46,7 +46,8 @@ struct StatusScreen {
     }
 
     private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
-        banner() + runLines() + siteLines() + automaticLines() + workLines() + [""] + problemLines(problems, room)
+        banner() + runLines() + siteLines() + automaticLines() + workLines() + [""]
+            + problemLines(problems, room)
             + eventLines(events, count)
             + nextLines() + [""] + footLines()
     }
