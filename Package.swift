@@ -270,7 +270,7 @@ let shellTargets: [Target] = [
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["API", "Host", "Model"],
-        exclude: ["Peers"],
+        exclude: ["Peers", "Recipes/scripts"],
         swiftSettings: common
     ),
 ]

@@ -254,12 +254,14 @@ struct Stage {
         nonce: String? = nil,
         incarnation: UInt64 = 1,
         boot: String = "boot",
-        highest: FencingToken = .zero
+        highest: FencingToken = .zero,
+        versionMax: UInt16 = WireLimits.versions.upperBound
     ) -> ConnectionID {
         let record = machine.member(named: name)!.record
         let connection = connect(.node(record.id, key: KeyFingerprint("key-\(name)")))
         let hello = Hello(
             speaker: .agent,
+            versionMax: versionMax,
             incarnation: incarnation,
             nonce: nonce ?? record.nonce,
             bootID: boot,
@@ -277,9 +279,10 @@ struct Stage {
         _ services: [ServiceReport] = [],
         handlers: [HandlerReport] = [],
         holding: [(TaskAttempt, HoldingPhase)] = [],
-        incarnation: UInt64 = 1
+        incarnation: UInt64 = 1,
+        versionMax: UInt16 = WireLimits.versions.upperBound
     ) -> ConnectionID {
-        let connection = hello(name, incarnation: incarnation)
+        let connection = hello(name, incarnation: incarnation, versionMax: versionMax)
         say(.ready(nonce: machine.member(named: name)!.record.nonce), on: connection)
         for service in services { say(.service(service), on: connection) }
         for handler in handlers { say(.work(.handler(handler)), on: connection) }
@@ -377,9 +380,12 @@ struct Stage {
         records += machine.runs.plans.values.map { .plan($0) }
         for run in machine.runs.runs.values {
             records.append(.run(run))
-            records += machine.runs.steps(of: run.id).map { .runStep($0) }
+            let steps = machine.runs.steps(of: run.id)
+            records += steps.map { .runStep($0) }
+            records += steps.flatMap { machine.runs.deeds(of: $0).map { .runDeed($0) } }
             records += machine.runs.fences(of: run.id).map { .fence($0) }
         }
+        records += machine.work.lossRecords.map { .loss($0) }
         return records
     }
 }

@@ -41,15 +41,14 @@ extension NodeViews {
 }
 
 extension StatusView {
-    /// What a person has to know of failovers that nobody orders.
-    func addAutomaticProblems(
-        _ add: (API.Severity, String, String, WallTime, String) -> Void
-    ) {
+    /// What a person has to know of failovers that nobody orders, where there could be any.
+    func addAutomaticProblems(_ add: AddProblem) {
         let machine = views.machine
-        let now = views.now
-        let isAutomatic = machine.settings.failover.mode == .automatic
+        guard machine.settings.failover.mode == .automatic else { return }
+        let automatic = machine.cluster.automatic
         let outlook = machine.failoverOutlook
-        if isAutomatic, let pause = machine.cluster.automatic.pause {
+        let site = machine.cluster.activeSite
+        if let pause = automatic.pause {
             add(
                 .warning,
                 "controller",
@@ -58,34 +57,34 @@ extension StatusView {
                 "muster automatic resume"
             )
         }
-        if isAutomatic, machine.cluster.automatic.isLatched {
+        if automatic.isLatched {
             add(
                 .warning,
                 "controller",
                 "the brake of automatic failovers is on until somebody lifts it",
-                machine.cluster.automatic.taken.last ?? now.wall,
+                automatic.taken.last ?? views.now.wall,
                 "muster automatic lift-brake --reason TEXT"
             )
         }
-        if isAutomatic, !outlook.sticky.isEmpty {
+        if !outlook.sticky.isEmpty {
             let names = outlook.sticky.prefix(5).map(\.text).joined(separator: ", ")
             add(
                 .warning,
-                "site \(machine.cluster.activeSite)",
-                "no failover is automatic while one of these is out of reach, whose exclusive services "
-                    + "do not stop by themselves: \(names)",
-                now.wall,
+                "site \(site)",
+                "no failover from site \(site) is automatic while one of these is out of reach, whose "
+                    + "exclusive services do not stop by themselves: \(names)",
+                machine.startedAt.wall,
                 "muster automatic show"
             )
         }
         guard let below = outlook.below, outlook.remaining == .zero else { return }
-        let why = outlook.obstacles.map(\.text).joined(separator: "; ")
         add(
             .critical,
-            "site \(machine.cluster.activeSite)",
-            "site \(machine.cluster.activeSite) seems lost; no failover by itself: \(why)",
-            now.wall + (.zero - below),
-            "muster failover --to SITE --reason TEXT"
+            "site \(site)",
+            "site \(site) seems lost, and the controller does not fail over by itself: "
+                + outlook.obstacles.map(\.text).joined(separator: "; "),
+            views.now.wall + (.zero - below),
+            "muster automatic show"
         )
     }
 }

@@ -101,6 +101,21 @@ extension ControllerMachine {
                     )
                 )
             }
+            for known in member.services.values
+            where known.report.isRequired && known.report.state != .running
+                && isWanted(known.report.name, on: member)
+            {
+                let detail = known.report.detail
+                found.append(
+                    ReadinessFinding(
+                        topic: "services",
+                        level: .blocking,
+                        text: "service \(known.report.name) of warm standby node \(name) is "
+                            + known.report.state.rawValue + (detail.isEmpty ? "" : ": \(detail)"),
+                        mend: "muster node show \(name)"
+                    )
+                )
+            }
             if let clock = member.clock, clock.exceeds(settings.clockOffsetMax) {
                 found.append(
                     ReadinessFinding(
@@ -216,6 +231,19 @@ extension ControllerMachine {
     }
 
     private func drillFindings(of site: SiteName) -> [ReadinessFinding] {
+        let old = members(of: site).filter { $0.isSynced && !$0.knowsDrills }
+        let tooOld = old.map { member in
+            ReadinessFinding(
+                topic: "drill",
+                level: .warning,
+                text: "the agent of node \(member.record.name) is too old to take part in a drill",
+                mend: "upgrade its agent"
+            )
+        }
+        return tooOld + lastDrillFindings(of: site)
+    }
+
+    private func lastDrillFindings(of site: SiteName) -> [ReadinessFinding] {
         let last = runs.runs.values.last { $0.kind == .drill && $0.to == site && $0.state == .done }
         guard let at = last?.endedAt else {
             return [

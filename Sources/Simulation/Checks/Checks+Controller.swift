@@ -8,7 +8,8 @@ extension Checks {
     func controllerStarted() {
         controllerStart = world.controller.moment.instant
         forgivenAt = controllerStart
-        automatic.belowSince = nil
+        // What the first look finds lost was so when it started.
+        automatic.belowSince = controllerStart
         automatic.silentSince = nil
         for node in nodes.keys {
             var durable: NodeRecord?
