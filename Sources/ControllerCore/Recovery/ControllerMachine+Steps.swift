@@ -175,7 +175,9 @@ extension ControllerMachine {
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
-            let old = members(of: run.to).filter { run.isDrilling && $0.isSynced && !$0.knowsDrills }
+            let old = members(of: run.to).filter {
+                run.isDrilling && $0.isSynced && !$0.knowsDrills
+            }
             return .waiting(
                 "\(healthy) of at least \(least) nodes of site \(run.to) are there"
                     + (old.isEmpty
