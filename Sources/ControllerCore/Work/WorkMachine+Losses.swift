@@ -5,8 +5,8 @@ import Protocol
 
 extension WorkMachine {
     mutating func noteLoss(_ id: TaskID, _ assignment: Assignment) {
-        // Hooks are a run's own.
-        guard !isHook(id) else { return }
+        // What belongs to a run is the run's own.
+        guard !isOfRun(id) else { return }
         let worker = workers[assignment.worker]
         let loss = LossRecord(
             node: worker.id,
