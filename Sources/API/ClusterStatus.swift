@@ -16,6 +16,8 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     public var dataSets: [DataSetStatus]?
     /// The run that is under way.
     public var run: RunSummary?
+    /// Who decides that the active site is lost.
+    public var automatic: AutomaticStatus?
     public var controller: ControllerStatus
     /// Those that end within a third of their life, the soonest first.
     public var expiringCertificates: [ExpiringCertificate]

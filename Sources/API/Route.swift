@@ -54,6 +54,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case abortRun
     case certifyNode
     case answerRun
+    case showAutomatic
+    case pauseAutomatic
+    case resumeAutomatic
+    case liftBrake
     case listSettings
     case listSettingChanges
     case setSetting
@@ -196,6 +200,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .abortRun: (.post, "/runs/{run}/abort", .operator)
         case .certifyNode: (.post, "/runs/{run}/certify", .admin)
         case .answerRun: (.post, "/runs/{run}/answer", .operator)
+        case .showAutomatic: (.get, "/automatic", .viewer)
+        case .pauseAutomatic: (.post, "/automatic/pause", .operator)
+        case .resumeAutomatic: (.post, "/automatic/resume", .admin)
+        case .liftBrake: (.post, "/automatic/lift-brake", .admin)
         case .listSettings: (.get, "/settings", .viewer)
         case .listSettingChanges: (.get, "/settings/history", .viewer)
         case .setSetting: (.put, "/settings", .admin)

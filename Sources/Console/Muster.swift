@@ -29,7 +29,7 @@ struct Muster: AsyncParsableCommand {
                 subcommands: [
                     SiteCommand.self, ReplicationCommand.self, PlanCommand.self,
                     SwitchoverCommand.self, FailoverCommand.self, FailbackCommand.self,
-                    DrillCommand.self, RunsCommand.self,
+                    DrillCommand.self, RunsCommand.self, AutomaticCommand.self,
                 ]
             ),
             CommandGroup(

@@ -24,6 +24,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var runs = RunBook()
     public internal(set) var replication = ReplicationBook()
     public internal(set) var replicationRules = ReplicationRules()
+    var watch = FailoverWatch()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an

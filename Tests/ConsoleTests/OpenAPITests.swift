@@ -121,6 +121,7 @@ import Yams
             ),
             ("CertifyNodeRequest", CertifyNodeRequest(node: "n", reason: "x")),
             ("AnswerRunRequest", AnswerRunRequest(yes: true)),
+            ("AutomaticStatus", RunSamples.automatic),
             ("SiteReadiness", RunSamples.notReady), ("PlanDetail", RunSamples.planDetail),
             (
                 "PlanCheck",

@@ -53,7 +53,7 @@ struct StatusScreen {
     }
 
     private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
-        banner() + runLines() + siteLines() + dataLines() + workLines() + [""]
+        banner() + runLines() + siteLines() + automaticLines() + dataLines() + workLines() + [""]
             + problemLines(problems, room)
             + eventLines(events, count)
             + nextLines() + [""] + footLines()
@@ -138,6 +138,12 @@ struct StatusScreen {
             return []
         }
         return [isCut ? DisplayWidth.cut(line, to: width, mark: style.ellipsis) : line]
+    }
+
+    private func automaticLines() -> [String] {
+        guard let automatic = status.automatic else { return [] }
+        let (text, tone) = AutomaticWords.line(automatic, ageMilliseconds: ageMilliseconds)
+        return wrapped("  \(text)").map { style.paint($0, tone) }
     }
 
     private func workLines() -> [String] {

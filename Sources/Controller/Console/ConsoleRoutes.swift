@@ -242,6 +242,10 @@ struct ConsoleRoutes: Sendable {
         case .abortRun: try await changeRun(request) { .abortRun($0) }
         case .certifyNode: try await certifyNode(request)
         case .answerRun: try await answerRun(request)
+        case .showAutomatic: try await showAutomatic(request)
+        case .pauseAutomatic: try await changeAutomatic(request, .pauseAutomatic)
+        case .resumeAutomatic: try await changeAutomatic(request, .resumeAutomatic)
+        case .liftBrake: try await changeAutomatic(request, .liftBrake)
         case .setSetting: try await setSetting(request)
         case .unsetSetting: try await unsetSetting(request)
         case .startPreflight: try await startPreflight(request)

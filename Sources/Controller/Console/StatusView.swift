@@ -41,6 +41,7 @@ struct StatusView {
         status.run = views.liveRun
         let dataSets = views.dataSets
         status.dataSets = dataSets.isEmpty ? nil : dataSets
+        status.automatic = views.automatic
         return status
     }
 
@@ -88,6 +89,7 @@ struct StatusView {
         addRunProblems { note(0, $0, $1, $2, $3, $4) }
         addLostSites { note(1, $0, $1, $2, $3, $4) }
         addControllerProblems(add)
+        addAutomaticProblems(add)
         addFailedRun(add)
         for member in views.members() { addProblems(of: member, add) }
         addDataProblems(add)

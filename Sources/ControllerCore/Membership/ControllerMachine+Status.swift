@@ -42,6 +42,7 @@ extension ControllerMachine {
         }
         unsaved.append(id)
         guard changed else { return }
+        watch.isDue = true
         let (online, total) = count(of: record.site)
         let consequence =
             "\(online) of \(counted(total, "node")) of site \(record.site) "

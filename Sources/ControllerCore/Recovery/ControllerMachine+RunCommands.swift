@@ -45,7 +45,8 @@ extension Command.Verb {
             .removeOperator, .preflight, .backup,
             .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .pauseSchedule,
             .resumeSchedule, .retryStep,
-            .skipStep, .abortRun, .certifyNode, .answerRun:
+            .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,
+            .liftBrake:
             true
         }
     }
@@ -267,7 +268,7 @@ extension ControllerMachine {
         return .runStarted(run.id)
     }
 
-    private mutating func makeRun(
+    mutating func makeRun(
         _ request: RunRequest,
         _ plan: PlanRecord,
         from: SiteName,

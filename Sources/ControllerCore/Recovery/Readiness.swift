@@ -12,7 +12,7 @@ public struct ReadinessFinding: Hashable, Sendable {
     }
 
     /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`,
-    /// `replication`, `divergence`, `run`.
+    /// `replication`, `divergence`, `run`, `authority`, `automatic`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -62,6 +62,8 @@ extension ControllerMachine {
         found += capacityFindings(of: site, able)
         found += drillFindings(of: site)
         found += replicationFindings(of: site)
+        found.append(authorityFinding)
+        found += automaticFindings
         return found
     }
 

@@ -23,6 +23,7 @@ extension ControllerMachine {
             work.settle()
             foldWork()
             settleRun()
+            settleFailover()
             // A run may have given hooks to nodes, or have taken tasks from them.
         } while !touched.isEmpty || !work.isSettled
         reserveTaskNumbers()

@@ -63,6 +63,7 @@ final class Checks {
     /// `run/node` of every proof that is durable, since a site was fenced last; only looked up.
     var fencesSeen: Set<String> = []
     var runsSeen = OrderedTable<RunID, RunRecord>()
+    var automatic = AutomaticView()
 
     init(world: World) {
         self.world = world

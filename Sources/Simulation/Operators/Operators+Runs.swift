@@ -63,7 +63,8 @@ extension Operators {
                 onFailure: .skip
             ),
         ]
-        let kinds: [RunKind] = [.switchover, .failover]
+        // In a siege a failover goes by the plan that is derived: it fences at once.
+        let kinds: [RunKind] = world.plan.has(.siege) ? [.switchover] : [.switchover, .failover]
         insist(.setPlan(PlanDraft(name: "written", kinds: kinds, steps: steps))) {}
     }
 
@@ -115,6 +116,18 @@ extension Operators {
         ask(.startRun(someRequest(.failover, to: site == "a" ? "b" : "a")), force: true)
     }
 
+    /// Lifts the brake, or has automatic failovers paused for a while.
+    func tendAutomatic() {
+        if world.happens(perMille: 400) {
+            return ask(.liftBrake, reason: "it was looked at")
+        }
+        guard world.happens(perMille: 400) else { return }
+        ask(.pauseAutomatic, reason: "network work")
+        world.after(world.between(20 * second, 60 * second)) { _ in
+            self.ask(.resumeAutomatic)
+        }
+    }
+
     /// Looks at a run as an operator does who wants it to end: switches off what cannot be reached and
     /// says so, answers, tries again.
     func tendRun(isCalm: Bool) {
@@ -149,6 +162,7 @@ extension Operators {
         let open = machine.nodes.values.first {
             $0.record.site == run.from && $0.record.membership == .joined
                 && !fenced.contains($0.record.id) && $0.reachability == .unreachable
+                && !(world.plan.has(.siege) && $0.record.fencesItself == true)
         }
         if let open { switchOffAndSay(open.record, run.id) }
     }
