@@ -32,6 +32,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case setSiteMinimum
     case setSiteForm
     case showReadiness
+    case showDrift
+    case showFileDiff
     case listPairs
     case pairNodes
     case unpairNode
@@ -168,6 +170,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .setSiteMinimum: (.put, "/sites/{name}/minimum", .admin)
         case .setSiteForm: (.put, "/sites/{name}/form", .admin)
         case .showReadiness: (.get, "/sites/{name}/readiness", .viewer)
+        case .showDrift: (.get, "/sites/{name}/drift", .viewer)
+        case .showFileDiff: (.get, "/sites/{name}/drift/diff", .operator)
         case .listPairs: (.get, "/pairs", .viewer)
         case .pairNodes: (.post, "/pairs", .admin)
         case .unpairNode: (.delete, "/pairs/{node}", .admin)

@@ -22,6 +22,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var work: WorkMachine
     public internal(set) var schedules = ScheduleBook()
     public internal(set) var runs = RunBook()
+    public internal(set) var drift = DriftBook()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
@@ -285,7 +286,7 @@ extension ControllerEvent {
     var mayMoveRun: Bool {
         guard case .received(_, let message, _) = self else { return true }
         switch message {
-        case .beat, .load, .disk, .check: return false
+        case .beat, .load, .disk, .check, .comparing(.entry), .comparing(.text): return false
         default: return true
         }
     }

@@ -38,6 +38,15 @@ enum PageLimits {
         "submissionsPerNodeMax": "\(WorkLimits.submissionsPerNodeMax)",
         "watchedMax": "\(WorkLimits.watchedMax)",
         "liveBytesMax": "\(WorkLimits.liveBytesMax)",
+        "setsMax": "\(ComparingLimits.setsMax)",
+        "entriesMax": "\(ComparingLimits.entriesMax)",
+        "entriesPerPartMax": "\(ComparingLimits.entriesPerPartMax)",
+        "pathBytesMax": "\(ComparingLimits.pathBytesMax)",
+        "textBytesMax": "\(ComparingLimits.textBytesMax)",
+        "pieceBytesMax": "\(ComparingLimits.pieceBytesMax)",
+        "requestsMax": "\(ComparingLimits.requestsMax)",
+        "intervalMilliseconds": "\(ComparingLimits.intervalMilliseconds.lowerBound)-"
+            + "\(ComparingLimits.intervalMilliseconds.upperBound)",
         "HandlerReport.typesMax": "\(HandlerReport.typesMax)",
         "HandlerReport.slotsMax": "\(HandlerReport.slotsMax)",
         "TaskSubmission.priorityDefault": "\(TaskSubmission.priorityDefault)",
@@ -58,7 +67,10 @@ enum PageLimits {
     /// of tasks that say how much there may be.
     static let inCode: Set<String> = {
         var found = Set<String>()
-        for file in ["Protocol/Limits.swift", "Protocol/WorkMessage+Fields.swift"] {
+        for file in [
+            "Protocol/Limits.swift", "Protocol/WorkMessage+Fields.swift",
+            "Protocol/ComparingMessage.swift",
+        ] {
             var isTable = false
             for line in textLines(ofRepository: "Sources/" + file) {
                 if !line.hasPrefix(" ") {

@@ -8,13 +8,25 @@ import Protocol
 enum ProtocolWords {
     static let agentVerbs =
         verbs(of: "Sources/Protocol/AgentMessage.swift", atLeast: 19) + agentWorkVerbs
+        + agentComparingVerbs
     static let controllerVerbs =
         verbs(of: "Sources/Protocol/ControllerMessage.swift", atLeast: 16) + controllerWorkVerbs
+        + controllerComparingVerbs
     /// Those that are used in sessions of version 2 only.
     static let agentWorkVerbs = verbs(of: "Sources/Protocol/AgentWorkMessage.swift", atLeast: 9)
     static let controllerWorkVerbs = verbs(
         of: "Sources/Protocol/ControllerWorkMessage.swift",
         atLeast: 6
+    )
+
+    /// Those that are used in sessions of version 3 only.
+    static let agentComparingVerbs = verbs(
+        of: "Sources/Protocol/AgentComparingMessage.swift",
+        atLeast: 6
+    )
+    static let controllerComparingVerbs = verbs(
+        of: "Sources/Protocol/ControllerComparingMessage.swift",
+        atLeast: 2
     )
 
     private static func verbs(of path: String, atLeast count: Int) -> [String] {

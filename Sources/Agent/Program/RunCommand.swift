@@ -98,6 +98,7 @@ struct RunCommand {
                 services: configuration.services,
                 handlers: configuration.handlers,
                 sharedPaths: configuration.preflight.sharedPaths,
+                sets: configuration.sets,
                 facts: facts,
                 software: "muster-agent/\(AgentProgram.version)",
                 bootID: machineIdentity.bootID,
@@ -116,6 +117,12 @@ struct RunCommand {
             configurationPath: configurationPath,
             state: state,
             cluster: membership?.identity.cluster,
+            values: NodeValues(
+                name: membership?.identity.name.text ?? "",
+                site: membership?.identity.site.text ?? "",
+                hostname: machineIdentity.hostname,
+                addresses: MachineIdentity.addresses
+            ),
             endpoints: endpoints,
             leashes: leashes,
             tasks: tasks,

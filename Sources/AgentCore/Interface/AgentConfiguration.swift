@@ -11,6 +11,8 @@ public struct AgentConfiguration: Hashable, Sendable {
     public var handlers: [HandlerDefinition]
     /// Paths that the node itself lists as shared; only these may be probed.
     public var sharedPaths: [String]
+    /// At most ``ComparedSet/countMax``, each name once.
+    public var sets: [ComparedSet]
     public var facts: Facts
     /// Program and version, for people.
     public var software: String
@@ -24,6 +26,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         services: [ServiceDefinition],
         handlers: [HandlerDefinition] = [],
         sharedPaths: [String] = [],
+        sets: [ComparedSet] = [],
         facts: Facts,
         software: String = "",
         bootID: String = "",
@@ -35,6 +38,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         self.services = services
         self.handlers = handlers
         self.sharedPaths = sharedPaths
+        self.sets = sets
         self.facts = facts
         self.software = software
         self.bootID = bootID

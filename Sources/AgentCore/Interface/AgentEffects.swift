@@ -27,6 +27,8 @@ public struct AgentEffects: Hashable, Sendable {
     public var connection: [ConnectionCommand]
     public var checks: [CheckRequest]
     public var preflight: [PreflightRequest]
+    /// What is to be looked at, or told, of compared sets.
+    public var comparing: [ComparingCommand]
     /// A sample of load and disks is wanted; answer `.sampled`.
     public var wantsSample: Bool
     public var renewal: RenewalCommand?
@@ -49,6 +51,7 @@ public struct AgentEffects: Hashable, Sendable {
         connection = []
         checks = []
         preflight = []
+        comparing = []
         wantsSample = false
         renewal = nil
         submissionAnswers = []

@@ -212,6 +212,8 @@ struct ConsoleRoutes: Sendable {
         case .setSiteMinimum: try await setSiteMinimum(request)
         case .setSiteForm: try await setSiteForm(request)
         case .showReadiness: try await showReadiness(request)
+        case .showDrift: try await showDrift(request)
+        case .showFileDiff: try await showFileDiff(request)
         case .listPairs: try await listPairs(request)
         case .pairNodes: try await pairNodes(request)
         case .unpairNode: try await unpairNode(request)
@@ -265,7 +267,9 @@ struct ConsoleRoutes: Sendable {
 
 extension Route {
     /// Who reads it is written down.
-    var isReadingAudited: Bool { self == .getTaskPayload || self == .showTaskOutput }
+    var isReadingAudited: Bool {
+        self == .getTaskPayload || self == .showTaskOutput || self == .showFileDiff
+    }
 
     /// Bytes of the body that are read.
     var bodyBytesMax: Int {

@@ -236,6 +236,7 @@ extension ControllerMachine {
         }
         try checkScope(scope)
         try checkWorkSetting(scope, key, value)
+        try checkDrillSetting(scope, key, value)
         let storeKey = "\(scope.text)/\(key)"
         let before = settingRecords[storeKey]?.value
         guard before != value else {

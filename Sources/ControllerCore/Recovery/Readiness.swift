@@ -11,7 +11,8 @@ public struct ReadinessFinding: Hashable, Sendable {
         case blocking
     }
 
-    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`, `run`.
+    /// `nodes`, `pairs`, `services`, `handlers`, `drift`, `capacity`, `clocks`, `shared-paths`,
+    /// `endpoints`, `configuration`, `drill`, `run`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -57,7 +58,10 @@ extension ControllerMachine {
         }
         found += nodeFindings(of: site, able)
         found += pairFindings(of: site)
+        found += driftFindings(of: site)
         found += capacityFindings(of: site, able)
+        found += clockFindings(of: site, able)
+        found += placeFindings(of: site, able)
         found += drillFindings(of: site)
         return found
     }
@@ -95,16 +99,6 @@ extension ControllerMachine {
                         text: "service \(known.report.name) of standby node \(name) is "
                             + known.report.state.rawValue,
                         mend: "muster node show \(name)"
-                    )
-                )
-            }
-            if let clock = member.clock, clock.exceeds(settings.clockOffsetMax) {
-                found.append(
-                    ReadinessFinding(
-                        topic: "clocks",
-                        level: .warning,
-                        text: "the clock of node \(name) is off",
-                        mend: "look at its time service"
                     )
                 )
             }
@@ -237,12 +231,13 @@ extension ControllerMachine {
                 )
             ]
         }
-        let isOld = now.wall - at > .seconds(90 * 86_400)
+        let isOld = now.wall - at > .seconds(drillDays * 86_400)
         return [
             ReadinessFinding(
                 topic: "drill",
                 level: isOld ? .warning : .fine,
-                text: "the last drill ended at \(at.iso8601)",
+                text: "the last drill ended at \(at.iso8601)"
+                    + (isOld ? ", more than \(drillDays) days ago" : ""),
                 mend: isOld ? "muster drill \(site)" : ""
             )
         ]

@@ -298,12 +298,14 @@ extension ControllerMachine {
             // Whatever was known of the node is told anew.
             $0.services = OrderedTable()
             $0.handlers = OrderedTable()
+            $0.sets = OrderedTable()
             $0.checks = OrderedTable()
             $0.disks = []
             $0.clock = nil
             $0.floor = nil
             $0.configurationVersion = nil
         }
+        abandonDrift(of: id)
         hear(id)
         sendConfiguration(to: id, connection)
     }
@@ -357,6 +359,7 @@ extension ControllerMachine {
             orders[order]?.state = .waiting
         }
         failPreflights(of: id)
+        abandonDrift(of: id)
     }
 
     /// The node can not be reached any more. Showing that is all that happens here: taking work
