@@ -11,14 +11,22 @@ public struct StartRunRequest: ChangeRequest {
     public var reason: String?
     /// Overrules what readiness calls blocking.
     public var force: Bool?
+    /// Overrules the gate of replication: data may be lost.
+    public var acceptDataLoss: Bool?
+    /// The exact number of canaries that are given up of a site that has diverged.
+    public var acceptDivergence: UInt64?
 
     public init(
         kind: String,
         to: String? = nil,
         plan: String? = nil,
         reason: String? = nil,
-        force: Bool? = nil
+        force: Bool? = nil,
+        acceptDataLoss: Bool? = nil,
+        acceptDivergence: UInt64? = nil
     ) {
+        self.acceptDataLoss = acceptDataLoss
+        self.acceptDivergence = acceptDivergence
         self.kind = kind
         self.to = to
         self.plan = plan
@@ -105,6 +113,8 @@ public struct RunSummary: Codable, Hashable, Sendable {
     public var fencing: Bool
     /// Blocking reasons of readiness were overruled.
     public var forced: Bool
+    /// That data may be lost was accepted with the order.
+    public var acceptsDataLoss: Bool
     /// Empty unless it waits for a person.
     public var needs: [RunNeed]
 
@@ -126,6 +136,7 @@ public struct RunSummary: Codable, Hashable, Sendable {
         epochBefore: String,
         fencing: Bool = false,
         forced: Bool = false,
+        acceptsDataLoss: Bool = false,
         needs: [RunNeed] = []
     ) {
         self.id = id
@@ -145,6 +156,7 @@ public struct RunSummary: Codable, Hashable, Sendable {
         self.epochBefore = epochBefore
         self.fencing = fencing
         self.forced = forced
+        self.acceptsDataLoss = acceptsDataLoss
         self.needs = needs
     }
 
@@ -169,12 +181,54 @@ public struct RunHook: Codable, Hashable, Sendable {
     /// `running`, `done` or `failed`.
     public var state: String
     public var text: String
+    /// In the run's report: the end of what it wrote, at most ``outputBytesMax``.
+    public var output: String?
+
+    public static let outputBytesMax = 1_024
 
     public init(node: String, task: UInt64, state: String, text: String) {
         self.node = node
         self.task = task
         self.state = state
         self.text = text
+    }
+}
+
+/// An attempt of a step that has ended, or what somebody said to it.
+public struct RunDeed: Codable, Hashable, Sendable {
+    /// Counts those of the step, from 1.
+    public var number: UInt32
+    /// `done`, `failed`, `aborted`, `retried`, `skipped`, `answered-yes`, `answered-no`, `undone`,
+    /// `not-undone`.
+    public var outcome: String
+    /// When the attempt that has ended began; left out for a word that ended none.
+    public var startedAt: String?
+    public var at: String
+    /// Left out for the controller.
+    public var by: String?
+    public var reason: String?
+    public var text: String
+    /// Those on nodes that had not ended well.
+    public var hooks: [RunHook]
+
+    public init(
+        number: UInt32,
+        outcome: String,
+        startedAt: String? = nil,
+        at: String,
+        by: String? = nil,
+        reason: String? = nil,
+        text: String,
+        hooks: [RunHook] = []
+    ) {
+        self.number = number
+        self.outcome = outcome
+        self.startedAt = startedAt
+        self.at = at
+        self.by = by
+        self.reason = reason
+        self.text = text
+        self.hooks = hooks
     }
 }
 
@@ -192,6 +246,10 @@ public struct RunStep: Codable, Hashable, Sendable {
     /// How it ended, what it waits for, or why it was left out.
     public var text: String
     public var hooks: [RunHook]
+    /// In the run's report: everything that was done in this step, in its order.
+    public var deeds: [RunDeed]?
+    /// Earlier ones that are not kept.
+    public var deedsLeftOut: UInt32?
 
     public init(
         plan: PlanStepDetail,
@@ -235,6 +293,9 @@ public struct RunDetail: Codable, Hashable, Sendable {
     public var askedMilliseconds: UInt64
     /// What the earlier runs of this kind took, their mean; left out when there was none.
     public var estimateMilliseconds: UInt64?
+    /// Steps of which no earlier run says anything: the estimate is without them. Questions to a
+    /// person are never measured, and not counted.
+    public var unmeasuredSteps: UInt32?
 
     public init(
         asOf: String,
@@ -266,6 +327,9 @@ public struct RunPreview: Codable, Hashable, Sendable {
     public var fences: [RunFence]
     /// Of the steps for which earlier runs say something; left out when they say nothing.
     public var estimateMilliseconds: UInt64?
+    /// Steps of which no earlier run says anything: the estimate is without them. Questions to a
+    /// person are never measured, and not counted.
+    public var unmeasuredSteps: UInt32?
 
     public init(
         asOf: String,

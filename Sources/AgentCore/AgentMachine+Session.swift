@@ -39,6 +39,7 @@ extension AgentMachine {
         case .authority, .enrolled: giveUp("an answer that nobody asked for", at: now, &effects)
         case .work(let message): receivedWork(message, at: now, &effects)
         case .comparing(let message): receivedComparing(message, &effects)
+        case .data(let message): receivedData(message, at: now)
         }
     }
 

@@ -62,6 +62,8 @@ public struct AgentMachine: Hashable, Sendable {
     var desk: SubmissionDesk
     /// What is compared with the node's pair: AgentMachine+Comparing.swift
     var comparing: ComparingDesk
+    // Data sets: AgentMachine+Data.swift
+    var data: DataWatch
     /// Why this step must end the session.
     var sessionProblem: String?
 
@@ -99,6 +101,7 @@ public struct AgentMachine: Hashable, Sendable {
         bench = TaskBench(configuration: configuration, journal: journal)
         desk = SubmissionDesk(spool: spool)
         comparing = ComparingDesk(configuration.sets)
+        data = DataWatch(configuration.dataSets, at: now)
         reconnection.next = Int(generator.below(UInt64(max(1, configuration.controllers))))
         for definition in configuration.services.prefix(WireLimits.servicesPerNodeMax) {
             define(definition, at: now)
@@ -116,6 +119,7 @@ public struct AgentMachine: Hashable, Sendable {
         settleTasks(at: now, &effects)
         settleComparing(at: now, &effects)
         settleSession(event, at: now, &effects)
+        settleData(at: now, &effects)
         tellChanges(at: now, &effects)
         tellTasks(at: now, &effects)
         requestPersist(at: now, &effects)
@@ -132,6 +136,7 @@ public struct AgentMachine: Hashable, Sendable {
         deadlines += services.values.map(\.nextDeadline)
         deadlines += orders.values.map(\.nextDeadline)
         deadlines += [bench.nextDeadline, desk.nextDeadline, comparing.nextDeadline]
+        deadlines.append(data.nextDeadline)
         return deadlines.compactMap { $0 }.min()
     }
 
@@ -154,6 +159,7 @@ public struct AgentMachine: Hashable, Sendable {
         case .checkFinished(let id, let outcome, let took):
             checkFinished(id, outcome, took: took, at: now, &effects)
         case .sampled(let load, let disks): sampled(load, disks, at: now, &effects)
+        case .dataFinished(let id, let outcome): data.finished(id, outcome, at: now)
         case .found(let order, let findings): found(findings, for: order, &effects)
         case .task(let attempt, let news):
             fold(&effects) { $0.learned(news, of: attempt, at: now, &$1) }
@@ -169,10 +175,11 @@ public struct AgentMachine: Hashable, Sendable {
         case .spooled(let number): foldDesk(&effects) { $0.spooled(number, &$1) }
         case .spoolFailed(let number, let reason):
             foldDesk(&effects) { $0.spoolFailed(number, reason, &$1) }
-        case .reconfigured(let definitions, let sharedPaths, let handlers, let sets):
+        case .reconfigured(let definitions, let sharedPaths, let handlers, let sets, let dataSets):
             reconfigured(definitions, sharedPaths: sharedPaths, at: now, &effects)
             redefine(handlers, &effects)
             redefine(sets, at: now, &effects)
+            redefine(dataSets, at: now)
         case .looked(let set, let number, let result):
             looked(set, number, result, at: now, &effects)
         case .listed(let ticket, let answer): listed(ticket, answer, &effects)

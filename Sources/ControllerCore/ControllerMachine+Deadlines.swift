@@ -22,7 +22,12 @@ extension ControllerMachine {
             return
         }
         let late = now.instant - earliest
-        for id in nodes.keys { nodes.update(id) { $0.detector.forgive(at: now.instant) } }
+        for id in nodes.keys {
+            nodes.update(id) {
+                $0.detector.forgive(at: now.instant)
+                $0.isSilenceOurs = $0.reachability != .unreachable
+            }
+        }
         let interval = settings.lease.heartbeatInterval
         tiltUntil = now.instant + .nanoseconds(interval.nanoseconds * 7 / 2)
         tell(
@@ -149,6 +154,7 @@ extension ControllerMachine {
         for run in preflights.values where !run.isFinished { expect(by: run.deadline) }
         if let deadline = drift.nextDeadline { expect(by: deadline) }
         if let deadline = work.nextDeadline { expect(by: deadline) }
+        if let deadline = replicationDeadline { expect(by: deadline) }
         // While no site is active nothing fires: what is due is no deadline.
         if role(of: cluster.activeSite) == .active, let deadline = schedules.nextDeadline {
             expect(by: deadline)

@@ -30,6 +30,7 @@ public enum AgentMessage: Hashable, Sendable {
     case bye(reason: ByeReason)
     case work(AgentWorkMessage)
     case comparing(AgentComparingMessage)
+    case data(AgentDataMessage)
 }
 
 /// The first line of every connection: protocol versions and who speaks.
@@ -262,7 +263,12 @@ extension AgentMessage {
         case "BYE": self = .bye(reason: try fields.word("reason"))
         case let verb where AgentComparingMessage.verbs.contains(verb):
             self = .comparing(try AgentComparingMessage(line))
-        default: self = .work(try AgentWorkMessage(line))
+        default:
+            if let message = try AgentDataMessage(line) {
+                self = .data(message)
+            } else {
+                self = .work(try AgentWorkMessage(line))
+            }
         }
     }
 
@@ -320,6 +326,7 @@ extension AgentMessage {
             writer.put("reason", reason)
         case .work(let message): return message.line
         case .comparing(let message): return message.line
+        case .data(let message): return message.line
         }
         return writer.line
     }

@@ -32,6 +32,7 @@ public enum ControllerMessage: Hashable, Sendable {
     case bye(reason: ByeReason, retry: Duration)
     case work(ControllerWorkMessage)
     case comparing(ControllerComparingMessage)
+    case data(ControllerDataMessage)
 }
 
 public struct Enrolled: Hashable, Sendable {
@@ -261,7 +262,12 @@ extension ControllerMessage {
             )
         case let verb where ControllerComparingMessage.verbs.contains(verb):
             self = .comparing(try ControllerComparingMessage(line))
-        default: self = .work(try ControllerWorkMessage(line))
+        default:
+            if let message = try ControllerDataMessage(line) {
+                self = .data(message)
+            } else {
+                self = .work(try ControllerWorkMessage(line))
+            }
         }
     }
 
@@ -321,6 +327,7 @@ extension ControllerMessage {
             writer.put("retry", milliseconds: retry)
         case .work(let message): return message.line
         case .comparing(let message): return message.line
+        case .data(let message): return message.line
         }
         return writer.line
     }

@@ -293,6 +293,7 @@ extension AgentEffects {
         checks += other.checks
         preflight += other.preflight
         comparing += other.comparing
+        dataRuns += other.dataRuns
         wantsSample = wantsSample || other.wantsSample
         renewal = other.renewal ?? renewal
         notices += other.notices

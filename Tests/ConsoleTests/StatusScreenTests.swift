@@ -92,6 +92,59 @@ import Testing
         #expect(!lines.contains { $0.contains("WRONG NOW") || $0.contains("TYPE NEXT") })
     }
 
+    @Test func `who decides that the site is lost is said in a line, and how long it still lasts`()
+    {
+        func line(_ change: (inout AutomaticStatus) -> Void, age: Int64 = 0) -> String {
+            var automatic = RunSamples.automatic
+            change(&automatic)
+            return AutomaticWords.line(automatic, ageMilliseconds: age).text
+        }
+        func calm(_ automatic: inout AutomaticStatus) {
+            automatic.belowMilliseconds = nil
+            automatic.remainingMilliseconds = nil
+        }
+        func free(_ automatic: inout AutomaticStatus) {
+            automatic.pause = nil
+            automatic.brake.on = false
+            automatic.brake.latched = false
+            automatic.sticky = []
+            automatic.obstacles = []
+        }
+        #expect(line(calm) == "failover automatic, PAUSED by olga")
+        #expect(
+            line {
+                calm(&$0)
+                $0.pause = nil
+            } == "failover automatic, BRAKE ON until lifted"
+        )
+        #expect(
+            line {
+                calm(&$0)
+                free(&$0)
+            } == "failover automatic, brake free"
+        )
+        #expect(
+            line(free, age: 5_000)
+                == "failover automatic, brake free; site a below its minimum for 25s, failover in 55s"
+        )
+        #expect(line({ $0.remainingMilliseconds = 0 }).hasSuffix("NOT by itself"))
+        #expect(
+            line {
+                $0.mode = "manual"
+                calm(&$0)
+            } == "failover manual"
+        )
+        var status = Samples.healthy
+        status.automatic = RunSamples.automatic
+        #expect(screen(status).contains { $0.contains("PAUSED by olga") })
+        let page = AutomaticWords.page(RunSamples.automatic, style: .plain)
+        for word in [
+            "ON until somebody lifts it", "network work", "a-1", "the brake is on", "lift it",
+        ] {
+            #expect(page.contains { $0.contains(word) }, "\(word)")
+        }
+    }
+
     @Test func `a note says a mark once`() {
         let node = Samples.node("a", reason: "maintenance by bob: disk", marks: [.maintenance])
         #expect(NodeWords.note(node).text == "maintenance by bob: disk")
@@ -116,6 +169,47 @@ import Testing
         var resting = Samples.site("a", "active", 0)
         resting.inMaintenance = 3
         #expect(Verdict(activeSite: resting, problems: []) == .healthy)
+    }
+
+    @Test func `what keeps the controller from acting comes first, nothing is too wide`() {
+        var status = Samples.degraded
+        status.controller.tilted = true
+        status.controller.journalLate = true
+        status.you.name = "alexandra.of-the-night-shift"
+        status.sites[0].name = "a-site-with-a-rather-long-name-in-the-north-of-the-country"
+        var run = RunSamples.fencing.run
+        run.needs[0].commands = [
+            "muster run certify 3 a-node-with-a-rather-long-name.example.com --reason TEXT"
+        ]
+        status.run = run
+        for width in [40, 60, 80] {
+            let lines = screen(status, width: width)
+            #expect(lines.allSatisfy { DisplayWidth.of($0) <= width }, "\(lines)")
+            #expect(lines.contains { $0.hasPrefix("TILTED: it does not act") })
+            #expect(lines.first?.contains("prod") == true)
+        }
+    }
+
+    @Test func `an event loses what followed first, then why, and is cut between two words`() {
+        let event = Samples.event(
+            1,
+            41,
+            "node.offline",
+            .critical,
+            "a-2",
+            "Node a-2 is Offline.",
+            cause: "unreachable",
+            consequence: "2 of 3 nodes of site a are Online"
+        )
+        func shown(_ width: Int) -> String {
+            EventWords.cell(event, hasSubject: true).fitted(to: width, mark: "…")
+        }
+        #expect(
+            shown(80) == "Node a-2 is Offline (unreachable); 2 of 3 nodes of site a are Online"
+        )
+        #expect(shown(40) == "Node a-2 is Offline (unreachable)")
+        #expect(shown(20) == "Node a-2 is Offline")
+        #expect(shown(18) == "Node a-2 is …")
     }
 
     @Test(

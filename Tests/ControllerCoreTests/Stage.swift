@@ -29,6 +29,12 @@ struct Stage {
     var beats = OrderedTable<UInt64, UInt64>()
     /// Whether the authority signs what the machine orders.
     var isSigning = true
+    /// Transactions that moved a run so far: the steps they moved and where to, as `fence running`.
+    var moves: [[String]] = []
+    /// When this process is killed.
+    var death: Death?
+    /// It was: nothing reaches it until ``restart()``.
+    private(set) var isDead = false
     /// When what it signs ends.
     var certificateLife: Duration = .seconds(1_000_000)
 
@@ -64,12 +70,29 @@ struct Stage {
         keep(first)
     }
 
+    /// The process is killed around a transaction that moves a run.
+    struct Death: Hashable {
+        enum Moment: Hashable, CaseIterable {
+            /// The transaction is lost.
+            case beforeDurable
+            /// Nothing that follows from it has left the process.
+            case beforeEffects
+            case afterEffects
+        }
+
+        /// Counts from 0: the place in ``Stage/moves``.
+        var transaction: Int
+        var moment: Moment
+    }
+
     // MARK: Steps
 
     @discardableResult
     mutating func step(_ event: ControllerEvent) -> ControllerEffects {
-        let effects = machine.step(event, at: now)
+        guard !isDead else { return ControllerEffects() }
+        let effects = dying(machine.step(event, at: now))
         keep(effects)
+        guard !isDead else { return effects }
         for order in effects.certificates {
             guard isSigning else {
                 step(.certificateFailed(order.id))
@@ -84,6 +107,26 @@ struct Stage {
             step(.certificateIssued(order.id, issued))
         }
         return effects
+    }
+
+    /// What is left of the effects when the process is killed around them.
+    private mutating func dying(_ effects: ControllerEffects) -> ControllerEffects {
+        var moved: [String] = []
+        for case .put(.runStep(let step)) in effects.journal where step.state != .pending {
+            let move = "\(step.step.name) \(step.state.rawValue)"
+            if !moved.contains(move) { moved.append(move) }
+        }
+        guard !moved.isEmpty else { return effects }
+        moves.append(moved)
+        guard let death, death.transaction == moves.count - 1 else { return effects }
+        isDead = true
+        var left = ControllerEffects()
+        switch death.moment {
+        case .beforeDurable: break
+        case .beforeEffects: left.journal = effects.journal
+        case .afterEffects: left = effects
+        }
+        return left
     }
 
     private mutating func keep(_ effects: ControllerEffects) {
@@ -107,7 +150,7 @@ struct Stage {
 
     mutating func pass(_ duration: Duration) {
         let end = now.instant + duration
-        while let deadline = machine.nextDeadline, deadline <= end {
+        while !isDead, let deadline = machine.nextDeadline, deadline <= end {
             let elapsed = max(deadline, now.instant) - now.instant
             // A deadline of now comes a moment later, as timers do.
             advance(max(elapsed, .microseconds(100)))
@@ -137,6 +180,7 @@ struct Stage {
             at: now
         )
         self.machine = machine
+        isDead = false
         keep(effects)
     }
 
@@ -336,9 +380,17 @@ struct Stage {
         records += machine.runs.plans.values.map { .plan($0) }
         for run in machine.runs.runs.values {
             records.append(.run(run))
-            records += machine.runs.steps(of: run.id).map { .runStep($0) }
+            let steps = machine.runs.steps(of: run.id)
+            records += steps.map { .runStep($0) }
+            records += steps.flatMap { machine.runs.deeds(of: $0).map { .runDeed($0) } }
             records += machine.runs.fences(of: run.id).map { .fence($0) }
         }
+        for entry in machine.replication.entries.values {
+            records.append(.dataSet(entry.record))
+            records += entry.forks.map { .fork($0) }
+            records += entry.divergences.values.map { .divergence($0) }
+        }
+        records += machine.work.lossRecords.map { .loss($0) }
         return records
     }
 }

@@ -13,6 +13,7 @@ import Testing
         try await TestCluster.with(agentHosts: ["127.0.0.1", "[::1]"]) { cluster in
             try await cluster.admin.change(.addSite, body: AddSiteRequest(name: "south"))
             let port = cluster.agentsPort
+            try await cluster.heedNoLoad()
             let places = [
                 ("north", "127.0.0.1:\(port)"), ("south", "[::1]:\(port)"),
                 ("north", "localhost:\(port)"),

@@ -29,6 +29,8 @@ enum PageLimits {
         "serviceOrderMax": "\(WireLimits.serviceOrderMax)",
         "millisecondsMax": "\(WireLimits.millisecondsMax)",
         "sizeMax": "\(WireLimits.sizeMax)",
+        "dataSetsPerNodeMax": "\(DataLimits.dataSetsPerNodeMax)",
+        "lagMillisecondsMax": "\(DataLimits.lagMillisecondsMax)",
         "payloadBytesMax": "\(WorkLimits.payloadBytesMax)",
         "inlineBytesMax": "\(WorkLimits.inlineBytesMax)",
         "partBytesMax": "\(WorkLimits.partBytesMax)",
@@ -70,6 +72,7 @@ enum PageLimits {
         for file in [
             "Protocol/Limits.swift", "Protocol/WorkMessage+Fields.swift",
             "Protocol/ComparingMessage.swift",
+            "Protocol/DataMessages.swift",
         ] {
             var isTable = false
             for line in textLines(ofRepository: "Sources/" + file) {

@@ -8,10 +8,10 @@ import Protocol
 enum ProtocolWords {
     static let agentVerbs =
         verbs(of: "Sources/Protocol/AgentMessage.swift", atLeast: 19) + agentWorkVerbs
-        + agentComparingVerbs
+        + agentDataVerbs + agentComparingVerbs
     static let controllerVerbs =
         verbs(of: "Sources/Protocol/ControllerMessage.swift", atLeast: 16) + controllerWorkVerbs
-        + controllerComparingVerbs
+        + controllerDataVerbs + controllerComparingVerbs
     /// Those that are used in sessions of version 2 only.
     static let agentWorkVerbs = verbs(of: "Sources/Protocol/AgentWorkMessage.swift", atLeast: 9)
     static let controllerWorkVerbs = verbs(
@@ -28,6 +28,11 @@ enum ProtocolWords {
         of: "Sources/Protocol/ControllerComparingMessage.swift",
         atLeast: 2
     )
+    static let agentDataVerbs = verbs(
+        of: "Sources/Protocol/DataMessages.swift",
+        atLeast: 6
+    ).filter { $0 != "CANARY" }
+    static let controllerDataVerbs = ["CANARY"]
 
     private static func verbs(of path: String, atLeast count: Int) -> [String] {
         let parser = textLines(ofRepository: path).compactMap { line -> String? in

@@ -196,6 +196,7 @@ final class Driver {
         case .reloaded(let configuration):
             self.configuration.services = configuration.services
             self.configuration.handlers = configuration.handlers
+            self.configuration.dataSets = configuration.dataSets
             self.configuration.preflight = configuration.preflight
             self.configuration.sets = configuration.sets
             preflight = Preflight(configuration)
@@ -205,7 +206,8 @@ final class Driver {
                     configuration.services,
                     sharedPaths: configuration.preflight.sharedPaths,
                     handlers: configuration.handlers,
-                    sets: configuration.sets
+                    sets: configuration.sets,
+                    dataSets: configuration.dataSets
                 )
             )
         }

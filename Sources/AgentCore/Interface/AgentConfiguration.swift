@@ -9,6 +9,8 @@ public struct AgentConfiguration: Hashable, Sendable {
     public var services: [ServiceDefinition]
     /// At most ``WorkLimits/handlersPerNodeMax``.
     public var handlers: [HandlerDefinition]
+    /// At most ``DataLimits/dataSetsPerNodeMax``.
+    public var dataSets: [DataSetDefinition]
     /// Paths that the node itself lists as shared; only these may be probed.
     public var sharedPaths: [String]
     /// At most ``ComparedSet/countMax``, each name once.
@@ -25,6 +27,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         controllers: Int,
         services: [ServiceDefinition],
         handlers: [HandlerDefinition] = [],
+        dataSets: [DataSetDefinition] = [],
         sharedPaths: [String] = [],
         sets: [ComparedSet] = [],
         facts: Facts,
@@ -37,6 +40,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         self.controllers = controllers
         self.services = services
         self.handlers = handlers
+        self.dataSets = dataSets
         self.sharedPaths = sharedPaths
         self.sets = sets
         self.facts = facts

@@ -29,6 +29,8 @@ public struct AgentEffects: Hashable, Sendable {
     public var preflight: [PreflightRequest]
     /// What is to be looked at, or told, of compared sets.
     public var comparing: [ComparingCommand]
+    /// Programs of data sets to be executed, each answered by `.dataFinished`.
+    public var dataRuns: [DataRun]
     /// A sample of load and disks is wanted; answer `.sampled`.
     public var wantsSample: Bool
     public var renewal: RenewalCommand?
@@ -52,6 +54,7 @@ public struct AgentEffects: Hashable, Sendable {
         checks = []
         preflight = []
         comparing = []
+        dataRuns = []
         wantsSample = false
         renewal = nil
         submissionAnswers = []

@@ -31,6 +31,8 @@ public enum AgentEvent: Hashable, Sendable {
     case leash(LaunchID, LeashNews)
     /// An answer to a ``CheckRequest``. `took` is how long the attempt lasted.
     case checkFinished(CheckID, CheckOutcome, took: Duration)
+    /// An answer to a ``DataRun``: nothing of it runs any more.
+    case dataFinished(DataRunID, DataOutcome)
     /// An answer to ``AgentEffects/wantsSample``.
     case sampled(Load, disks: [Disk])
     /// An answer to a ``PreflightRequest``: every finding of it.
@@ -58,7 +60,8 @@ public enum AgentEvent: Hashable, Sendable {
         [ServiceDefinition],
         sharedPaths: [String],
         handlers: [HandlerDefinition] = [],
-        sets: [ComparedSet] = []
+        sets: [ComparedSet] = [],
+        dataSets: [DataSetDefinition] = []
     )
     /// The answer to ``ComparingCommand/look(_:number:)``.
     case looked(ComparedSetName, number: UInt64, LookResult)

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Model
 
 struct PreflightCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -74,11 +75,10 @@ struct PreflightCommand: AsyncParsableCommand {
 
     private func show(_ run: PreflightRun, _ session: Session) {
         let findings = run.findings.filter { all || $0.outcome != "passed" }
-        let isWide = output.format == .wide
         let lines = PreflightWords.lines(
             findings,
             style: session.style,
-            width: isWide ? nil : session.width
+            width: session.width
         )
         for line in lines { Terminal.writeLine(line) }
         func count(_ outcome: String) -> Int { run.findings.count { $0.outcome == outcome } }
@@ -87,7 +87,7 @@ struct PreflightCommand: AsyncParsableCommand {
             parts.append("\(count(outcome)) \(outcome)")
         }
         let nodes = Set(run.findings.map(\.node)).count
-        parts.append("\(nodes) node\(nodes == 1 ? "" : "s")")
+        parts.append(counted(nodes, "node"))
         if !run.waiting.isEmpty {
             parts.append("no answer from \(run.waiting.joined(separator: ", "))")
         }

@@ -8,6 +8,8 @@ struct RunPage {
     var now: WallTime
     /// Columns; nil for as many as it takes.
     var width: Int?
+    /// Long texts go on below themselves instead of being cut.
+    var isWrapped = false
 
     var head: String {
         let run = detail.run
@@ -19,7 +21,8 @@ struct RunPage {
         if let time = RunWords.took(run, at: now) {
             var text = DurationText.text(milliseconds: time)
             if let estimate = detail.estimateMilliseconds, !run.isEnded {
-                text += " of about \(DurationText.text(milliseconds: estimate))"
+                let whole = RunWords.estimate(estimate, unmeasured: detail.unmeasuredSteps)
+                text += " of \(whole)"
             }
             parts.append(text)
         }
@@ -50,6 +53,7 @@ struct RunPage {
         ])
         table.hasHeader = false
         table.indent = "  "
+        table.isWrapped = isWrapped
         for (index, step) in detail.steps.enumerated() {
             let isPresent = !detail.run.isEnded && index == Int(detail.run.step) - 1
             let tone = Self.tone(step.state)
@@ -103,6 +107,7 @@ struct RunPage {
         var table = Table([.init("NODE"), .init("PROOF"), .init("TEXT", flexible: true)])
         table.hasHeader = false
         table.indent = "  "
+        table.isWrapped = isWrapped
         for fence in detail.fences {
             table.add([
                 Cell(fence.node, .strong),
@@ -122,6 +127,7 @@ struct RunPage {
         ])
         table.hasHeader = false
         table.indent = "  "
+        table.isWrapped = isWrapped
         for (name, hook) in hooks {
             let tone = Self.tone(hook.state)
             table.add([

@@ -180,7 +180,7 @@ extension ControllerMachine {
         guard members.isEmpty else {
             throw Refused(
                 .notNow,
-                "site \(name) has \(members.count) nodes",
+                "site \(name) has \(counted(members.count, "node"))",
                 mend: "remove them first: muster node list --site \(name)"
             )
         }
@@ -235,6 +235,7 @@ extension ControllerMachine {
             throw Refused(.invalid, "a value has at most \(SettingKey.valueBytesMax) bytes")
         }
         try checkScope(scope)
+        try checkKnown(key)
         try checkWorkSetting(scope, key, value)
         try checkDrillSetting(scope, key, value)
         try checkActiveValue(scope, key)
@@ -317,6 +318,7 @@ extension ControllerMachine {
             consequence: "configuration version \(cluster.configurationVersion)"
         )
         readWorkSettings()
+        readReplicationSettings()
         sendConfigurations()
     }
 
@@ -361,6 +363,10 @@ extension ControllerMachine {
 
 enum SettingKey {
     static let valueBytesMax = 2_048
+    /// `env.NAME` goes to what nodes run.
+    static let environmentPrefix = "env."
+    /// Keys of the operators' own, which nothing here reads.
+    static let ownPrefix = "x."
 
     static func isValid(_ key: String) -> Bool {
         guard let first = key.utf8.first, key.utf8.count <= 64 else { return false }

@@ -42,8 +42,11 @@ extension ControllerMachine {
         }
         unsaved.append(id)
         guard changed else { return }
+        watch.isDue = true
         let (online, total) = count(of: record.site)
-        let consequence = "\(online) of \(total) nodes of site \(record.site) are Online"
+        let consequence =
+            "\(online) of \(counted(total, "node")) of site \(record.site) "
+            + "\(total == 1 ? "is" : "are") Online"
         switch assessment.status {
         case .online:
             tell(
@@ -236,6 +239,7 @@ extension ControllerMachine {
             $0.lossCause = "removed"
         }
         forgetDrift(of: pair(of: id).flatMap { nodes[$0]?.record.pair == id ? $0 : nil } ?? id)
+        work.forgetLosses(of: id)
         if work.hasTasks(id) { expect(by: member.lastGrant + settings.lease.wait) }
         if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }
         let (online, total) = count(of: record.site)
@@ -245,7 +249,8 @@ extension ControllerMachine {
             record.name.text,
             "Node \(record.name) was removed; its credential is revoked.",
             cause: cause,
-            consequence: "\(online) of \(total) nodes of site \(record.site) are Online"
+            consequence: "\(online) of \(counted(total, "node")) of site \(record.site) "
+                + "\(total == 1 ? "is" : "are") Online"
         )
         auditOwn("node.revoke", record.name.text, reason: cause)
     }

@@ -34,9 +34,15 @@ public struct Member: Hashable, Sendable {
     public internal(set) var disks: [Disk]
     var disksExpected: UInt32
     public internal(set) var clock: ClockEstimate?
+    /// Since when its clock is surely off, by what this controller has heard.
+    public internal(set) var clockOffSince: WallTime?
     /// When the node was lost, within the flap window.
     public internal(set) var losses: [Instant]
     public internal(set) var heldUntil: Instant?
+    /// It was not heard since this controller was frozen: its silence says nothing of it.
+    var isSilenceOurs = false
+    /// Its last loss was this controller's own absence, and does not count as one.
+    var isLossExcused = false
     /// The configuration's version that the node has confirmed.
     public internal(set) var configurationVersion: UInt64?
     /// The order that is under way for a service.
@@ -53,6 +59,7 @@ public struct Member: Hashable, Sendable {
     /// What is compared with its pair.
     public internal(set) var sets: OrderedTable<ComparedSetName, KnownSet>
     public internal(set) var handlers: OrderedTable<HandlerName, HandlerReport>
+    public internal(set) var dataSets: OrderedTable<DataSetName, DataSetReport> = OrderedTable()
     /// What the settings say of it, as of the configuration's version.
     public internal(set) var preferences: NodePreferences
     var preferencesVersion: UInt64

@@ -13,11 +13,16 @@ extension ControllerMachine {
             && !record.stoppedServices.contains(service)
     }
 
-    /// An exclusive service runs on the active site alone, and in a drill of its own. A drainable one also on a warm standby, and
-    /// on the site that a run has left, until the run stops it.
+    /// An exclusive service runs on the active site alone, and in a drill of its own. A drainable one
+    /// also on a warm standby, and on the site that a run has left, until the run stops it.
     func mayRun(_ report: ServiceReport, on member: Member) -> Bool {
         let name = member.record.site
-        guard let site = sites[name], !site.held.holds(report) else { return false }
+        guard let site = sites[name] else { return false }
+        if site.held.holds(report) {
+            // What already runs at a warm standby goes on while it becomes the active one.
+            return report.isDrainable && site.isWarm && role(of: name) == .active
+                && runs.liveRun?.to == name
+        }
         if role(of: name) == .active { return true }
         if runs.drill(of: name) != nil, member.knowsDrills { return true }
         guard report.isDrainable else { return false }

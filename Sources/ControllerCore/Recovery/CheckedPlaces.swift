@@ -40,7 +40,8 @@ extension ControllerMachine {
     /// After so long a result is no answer to "now".
     private static let placesAgeMax: Duration = .seconds(86_400)
     private static let drillDaysDefault: Int64 = 90
-    static let drillKey = "drill.days"
+    static let drillPrefix = "drill."
+    static let drillKey = drillPrefix + "days"
 
     /// Shared paths and endpoints, by the last preflight of each node; what was never looked at is not
     /// known.
@@ -152,7 +153,7 @@ extension ControllerMachine {
         _ key: String,
         _ value: String
     ) throws(Refused) {
-        guard key.hasPrefix("drill.") else { return }
+        guard key.hasPrefix(Self.drillPrefix) else { return }
         guard key == Self.drillKey else {
             throw Refused(
                 .invalid,

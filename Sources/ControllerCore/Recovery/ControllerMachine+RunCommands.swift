@@ -10,11 +10,23 @@ public struct RunRequest: Hashable, Sendable {
     public var to: SiteName
     /// Nil for the plan that is written for the kind, or else the derived one.
     public var plan: PlanName?
+    /// An admin accepts that data may be lost.
+    public var acceptsLoss: Bool
+    /// So many canaries of the site, which has parted from the active history, are given up.
+    public var acceptedDivergence: UInt64?
 
-    public init(kind: RunKind, to: SiteName, plan: PlanName? = nil) {
+    public init(
+        kind: RunKind,
+        to: SiteName,
+        plan: PlanName? = nil,
+        acceptsLoss: Bool = false,
+        acceptedDivergence: UInt64? = nil
+    ) {
         self.kind = kind
         self.to = to
         self.plan = plan
+        self.acceptsLoss = acceptsLoss
+        self.acceptedDivergence = acceptedDivergence
     }
 }
 
@@ -34,7 +46,8 @@ extension Command.Verb {
             .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .readFile,
             .pauseSchedule,
             .resumeSchedule, .retryStep,
-            .skipStep, .abortRun, .certifyNode, .answerRun:
+            .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,
+            .liftBrake:
             true
         }
     }
@@ -243,7 +256,10 @@ extension ControllerMachine {
                 mend: "it is for " + plan.draft.kinds.map(\.rawValue).joined(separator: ", ")
             )
         }
+        try checkDivergence(request, by: by)
+        try checkLoss(request)
         let run = makeRun(request, plan, from: from, by: by, reason: reason, force: force)
+        if request.kind != .drill { acceptDivergence(of: request.to, by: by, run: run.id) }
         tell(
             .runStarted,
             .warning,
@@ -255,7 +271,7 @@ extension ControllerMachine {
         return .runStarted(run.id)
     }
 
-    private mutating func makeRun(
+    mutating func makeRun(
         _ request: RunRequest,
         _ plan: PlanRecord,
         from: SiteName,
@@ -265,7 +281,7 @@ extension ControllerMachine {
     ) -> RunRecord {
         cluster.lastRun += 1
         put(.cluster(cluster))
-        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.steps
+        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.runSteps
         let activation = steps.firstIndex { $0.act == .activate } ?? steps.count
         let lingers = steps[activation...].contains {
             if case .stop(.from, _, _) = $0.act { true } else { false }
@@ -283,7 +299,8 @@ extension ControllerMachine {
             stepCount: UInt16(steps.count),
             epochBefore: cluster.epoch,
             lingers: lingers,
-            isForced: force
+            isForced: force,
+            acceptsLoss: request.acceptsLoss
         )
         runs.restore(run)
         runs.isResumed = false
@@ -314,13 +331,18 @@ extension ControllerMachine {
         return record
     }
 
-    mutating func retryStep(_ id: RunID) throws(Refused) -> Reply.Outcome {
+    mutating func retryStep(
+        _ id: RunID,
+        by: String,
+        reason: String
+    ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
         let record = presentStep(of: run)
         guard run.state == .asking || record.state == .delayed else {
             throw Refused(.notNow, "run \(id) does not ask: its step \(record.step.name) goes on")
         }
         endAsking(id)
+        note(record, .retried, "", by: by, reason: reason)
         amendRun(id) {
             $0.state = .running
             $0.text = ""
@@ -352,6 +374,7 @@ extension ControllerMachine {
         cancelHooks(of: record)
         clearStepState()
         endAsking(id)
+        note(record, .skipped, "", by: by, reason: reason)
         amendRun(id) {
             $0.state = .running
             $0.text = ""
@@ -378,6 +401,8 @@ extension ControllerMachine {
             return .done("run \(id) is being rolled back", orders: [])
         }
         let record = presentStep(of: run)
+        note(record, .aborted, "", by: by, reason: reason)
+        amendStep(record) { _ in }
         if record.state != .failed, record.state != .pending {
             amendStep(record) { [now] in
                 $0.state = .failed
@@ -385,14 +410,15 @@ extension ControllerMachine {
                 $0.text = "ended by an abort"
             }
         }
-        beginRollBack(id, reason.isEmpty ? "aborted by \(by)" : "aborted by \(by): \(reason)")
+        beginRollBack(id, RunRecord.abortedBy + (reason.isEmpty ? by : "\(by): \(reason)"))
         return .done("run \(id) is being rolled back: site \(run.from) stays active", orders: [])
     }
 
     mutating func answerRun(
         _ id: RunID,
         _ isYes: Bool,
-        by: String
+        by: String,
+        reason: String
     ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
         let record = presentStep(of: run)
@@ -401,6 +427,7 @@ extension ControllerMachine {
         }
         endAsking(id)
         clearStepState()
+        note(record, isYes ? .answeredYes : .answeredNo, "", by: by, reason: reason)
         guard isYes else {
             amendStep(record) { [now] in
                 $0.state = .failed

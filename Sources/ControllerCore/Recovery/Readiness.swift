@@ -12,7 +12,8 @@ public struct ReadinessFinding: Hashable, Sendable {
     }
 
     /// `nodes`, `pairs`, `services`, `handlers`, `drift`, `capacity`, `clocks`, `shared-paths`,
-    /// `endpoints`, `configuration`, `drill`, `run`.
+    /// `endpoints`, `configuration`, `drill`, `replication`, `divergence`, `run`, `authority`,
+    /// `automatic`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -49,12 +50,13 @@ extension ControllerMachine {
             say(
                 "nodes",
                 .blocking,
-                "\(able.count) of \(total) nodes of site \(site) could take over, at least \(least) "
-                    + "are needed",
+                "\(able.count) of \(counted(total, "node")) of site \(site) could take over, at "
+                    + "least \(least) \(least == 1 ? "is" : "are") needed",
                 "muster node list --site \(site)"
             )
         } else {
-            say("nodes", .fine, "\(able.count) of \(total) nodes of site \(site) could take over")
+            let text = "\(able.count) of \(counted(total, "node")) of site \(site) could take over"
+            say("nodes", .fine, text)
         }
         found += nodeFindings(of: site, able)
         found += pairFindings(of: site)
@@ -63,6 +65,9 @@ extension ControllerMachine {
         found += clockFindings(of: site, able)
         found += placeFindings(of: site, able)
         found += drillFindings(of: site)
+        found += replicationFindings(of: site)
+        found.append(authorityFinding)
+        found += automaticFindings
         return found
     }
 
@@ -102,6 +107,21 @@ extension ControllerMachine {
                     )
                 )
             }
+            for known in member.services.values
+            where known.report.isRequired && known.report.state != .running
+                && isWanted(known.report.name, on: member)
+            {
+                let detail = known.report.detail
+                found.append(
+                    ReadinessFinding(
+                        topic: "services",
+                        level: .blocking,
+                        text: "service \(known.report.name) of warm standby node \(name) is "
+                            + known.report.state.rawValue + (detail.isEmpty ? "" : ": \(detail)"),
+                        mend: "muster node show \(name)"
+                    )
+                )
+            }
             if member.configurationVersion != cluster.configurationVersion {
                 found.append(
                     ReadinessFinding(
@@ -128,7 +148,8 @@ extension ControllerMachine {
             say(
                 "pairs",
                 .warning,
-                "\(unpaired.count) nodes of site \(cluster.activeSite) have no pair here: "
+                "\(counted(unpaired.count, "node")) of site \(cluster.activeSite) "
+                    + "\(unpaired.count == 1 ? "has" : "have") no pair here: "
                     + short(unpaired.map(\.record.name.text)),
                 "muster node pair STANDBY PRODUCTION"
             )
@@ -195,7 +216,7 @@ extension ControllerMachine {
         let own = processors(able)
         let needed = processors(members(of: cluster.activeSite).filter(\.isSynced))
         guard needed > 0 else { return [] }
-        let text = "\(own) processors here, \(needed) at site \(cluster.activeSite)"
+        let text = "\(counted(own, "processor")) here, \(needed) at site \(cluster.activeSite)"
         return [
             ReadinessFinding(
                 topic: "capacity",

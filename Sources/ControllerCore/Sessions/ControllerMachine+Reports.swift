@@ -44,6 +44,7 @@ extension ControllerMachine {
         case .bye(let reason): touch(id) { $0.link?.farewell = reason }
         case .work(let message): hear(message, from: id, connection)
         case .comparing(let message): hear(message, from: id, connection)
+        case .data(let message): hear(message, from: id, connection)
         }
     }
 
@@ -174,6 +175,7 @@ extension ControllerMachine {
                 )
             }
         }
+        noteClockOff(of: id)
         guard let member = nodes[id] else { return }
         let record = member.record
         let isWithheld = isLeaseWithheld(member)

@@ -8,6 +8,9 @@ extension Checks {
     func controllerStarted() {
         controllerStart = world.controller.moment.instant
         forgivenAt = controllerStart
+        // What the first look finds lost was so when it started.
+        automatic.belowSince = controllerStart
+        automatic.silentSince = nil
         for node in nodes.keys {
             var durable: NodeRecord?
             if case .node(let record)? = world.controller.store.record(.node, node.text) {
@@ -68,6 +71,9 @@ extension Checks {
                 world.fail("\(command.verb.name) was not answered once")
             }
         }
+        if case .received(let connection, .data(.seen(_, .canary(let canary))), _) = event {
+            world.data?.heard(canary, on: connection)
+        }
         if case .submitted(let request, _, _) = event,
             effects.replies.filter({ $0.request == request }).count != 1
         {
@@ -86,6 +92,26 @@ extension Checks {
             }
         }
         checkConflicts(effects)
+        checkLosses(at: moment)
+        checkAutomatic(effects, at: moment)
+    }
+
+    /// While the controller finds its way back nobody is blamed for the time that it was away.
+    private func checkLosses(at moment: Moment) {
+        guard forgivenAt != controllerStart, moment.instant - forgivenAt < .milliseconds(2_400),
+            let machine = world.controller.machine
+        else { return }
+        for member in machine.nodes.values {
+            guard let last = member.losses.last, last >= forgivenAt else { continue }
+            world.fail("a loss of \(member.record.name) counts, and the controller was away")
+        }
+    }
+
+    /// Longer than a silence can be that began before the controller was frozen, or while it was.
+    private func mayBeExcused(at moment: Moment) -> Bool {
+        let interval = world.terms.heartbeatInterval.nanoseconds
+        let longest = Duration.nanoseconds(interval * 7 / 2 + 100 * millisecond)
+        return forgivenAt != controllerStart && moment.instant - forgivenAt <= longest
     }
 
     private func checkReset(_ event: ControllerEvent, _ effects: ControllerEffects) {
@@ -117,9 +143,10 @@ extension Checks {
                     world.fail("\(name) is lost for the controller's own absence")
                 }
             }
-            if event.cause.hasPrefix("unreachable: no heartbeat")
+            let isLoss =
+                event.cause.hasPrefix("unreachable: no heartbeat")
                 || event.cause.hasPrefix("unreachable: its session was reset")
-            {
+            if isLoss, !mayBeExcused(at: moment) {
                 change(id) { view in
                     view.losses.append(moment.instant)
                     view.lastLoss = moment.instant

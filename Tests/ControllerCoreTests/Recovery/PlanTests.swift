@@ -90,7 +90,7 @@ struct PlanTests {
         stage.ask(.pairNodes(standby: "n2", production: "n3"))
         #expect(stage.lastRefusal == nil)
         let findings = stage.machine.readiness(of: "b")
-        #expect(findings.contains { $0.topic == "pairs" && $0.text.contains("1 nodes") })
+        #expect(findings.contains { $0.topic == "pairs" && $0.text.contains("1 node of site") })
     }
 
     @Test func `a warm standby runs its drainable services, a cold one none`() {
@@ -102,5 +102,40 @@ struct PlanTests {
         #expect(stage.openOrders(of: "n2").map(\.action) == [.start("sftp")])
         stage.ask(.setSiteForm("b", isWarm: false))
         #expect(stage.openOrders(of: "n2").isEmpty)
+    }
+
+    @Test func `a warm standby is not ready while a required service of it does not run`() {
+        var (stage, _, standby) = Stage.twoSites()
+        func obstacles(_ stage: Stage) -> [String] {
+            stage.machine.readiness(of: "b").filter { $0.level == .blocking }.map(\.text)
+        }
+        stage.report("sftp", .backoff, isWanted: false, isDrainable: true, on: standby)
+        #expect(obstacles(stage).isEmpty)
+        stage.ask(.setSiteForm("b", isWarm: true))
+        #expect(obstacles(stage) == ["service sftp of warm standby node n2 is backoff"])
+        stage.report("sftp", .running, isWanted: true, isDrainable: true, on: standby)
+        #expect(obstacles(stage).isEmpty)
+    }
+
+    @Test func `what runs at a warm standby goes on while the site becomes the active one`() {
+        var (stage, production, standby) = Stage.twoSites()
+        stage.ask(.setSiteForm("b", isWarm: true))
+        stage.report("sftp", .running, isWanted: true, isDrainable: true, on: standby)
+        stage.ask(
+            .setPlan(
+                .around(after: [
+                    PlanStep(name: "promoted", act: .ask("Is the database promoted?")),
+                    PlanStep(name: "start", act: .start(groups: [], .all)),
+                ])
+            )
+        )
+        stage.begin()
+        stage.report("db", .stopped, isWanted: false, on: production)
+        stage.beat(production, floor: Stage.floorOfSession1)
+        #expect(stage.machine.cluster.activeSite == "b")
+        #expect(stage.stepName == "promoted")
+        #expect(stage.openOrders(of: "n2").isEmpty)
+        stage.ask(.answerRun(stage.run.id, isYes: true))
+        #expect(stage.openOrders(of: "n2").map(\.action) == [.start("db")])
     }
 }
