@@ -30,6 +30,10 @@ import Testing
         try await pass("postgresql", within: .seconds(400))
     }
 
+    @Test func `HAProxy lets clients through to one site, whatever happens to it`() async throws {
+        try await pass("haproxy", within: .seconds(120))
+    }
+
     @Test func `a name in a zone of BIND follows the active site`() async throws {
         try await pass("dns", within: .seconds(120))
     }

@@ -6,6 +6,7 @@ the primary can move: switchover, failback, loss of a site, return of a zombie, 
 
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -338,6 +339,19 @@ def main():
     expect(not missing, f"of {len(application.acknowledged)} rows all but the lost ones are there: {missing}")
     twice = sites.sql("north", "SELECT count(*) - count(DISTINCT n) FROM rows")
     expect(twice == "0", "no row is there twice")
+
+    # Only the agent is killed. Its leash stops the primary when the lease ends, with a backend that is
+    # busy and asks nobody.
+    busy = start(
+        [f"{BIN}/psql", "-X", "-h", f"{sites.database('north')}/run", "-p", str(sites.ports["north"]), "-c",
+         "DO $$ BEGIN LOOP NULL; END LOOP; END $$", "postgres"], "busy", user="postgres")
+    await_("a backend is busy", lambda: sites.sql(
+        "north", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'") == "1")
+    expect(processes(data), "the primary's processes are there")
+    for agent in processes(f"{FOLDER}/n-1/agent.conf"):
+        os.kill(agent, signal.SIGKILL)
+    await_("without its agent nothing of the primary is left after its lease", lambda: not processes(data), 30)
+    busy.wait(30)
 
 
 ended(main)
