@@ -6,7 +6,8 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     public var activeSite: String
     /// The active site first, then by name.
     public var sites: [SiteStatus]
-    /// The most severe first, the longest-standing first among equals.
+    /// What a run under way waits for and the loss of the active site first, then the most severe, the
+    /// longest-standing first among equals.
     public var problems: [Problem]
     /// The last five, oldest first.
     public var lastEvents: [Event]

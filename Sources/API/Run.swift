@@ -169,12 +169,54 @@ public struct RunHook: Codable, Hashable, Sendable {
     /// `running`, `done` or `failed`.
     public var state: String
     public var text: String
+    /// In the run's report: the end of what it wrote, at most ``outputBytesMax``.
+    public var output: String?
+
+    public static let outputBytesMax = 1_024
 
     public init(node: String, task: UInt64, state: String, text: String) {
         self.node = node
         self.task = task
         self.state = state
         self.text = text
+    }
+}
+
+/// An attempt of a step that has ended, or what somebody said to it.
+public struct RunDeed: Codable, Hashable, Sendable {
+    /// Counts those of the step, from 1.
+    public var number: UInt32
+    /// `done`, `failed`, `aborted`, `retried`, `skipped`, `answered-yes`, `answered-no`, `undone`,
+    /// `not-undone`.
+    public var outcome: String
+    /// When the attempt that has ended began; left out for a word that ended none.
+    public var startedAt: String?
+    public var at: String
+    /// Left out for the controller.
+    public var by: String?
+    public var reason: String?
+    public var text: String
+    /// Those on nodes that had not ended well.
+    public var hooks: [RunHook]
+
+    public init(
+        number: UInt32,
+        outcome: String,
+        startedAt: String? = nil,
+        at: String,
+        by: String? = nil,
+        reason: String? = nil,
+        text: String,
+        hooks: [RunHook] = []
+    ) {
+        self.number = number
+        self.outcome = outcome
+        self.startedAt = startedAt
+        self.at = at
+        self.by = by
+        self.reason = reason
+        self.text = text
+        self.hooks = hooks
     }
 }
 
@@ -192,6 +234,10 @@ public struct RunStep: Codable, Hashable, Sendable {
     /// How it ended, what it waits for, or why it was left out.
     public var text: String
     public var hooks: [RunHook]
+    /// In the run's report: everything that was done in this step, in its order.
+    public var deeds: [RunDeed]?
+    /// Earlier ones that are not kept.
+    public var deedsLeftOut: UInt32?
 
     public init(
         plan: PlanStepDetail,

@@ -1,4 +1,5 @@
-/// What became of a task that the old site had when it was fenced.
+/// What became of a task that the old site had when it was fenced, or that was taken from one of its
+/// nodes after that was lost and before anybody ordered the run.
 public struct LedgerEntry: Codable, Hashable, Sendable {
     public var task: UInt64
     public var type: String
@@ -16,6 +17,8 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
     /// Of the attempt that counts now.
     public var attemptNow: UInt16?
     public var nodeNow: String?
+    /// When it was taken from the node, where that was before the fence.
+    public var takenAt: String?
 
     public init(
         task: UInt64,
@@ -83,7 +86,8 @@ public struct RunLedger: Codable, Hashable, Sendable {
     }
 }
 
-/// Where the time of a run went. The parts are of its steps' last attempts.
+/// Where the time of a run went. The parts are of all attempts of its steps, without what was waited
+/// for a person within them; pauses between attempts are in none.
 public struct RunTimes: Codable, Hashable, Sendable {
     /// From its begin to its end; of a live run to now.
     public var totalMilliseconds: UInt64
@@ -101,7 +105,8 @@ public struct RunTimes: Codable, Hashable, Sendable {
     public var hooksMilliseconds: UInt64
     /// Sessions of the old site that ended after the new one was active.
     public var lingerMilliseconds: UInt64
-    /// Waiting for a person.
+    /// Waiting for a person: to answer, to have a step tried again or left out, to say that a node is
+    /// off.
     public var personMilliseconds: UInt64
 
     public init(
@@ -141,6 +146,12 @@ public struct RunReport: Codable, Hashable, Sendable {
     public var ledger: [LedgerEntry]
     /// There are more than these.
     public var ledgerCut: Bool
+    /// Of an ended run: canonical JSON of what does not change any more (the run, its steps with every
+    /// attempt, its fences; not the ledger). Left out before.
+    public var sealed: String?
+    /// SHA-256 of ``sealed``, hexadecimal: the `parametersDigest` of the audit's entry `run.report` of
+    /// this run.
+    public var digest: String?
 
     public init(
         asOf: String,

@@ -281,6 +281,9 @@ extension ControllerService {
             var portion = HistoryJanitor.Portion(isLast: true)
             do throws(StoreError) {
                 portion = try janitor.portion(history: history, now: WallClock.now())
+                if try !janitor.tidyLate(history: history, now: WallClock.now()) {
+                    portion.isLast = false
+                }
                 if let oldestRun, try !janitor.tidyLedgers(before: oldestRun) {
                     portion.isLast = false
                 }

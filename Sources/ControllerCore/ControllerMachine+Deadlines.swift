@@ -21,7 +21,12 @@ extension ControllerMachine {
             return
         }
         let late = now.instant - earliest
-        for id in nodes.keys { nodes.update(id) { $0.detector.forgive(at: now.instant) } }
+        for id in nodes.keys {
+            nodes.update(id) {
+                $0.detector.forgive(at: now.instant)
+                $0.isSilenceOurs = $0.reachability != .unreachable
+            }
+        }
         let interval = settings.lease.heartbeatInterval
         tiltUntil = now.instant + .nanoseconds(interval.nanoseconds * 7 / 2)
         tell(

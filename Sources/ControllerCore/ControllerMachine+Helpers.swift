@@ -58,7 +58,12 @@ extension ControllerMachine {
     }
 
     /// What the controller decided by itself.
-    mutating func auditOwn(_ verb: String, _ object: String, reason: String) {
+    mutating func auditOwn(
+        _ verb: String,
+        _ object: String,
+        reason: String,
+        parameters: String = ""
+    ) {
         effects.journal.append(
             .audit(
                 AuditRecord(
@@ -67,6 +72,7 @@ extension ControllerMachine {
                     verb: verb,
                     object: object,
                     reason: kept(reason, bytesMax: 2 * Limits.textBytesMax),
+                    parameters: parameters,
                     outcome: "done"
                 )
             )
@@ -112,6 +118,8 @@ extension ControllerMachine {
             min(Int64(nodes.count) * 5_000_000, settings.lease.length.nanoseconds / 3)
         )
     }
+
+    public var isJournalLate: Bool { journalLateSince != nil }
 
     public var isGranting: Bool { tiltUntil == nil && !isJournalLate && doubt == nil }
 }

@@ -27,7 +27,8 @@ public struct ControllerMachine: Hashable, Sendable {
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
     /// old one. Nothing is granted or ordered any more.
     public internal(set) var doubt: Epoch?
-    public internal(set) var isJournalLate = false
+    /// Since when the journal writes slowly; nil while it is in time.
+    public internal(set) var journalLateSince: WallTime?
     /// Our own clock jumped or we were frozen: until then silence says nothing.
     public internal(set) var tiltUntil: Instant?
 
@@ -170,6 +171,7 @@ public struct ControllerMachine: Hashable, Sendable {
         var tasks: [TaskRecord] = []
         var states: OrderedTable<TaskID, TaskStateRecord> = OrderedTable()
         var views: [DispatchView] = []
+        var losses: [LossRecord] = []
         for record in records {
             switch record {
             case .cluster(let cluster): found = cluster
@@ -195,7 +197,9 @@ public struct ControllerMachine: Hashable, Sendable {
             case .run(let run): runs.restore(run)
             case .runStep(let step): runs.restore(step)
             case .fence(let fence): runs.restore(fence)
-            case .ledger: break
+            case .ledger, .late: break
+            case .loss(let loss): losses.append(loss)
+            case .runDeed(let deed): runs.restore(deed)
             }
         }
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
@@ -206,6 +210,7 @@ public struct ControllerMachine: Hashable, Sendable {
         for id in nodes.keys { showWork(id) }
         schedules.reckon(at: now)
         for view in views { work.restore(view) }
+        for loss in losses { work.restore(loss) }
         for task in tasks.sorted(by: { $0.id < $1.id }) { work.restore(task, states[task.id]) }
     }
 
@@ -257,7 +262,8 @@ public struct ControllerMachine: Hashable, Sendable {
         case .turnedAway(let request): auditRefusal(request)
         case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)
         case .deadlineReached: break
-        case .journalLate(let isLate): isJournalLate = isLate
+        case .journalLate(let isLate):
+            journalLateSince = isLate ? journalLateSince ?? now.wall : nil
         case .stopping: sayGoodbye()
         }
         settleWork()

@@ -1,9 +1,11 @@
 /// The protocol's own numbers; docs/PROTOCOL.md "Limits" is generated from nothing else.
 public enum WireLimits {
     /// Versions this build speaks. A peer of a neighbouring version is spoken to in the lower.
-    public static let versions: ClosedRange<UInt16> = 1...2
+    public static let versions: ClosedRange<UInt16> = 1...3
     /// The first version with messages about tasks.
     public static let workVersion: UInt16 = 2
+    /// The first version whose agents know drills, and tell of data sets.
+    public static let siteVersion: UInt16 = 3
     /// ALPN of the line protocol.
     public static let applicationProtocol = "muster/1"
     public static let portDefault: UInt16 = 7400

@@ -118,6 +118,47 @@ import Testing
         #expect(Verdict(activeSite: resting, problems: []) == .healthy)
     }
 
+    @Test func `what keeps the controller from acting comes first, nothing is too wide`() {
+        var status = Samples.degraded
+        status.controller.tilted = true
+        status.controller.journalLate = true
+        status.you.name = "alexandra.of-the-night-shift"
+        status.sites[0].name = "a-site-with-a-rather-long-name-in-the-north-of-the-country"
+        var run = RunSamples.fencing.run
+        run.needs[0].commands = [
+            "muster run certify 3 a-node-with-a-rather-long-name.example.com --reason TEXT"
+        ]
+        status.run = run
+        for width in [40, 60, 80] {
+            let lines = screen(status, width: width)
+            #expect(lines.allSatisfy { DisplayWidth.of($0) <= width }, "\(lines)")
+            #expect(lines.contains { $0.hasPrefix("TILTED: it does not act") })
+            #expect(lines.first?.contains("prod") == true)
+        }
+    }
+
+    @Test func `an event loses what followed first, then why, and is cut between two words`() {
+        let event = Samples.event(
+            1,
+            41,
+            "node.offline",
+            .critical,
+            "a-2",
+            "Node a-2 is Offline.",
+            cause: "unreachable",
+            consequence: "2 of 3 nodes of site a are Online"
+        )
+        func shown(_ width: Int) -> String {
+            EventWords.cell(event, hasSubject: true).fitted(to: width, mark: "…")
+        }
+        #expect(
+            shown(80) == "Node a-2 is Offline (unreachable); 2 of 3 nodes of site a are Online"
+        )
+        #expect(shown(40) == "Node a-2 is Offline (unreachable)")
+        #expect(shown(20) == "Node a-2 is Offline")
+        #expect(shown(18) == "Node a-2 is …")
+    }
+
     @Test(
         arguments: [
             ("healthy", "MUSTER OK: prod: 6 of 6 nodes Online, site a active |", 0),

@@ -28,9 +28,23 @@ import Testing
         #expect(lines.allSatisfy { DisplayWidth.of($0) <= 30 })
     }
 
-    @Test func `a flexible column keeps a least width however narrow it gets`() {
-        let lines = table().lines(style: .plain, width: 5)
-        #expect(lines[1] == "db-1    4s  a rathe…")
+    @Test func `a flexible column keeps a least width until the others have given way`() {
+        #expect(table().lines(style: .plain, width: 20)[1] == "db-1    4s  a rathe…")
+        #expect(table().lines(style: .plain, width: 19)[1] == "db-1    4s  a rath…")
+    }
+
+    @Test(arguments: 3...30)
+    func `no line is wider than the terminal, however many columns there are`(_ width: Int) {
+        let coloured = Style(isColoured: true, isUnicode: true)
+        var wide = Table((0..<9).map { .init("COLUMN \($0)") })
+        wide.add((0..<9).map { Cell("a long cell \($0)", .bad) })
+        for table in [table(), wide] {
+            for line in table.lines(style: coloured, width: width) {
+                #expect(DisplayWidth.of(line) <= width)
+                // A colour ends with its line.
+                #expect(!line.contains("\u{1B}[1;31m") || line.hasSuffix("\u{1B}[0m"))
+            }
+        }
     }
 
     @Test func `headers can be left out`() {

@@ -73,6 +73,51 @@ struct SessionTests {
         #expect(stage.status("n1") == .online)
     }
 
+    @Test func `sessions that end while the controller is frozen are no losses of their nodes`() {
+        var stage = Stage()
+        var connection = stage.online("n1")
+        for incarnation in UInt64(2)...4 {
+            stage.live([connection], for: 5)
+            stage.advance(.seconds(11))
+            stage.step(.disconnected(connection, .closedByPeer))
+            #expect(stage.status("n1") == .offline)
+            connection = stage.attach("n1", incarnation: incarnation)
+            #expect(stage.status("n1") == .online)
+        }
+        #expect(stage.told(.controllerTilted) == 3)
+        #expect(stage.told(.nodeHeld) == 0)
+        #expect(stage.machine.member(named: "n1")?.losses == [])
+    }
+
+    @Test func `a silence that began while the controller was frozen is no loss either`() {
+        var stage = Stage()
+        var connection = stage.online("n1")
+        for incarnation in UInt64(2)...4 {
+            stage.live([connection], for: 5)
+            stage.advance(.seconds(11))
+            stage.step(.deadlineReached)
+            stage.pass(.seconds(5))
+            #expect(stage.reason("n1").contains("no heartbeat"))
+            connection = stage.attach("n1", incarnation: incarnation)
+        }
+        #expect(stage.told(.nodeHeld) == 0)
+        #expect(stage.status("n1") == .online)
+    }
+
+    @Test func `what is lost after the controller has heard it again counts`() {
+        var stage = Stage()
+        var connection = stage.online("n1")
+        stage.step(.disconnected(connection, .closedByPeer))
+        connection = stage.attach("n1", incarnation: 2)
+        stage.live([connection], for: 5)
+        stage.advance(.seconds(11))
+        stage.step(.deadlineReached)
+        stage.live([connection], for: 5)
+        stage.step(.disconnected(connection, .closedByPeer))
+        stage.attach("n1", incarnation: 3)
+        #expect(stage.told(.nodeHeld) == 1)
+    }
+
     @Test func `a deadline that has passed when it is made known is no tilt`() {
         var stage = Stage()
         stage.join("n1")

@@ -29,6 +29,12 @@ struct Stage {
     var beats = OrderedTable<UInt64, UInt64>()
     /// Whether the authority signs what the machine orders.
     var isSigning = true
+    /// Transactions that moved a run so far: the steps they moved and where to, as `fence running`.
+    var moves: [[String]] = []
+    /// When this process is killed.
+    var death: Death?
+    /// It was: nothing reaches it until ``restart()``.
+    private(set) var isDead = false
     /// When what it signs ends.
     var certificateLife: Duration = .seconds(1_000_000)
 
@@ -64,12 +70,29 @@ struct Stage {
         keep(first)
     }
 
+    /// The process is killed around a transaction that moves a run.
+    struct Death: Hashable {
+        enum Moment: Hashable, CaseIterable {
+            /// The transaction is lost.
+            case beforeDurable
+            /// Nothing that follows from it has left the process.
+            case beforeEffects
+            case afterEffects
+        }
+
+        /// Counts from 0: the place in ``Stage/moves``.
+        var transaction: Int
+        var moment: Moment
+    }
+
     // MARK: Steps
 
     @discardableResult
     mutating func step(_ event: ControllerEvent) -> ControllerEffects {
-        let effects = machine.step(event, at: now)
+        guard !isDead else { return ControllerEffects() }
+        let effects = dying(machine.step(event, at: now))
         keep(effects)
+        guard !isDead else { return effects }
         for order in effects.certificates {
             guard isSigning else {
                 step(.certificateFailed(order.id))
@@ -84,6 +107,26 @@ struct Stage {
             step(.certificateIssued(order.id, issued))
         }
         return effects
+    }
+
+    /// What is left of the effects when the process is killed around them.
+    private mutating func dying(_ effects: ControllerEffects) -> ControllerEffects {
+        var moved: [String] = []
+        for case .put(.runStep(let step)) in effects.journal where step.state != .pending {
+            let move = "\(step.step.name) \(step.state.rawValue)"
+            if !moved.contains(move) { moved.append(move) }
+        }
+        guard !moved.isEmpty else { return effects }
+        moves.append(moved)
+        guard let death, death.transaction == moves.count - 1 else { return effects }
+        isDead = true
+        var left = ControllerEffects()
+        switch death.moment {
+        case .beforeDurable: break
+        case .beforeEffects: left.journal = effects.journal
+        case .afterEffects: left = effects
+        }
+        return left
     }
 
     private mutating func keep(_ effects: ControllerEffects) {
@@ -107,7 +150,7 @@ struct Stage {
 
     mutating func pass(_ duration: Duration) {
         let end = now.instant + duration
-        while let deadline = machine.nextDeadline, deadline <= end {
+        while !isDead, let deadline = machine.nextDeadline, deadline <= end {
             let elapsed = max(deadline, now.instant) - now.instant
             // A deadline of now comes a moment later, as timers do.
             advance(max(elapsed, .microseconds(100)))
@@ -137,6 +180,7 @@ struct Stage {
             at: now
         )
         self.machine = machine
+        isDead = false
         keep(effects)
     }
 
@@ -210,12 +254,14 @@ struct Stage {
         nonce: String? = nil,
         incarnation: UInt64 = 1,
         boot: String = "boot",
-        highest: FencingToken = .zero
+        highest: FencingToken = .zero,
+        versionMax: UInt16 = WireLimits.versions.upperBound
     ) -> ConnectionID {
         let record = machine.member(named: name)!.record
         let connection = connect(.node(record.id, key: KeyFingerprint("key-\(name)")))
         let hello = Hello(
             speaker: .agent,
+            versionMax: versionMax,
             incarnation: incarnation,
             nonce: nonce ?? record.nonce,
             bootID: boot,
@@ -233,9 +279,10 @@ struct Stage {
         _ services: [ServiceReport] = [],
         handlers: [HandlerReport] = [],
         holding: [(TaskAttempt, HoldingPhase)] = [],
-        incarnation: UInt64 = 1
+        incarnation: UInt64 = 1,
+        versionMax: UInt16 = WireLimits.versions.upperBound
     ) -> ConnectionID {
-        let connection = hello(name, incarnation: incarnation)
+        let connection = hello(name, incarnation: incarnation, versionMax: versionMax)
         say(.ready(nonce: machine.member(named: name)!.record.nonce), on: connection)
         for service in services { say(.service(service), on: connection) }
         for handler in handlers { say(.work(.handler(handler)), on: connection) }
@@ -333,9 +380,12 @@ struct Stage {
         records += machine.runs.plans.values.map { .plan($0) }
         for run in machine.runs.runs.values {
             records.append(.run(run))
-            records += machine.runs.steps(of: run.id).map { .runStep($0) }
+            let steps = machine.runs.steps(of: run.id)
+            records += steps.map { .runStep($0) }
+            records += steps.flatMap { machine.runs.deeds(of: $0).map { .runDeed($0) } }
             records += machine.runs.fences(of: run.id).map { .fence($0) }
         }
+        records += machine.work.lossRecords.map { .loss($0) }
         return records
     }
 }

@@ -66,6 +66,8 @@ import YAMLFiles
           - step: tell
             notify: It is done.
             in-drill: yes
+          - step: try
+            sandbox-tasks: {type: "PUSH", count: 20, account: "drill", payload: "a: b\\n"}
 
         """
 
@@ -78,6 +80,7 @@ import YAMLFiles
             .check("replica", .one(.to)), .hook("prepare", .every(.from)),
             .hook("prepare", .node("n-1")), .fence(with: "redirect"), .activate,
             .start(groups: ["tm"], .drainable), .verify, .notify("It is done."),
+            .sandbox(SandboxWork(type: .push, count: 20, account: "drill", payload: "a: b\n")),
         ]
         #expect(draft.steps.map(\.act) == acts)
         #expect(draft.steps[0].timeout == .seconds(30))

@@ -1,4 +1,6 @@
 import API
+import Digests
+import Foundation
 import Model
 import Protocol
 import Store
@@ -120,6 +122,162 @@ import Testing
         #expect(views.report(run, ledger: [], isCut: false).verdict == "under-way")
     }
 
+    private static func deed(
+        _ index: UInt16,
+        _ number: UInt32,
+        _ outcome: RunDeedRecord.Outcome,
+        from: Int64? = nil,
+        to: Int64,
+        by: String = "",
+        _ reason: String = ""
+    ) -> RunDeedRecord {
+        RunDeedRecord(
+            run: RunID(3),
+            index: index,
+            number: number,
+            outcome: outcome,
+            startedAt: from.map { at($0) },
+            at: at(to),
+            by: by,
+            reason: reason,
+            text: outcome == .failed ? "no route" : "",
+            hooks: []
+        )
+    }
+
+    private static func machine(_ records: [Record]) throws -> ControllerMachine {
+        ControllerMachine.started(
+            settings: ControllerSettings(),
+            records: try World.founding() + records,
+            generation: 1,
+            lastEventSequence: 0,
+            seed: 7,
+            at: Moment(instant: .origin, wall: at(1_000))
+        ).0
+    }
+
+    @Test func `every attempt is in the report, and what was waited for a person is none's time`()
+        throws
+    {
+        var (run, records) = Self.run()
+        run.askedMilliseconds = 34_000
+        // The hook failed at 12, was tried again at 42, and the fence waited 4 s for somebody's word.
+        records[2].deeds = 3
+        records[2].startedAt = Self.at(42)
+        records[2].endedAt = Self.at(43)
+        records[4].deeds = 1
+        records[4].personMilliseconds = 4_000
+        let deeds = [
+            Self.deed(2, 1, .failed, from: 11, to: 12),
+            Self.deed(2, 2, .retried, to: 42, by: "alice", "the route is there"),
+            Self.deed(2, 3, .done, from: 42, to: 43), Self.deed(4, 1, .done, from: 43, to: 48),
+        ]
+        let machine = try Self.machine(
+            [.run(run)] + records.map { .runStep($0) } + deeds.map { .runDeed($0) }
+        )
+        let views = NodeViews(
+            machine: machine,
+            now: Moment(instant: .origin, wall: Self.at(1_000))
+        )
+        let times = views.times(run, records)
+        #expect(times.hooksMilliseconds == 2_000)
+        #expect(times.fenceMilliseconds == 1_000)
+        #expect(times.personMilliseconds == 34_000)
+        let report = views.report(run, ledger: [], isCut: false)
+        #expect(report.steps[2].deeds?.map(\.outcome) == ["failed", "retried", "done"])
+        #expect(report.steps[2].deeds?[1].by == "alice")
+        let text = RunReportText(report).markdown
+        #expect(text.contains("| 3 | tell | retried by alice |"), "\(text)")
+        #expect(text.contains("the route is there"))
+        // One attempt that went well is told by its step.
+        #expect(!text.contains("| 5 | fence | done"))
+    }
+
+    @Test func `a fence that waits for somebody's word now spends that person's time`() throws {
+        var (run, records) = Self.run()
+        run.state = .running
+        run.step = 4
+        run.endedAt = nil
+        run.epochAfter = nil
+        run.askedSince = Self.at(50)
+        records[4].state = .running
+        records[4].endedAt = nil
+        let views = NodeViews(
+            machine: try Self.machine([.run(run)] + records.map { .runStep($0) }),
+            now: Moment(instant: .origin, wall: Self.at(100))
+        )
+        // From 43 to 50 it was fenced, since 50 somebody is waited for.
+        #expect(views.times(run, records).fenceMilliseconds == 7_000)
+        #expect(views.times(run, records).personMilliseconds == 80_000)
+    }
+
+    @Test func `an ended run's report carries the digest that its audit entry has`() throws {
+        let (run, records) = Self.run()
+        let machine = try Self.machine([.run(run)] + records.map { .runStep($0) })
+        let now = Moment(instant: .origin, wall: Self.at(1_000))
+        let report = NodeViews(machine: machine, now: now).report(run, ledger: [], isCut: false)
+        let sealed = try #require(report.sealed)
+        #expect(report.digest == Digest(of: sealed.utf8).hex)
+        let write = JournalWriter.write(
+            .audit(
+                AuditRecord(
+                    at: Self.at(0),
+                    actor: "controller",
+                    verb: ControllerMachine.reportVerb,
+                    object: "3",
+                    parameters: sealed,
+                    outcome: "done"
+                )
+            )
+        )
+        guard case .audit(let entry) = write else {
+            Issue.record("it is no entry of the audit")
+            return
+        }
+        #expect(entry.parameters == report.digest)
+        // It is JSON as everybody writes it, keys in their order.
+        let object = try JSONSerialization.jsonObject(with: Data(sealed.utf8))
+        let again = try JSONSerialization.data(
+            withJSONObject: object,
+            options: [.sortedKeys, .withoutEscapingSlashes]
+        )
+        #expect(String(decoding: again, as: UTF8.self) == sealed)
+    }
+
+    @Test func `late news of a node is in the ledger, and what was taken before the fence`() {
+        var record = Self.record(1, 7)
+        record.takenAt = Self.at(5)
+        let late = LateRecord(
+            task: TaskID(7),
+            attempt: 1,
+            node: "n-1",
+            outcome: .done,
+            at: Self.at(9)
+        )
+        let entry = LedgerEntry(record, Self.view(.waiting, attempt: 1), late: late)
+        #expect(entry.takenAt == Self.at(5).iso8601)
+        #expect(entry.text.contains("n-1 said at \(Self.at(9).iso8601) that attempt 1 was done"))
+        #expect(entry.fate == "open")
+    }
+
+    @Test func `late news is removed when it is as old as histories get`() throws {
+        let store = FakeStore()
+        let lates = [1, 2, 3].map { number in
+            LateRecord(
+                task: TaskID(number),
+                attempt: 1,
+                node: "n-1",
+                outcome: .done,
+                at: Self.at(number == 3 ? 800_000 : 0)
+            )
+        }
+        _ = try store.commit([lates.map { JournalWriter.write(.put(.late($0))) }])
+        let janitor = HistoryJanitor(store: store)
+        #expect(try janitor.tidyLate(history: .seconds(60), now: Self.at(900_000)))
+        #expect(store.rows(of: "late").count == 1)
+        #expect(try TaskStore(store: store).late([TaskID(3)])[TaskID(3)] == lates[2])
+    }
+
     @Test func `in Markdown no text breaks a table or becomes markup`() throws {
         let (run, _) = Self.run()
         var report = try Self.views().report(run, ledger: [], isCut: false)
@@ -223,7 +381,8 @@ import Testing
             ),
             (
                 Self.view(.unknown, attempt: 1, [lost]), "unknown",
-                "attempt 1 on n-1: lost; it may have been done: muster task resolve 7"
+                "attempt 1 on n-1: lost; its handler runs a task at most once, and it may have been "
+                    + "done: muster task resolve 7"
             ), (Self.view(.failed, attempt: 1), "ended", "failed; muster task retry 7"),
             (
                 Self.view(.failed, attempt: 2, [lost]), "given-again",

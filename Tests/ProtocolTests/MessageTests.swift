@@ -173,7 +173,7 @@ struct MessageTests {
     }
 
     @Test func `what a stranger says of an agent's secrets is not read`() throws {
-        let text = "HELLO version=1-2 speaker=stranger incarnation=7 nonce=abc highest=x"
+        let text = "HELLO version=1-3 speaker=stranger incarnation=7 nonce=abc highest=x"
         #expect(try agent(text) == .hello(Hello(speaker: .stranger)))
     }
 

@@ -7,6 +7,7 @@ enum PageLimits {
     static let expected: [String: String] = [
         "versions": range(WireLimits.versions),
         "workVersion": "\(WireLimits.workVersion)",
+        "siteVersion": "\(WireLimits.siteVersion)",
         "applicationProtocol": WireLimits.applicationProtocol,
         "portDefault": "\(WireLimits.portDefault)",
         "handshakeTimeout": "\(WireLimits.handshakeTimeout.wholeSeconds) s",

@@ -13,14 +13,34 @@ check_run() {
 }
 
 say "the standby site is drilled, and production goes on"
+cat >"$folder/drill.yaml" <<'YAML'
+name: quarterly
+for: [drill]
+steps:
+  - step: gate
+    gate:
+  - step: fence
+    fence:
+  - step: activate
+    activate:
+  - step: start
+    start: {}
+  - step: try
+    sandbox-tasks: {type: PUSH, count: 12, account: drill}
+  - step: verify
+    verify:
+YAML
+muster plan set "$folder/drill.yaml" --reason quickstart >/dev/null
 for number in 1 2 3; do muster node pair "lyon-$number" "paris-$number" --reason quickstart >/dev/null; done
 before=$(service_pid paris-1 tm)
 muster drill lyon --confirm lyon --reason quickstart >"$folder/drill.log" ||
     die "the drill has failed: $(cat "$folder/drill.log")"
 check_run drill
+grep -q "12 sandbox tasks of type PUSH are done on lyon-1, lyon-2, lyon-3" "$folder/report.json" ||
+    die "the drill's tasks are not as they should be"
 [ "$(service_pid paris-1 tm)" = "$before" ] || die "the drill has touched production"
 quiet lyon || die "something of the drill still runs"
-say "  ok: lyon was started and stopped again, tm of paris-1 is process $before as before"
+say "  ok: lyon was started, ran 12 tasks and stopped again, tm of paris-1 is process $before as before"
 
 say "the work moves to lyon, and back"
 muster switchover --to lyon --confirm lyon --reason quickstart >"$folder/switchover.log" ||

@@ -122,7 +122,8 @@ struct NodeShow: AsyncParsableCommand {
                 style: session.style,
                 now: answer.asOf,
                 width: session.width ?? 100,
-                isWide: output.format == .wide || !Terminal.isOutput
+                isWide: output.format == .wide || !Terminal.isOutput,
+                wideWidth: session.width
             )
             for line in page.lines() { Terminal.writeLine(line) }
         }

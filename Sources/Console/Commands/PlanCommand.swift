@@ -110,7 +110,7 @@ struct PlanShow: AsyncParsableCommand {
             if output.format.isForPrograms {
                 return Terminal.write(try Emit.text(answer.json, as: output.format))
             }
-            let width = output.format == .wide ? nil : session.width
+            let width = session.width
             for line in PlanWords.page(answer.value, style: session.style, width: width) {
                 Terminal.writeLine(line)
             }
@@ -153,7 +153,7 @@ struct PlanCheckCommand: AsyncParsableCommand {
             if output.format.isForPrograms {
                 Terminal.write(try Emit.text(answer.json, as: output.format))
             } else if let found = answer.value.plan {
-                let width = output.format == .wide ? nil : session.width
+                let width = session.width
                 for line in PlanWords.page(found, style: session.style, width: width) {
                     Terminal.writeLine(line)
                 }

@@ -86,7 +86,7 @@ struct PolicyShow: AsyncParsableCommand {
             let view = PolicyView(
                 policy: answer.value,
                 style: session.style,
-                width: output.format == .wide ? nil : session.width
+                width: session.width
             )
             for line in view.lines() { Terminal.writeLine(line) }
         }

@@ -74,11 +74,10 @@ struct PreflightCommand: AsyncParsableCommand {
 
     private func show(_ run: PreflightRun, _ session: Session) {
         let findings = run.findings.filter { all || $0.outcome != "passed" }
-        let isWide = output.format == .wide
         let lines = PreflightWords.lines(
             findings,
             style: session.style,
-            width: isWide ? nil : session.width
+            width: session.width
         )
         for line in lines { Terminal.writeLine(line) }
         func count(_ outcome: String) -> Int { run.findings.count { $0.outcome == outcome } }

@@ -80,7 +80,8 @@ struct RunShow: AsyncParsableCommand {
                 detail: answer.value,
                 style: session.style,
                 now: answer.asOf,
-                width: output.format == .wide ? nil : session.width
+                width: session.width,
+                isWrapped: output.format == .wide
             )
             var lines = page.lines(rows: nil) + page.hookLines + page.fenceLines
             lines += RunPage.ledgerLine(ledger.value, session.style)
@@ -113,38 +114,6 @@ struct RunFollow: AsyncParsableCommand {
         try await Session.run(connection) { session in
             var follower = RunFollower(session: session, id: number.run)
             try await follower.follow()
-        }
-    }
-}
-
-struct RunReportCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "report",
-        abstract: "What a run leaves behind: who, why, times, proofs, and every task in flight."
-    )
-
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case markdown
-        case json
-    }
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var number: RunNumberArgument
-
-    @Option(help: "markdown or json.")
-    var format: Format = .markdown
-
-    func run() async throws {
-        try await Session.run(connection) { session in
-            let path = Route.showRunReport.path("\(number.run)")
-            switch format {
-            case .markdown:
-                let text = try await session.client.text(path, query: [("format", "markdown")])
-                Terminal.write(text)
-            case .json:
-                let answer: Answer<RunReport> = try await session.client.get(path)
-                Terminal.write(try Emit.text(answer.json, as: .json))
-            }
         }
     }
 }

@@ -69,7 +69,7 @@ struct ScheduleShow: AsyncParsableCommand {
                 answer.value,
                 style: session.style,
                 at: answer.asOf,
-                width: output.format == .wide ? nil : session.width
+                width: session.width
             )
             for line in lines { Terminal.writeLine(line) }
         }

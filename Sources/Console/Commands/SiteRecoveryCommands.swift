@@ -56,7 +56,7 @@ struct SiteShow: AsyncParsableCommand {
         _ session: Session
     ) {
         let style = session.style
-        let width = output.format == .wide ? nil : session.width
+        let width = session.width
         let role = SiteWords.role(status)
         var parts = [style.paint(role.text, role.tone)]
         if let epoch = status.epoch { parts.append("epoch \(epoch)") }
@@ -111,7 +111,7 @@ struct SiteReadinessCommand: AsyncParsableCommand {
                 let lines = SiteWords.findings(
                     answer.value.findings,
                     style: session.style,
-                    width: output.format == .wide ? nil : session.width
+                    width: session.width
                 )
                 for line in lines { Terminal.writeLine(line) }
             }

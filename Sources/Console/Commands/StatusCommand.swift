@@ -57,7 +57,7 @@ struct StatusCommand: AsyncParsableCommand {
             width: size.columns,
             height: isScreen ? size.rows - 1 : nil
         )
-        screen.isCut = isScreen
+        screen.isCut = Terminal.isOutput
         for line in screen.lines() { Terminal.writeLine(line) }
     }
 

@@ -200,7 +200,7 @@ struct Switch {
             let page = RunPreviewPage(
                 preview: preview.value,
                 style: session.style,
-                width: options.output.format == .wide ? nil : session.width
+                width: session.width
             )
             for line in page.lines() { Terminal.writeLine(line) }
         }

@@ -143,7 +143,8 @@ struct TaskShow: AsyncParsableCommand {
                 style: session.style,
                 now: answer.asOf,
                 width: session.width ?? 100,
-                isWide: output.format == .wide || !Terminal.isOutput
+                isWide: output.format == .wide || !Terminal.isOutput,
+                wideWidth: session.width
             )
             for line in page.lines() { Terminal.writeLine(line) }
         }
@@ -174,7 +175,7 @@ struct TaskWhy: AsyncParsableCommand {
                 why: answer.value,
                 style: session.style,
                 now: answer.asOf,
-                width: output.format == .wide ? nil : session.width
+                width: session.width
             )
             for line in view.lines() { Terminal.writeLine(line) }
         }

@@ -37,6 +37,6 @@ extension NodePage {
                 Cell(handler.types.joined(separator: ", ")),
             ])
         }
-        return lines + table.lines(style: style, width: isWide ? nil : width)
+        return lines + table.lines(style: style, width: tableWidth)
     }
 }

@@ -8,6 +8,10 @@ struct NodePage {
     var now: WallTime
     var width: Int
     var isWide: Bool
+    /// Columns of the terminal when it is wide; nil for as many as it takes.
+    var wideWidth: Int?
+
+    var tableWidth: Int? { isWide ? wideWidth : width }
 
     private var node: NodeSummary { detail.node }
 
@@ -21,7 +25,8 @@ struct NodePage {
         lines += section("PREFLIGHT", findings())
         lines += section("LAST EVENTS", events())
         lines += section("ABOUT", about())
-        return lines
+        guard let tableWidth else { return lines }
+        return lines.map { DisplayWidth.cutPainted($0, to: tableWidth, mark: style.ellipsis) }
     }
 
     private func head() -> [String] {
@@ -100,7 +105,7 @@ struct NodePage {
         var table = table
         table.hasHeader = false
         table.indent = "  "
-        return table.lines(style: style, width: isWide ? nil : width)
+        return table.lines(style: style, width: tableWidth)
     }
 
     private func services() -> [String] {
@@ -188,7 +193,7 @@ struct NodePage {
         PreflightWords.lines(
             detail.findings.filter { $0.outcome != "passed" },
             style: style,
-            width: isWide ? nil : width,
+            width: tableWidth,
             hasNode: false
         )
     }
@@ -201,7 +206,7 @@ struct NodePage {
             isWide: isWide,
             hasSubject: false
         )
-        .lines(style: style, width: isWide ? nil : width)
+        .lines(style: style, width: tableWidth)
     }
 
     private func about() -> [String] {

@@ -40,6 +40,37 @@ enum DisplayWidth {
         return kept + mark
     }
 
+    /// Cuts plain text behind its last word that fits, unless that would leave less than half.
+    static func cutAtWord(_ text: String, to width: Int, mark: String) -> String {
+        let whole = cut(text, to: width, mark: mark)
+        guard of(text) > width else { return whole }
+        let room = width - of(mark) - 1
+        let kept = wrapped(text, to: room).first ?? ""
+        return of(kept) * 2 < width ? whole : "\(kept) \(mark)"
+    }
+
+    /// Cuts a painted line to a width: terminal sequences stay whole, and colours end with it.
+    static func cutPainted(_ line: String, to width: Int, mark: String) -> String {
+        guard of(line) > width else { return line }
+        var kept = ""
+        var taken = 0
+        var isSequence = false
+        var isPainted = false
+        for scalar in line.unicodeScalars {
+            if isSequence {
+                if (0x40...0x7E).contains(scalar.value), scalar != "[" { isSequence = false }
+            } else if scalar == "\u{1B}" {
+                isSequence = true
+                isPainted = true
+            } else {
+                guard taken + columns(scalar) <= width - of(mark) else { break }
+                taken += columns(scalar)
+            }
+            kept.unicodeScalars.append(scalar)
+        }
+        return kept + mark + (isPainted ? "\u{1B}[0m" : "")
+    }
+
     /// Breaks plain text at spaces into lines of at most a width; longer words are cut apart.
     static func wrapped(_ text: String, to width: Int) -> [String] {
         var lines: [String] = []

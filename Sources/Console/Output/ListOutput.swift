@@ -130,8 +130,11 @@ extension Session {
             hasHeader: !options.noHeaders,
             sortBy: options.sortBy
         )
-        for line in table.lines(style: style, width: options.output.format == .wide ? nil : width) {
-            Terminal.writeLine(line)
+        for line in table.lines(style: style, width: width) { Terminal.writeLine(line) }
+        if options.output.format == .wide, let width, table.naturalWidth > width {
+            Terminal.writeErrorLine(
+                "cut to the terminal: all of it takes \(table.naturalWidth) columns, or a pipe: | cat"
+            )
         }
     }
 }

@@ -2,10 +2,22 @@
 struct Cell: Sendable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
     var text: String
     var tone: Tone
+    /// Said instead where the text is too long, the first that fits; the last is cut between two
+    /// words.
+    var shorter: [String] = []
 
-    init(_ text: String, _ tone: Tone = .plain) {
+    init(_ text: String, _ tone: Tone = .plain, shorter: [String] = []) {
         self.text = text
         self.tone = tone
+        self.shorter = shorter
+    }
+
+    func fitted(to width: Int, mark: String) -> String {
+        guard let last = shorter.last, DisplayWidth.of(text) > width else {
+            return DisplayWidth.cut(text, to: width, mark: mark)
+        }
+        return shorter.first { DisplayWidth.of($0) <= width }
+            ?? DisplayWidth.cutAtWord(last, to: width, mark: mark)
     }
 
     init(stringLiteral text: String) {
@@ -28,8 +40,10 @@ struct Table: Sendable {
         }
     }
 
-    /// A flexible column is never cut below this.
+    /// A flexible column is never cut below this while another one can give way.
     static let flexibleWidthMin = 8
+    /// No column is ever cut below this.
+    static let widthMin = 4
 
     var columns: [Column]
     var rows: [[Cell]] = []
@@ -49,10 +63,22 @@ struct Table: Sendable {
         rows.append(cells)
     }
 
-    /// The lines of the table, without spaces at their ends.
+    /// The lines of the table, without spaces at their ends. None is wider than the terminal: a line
+    /// that it breaks in two is no row any more.
     ///
     /// - Parameter width: columns of the terminal; nil for as many as it takes.
     func lines(style: Style, width: Int?) -> [String] {
+        let lines = laidOut(style: style, width: width)
+        guard let width else { return lines }
+        return lines.map { DisplayWidth.cutPainted($0, to: width, mark: style.ellipsis) }
+    }
+
+    /// Columns of the terminal that it takes when nothing gives way.
+    var naturalWidth: Int {
+        fitted(nil).reduce(gap.count * (columns.count - 1) + indent.count, +)
+    }
+
+    private func laidOut(style: Style, width: Int?) -> [String] {
         let widths = fitted(width)
         var lines: [String] = []
         if hasHeader {
@@ -75,7 +101,7 @@ struct Table: Sendable {
     private func line(_ cells: [Cell], _ widths: [Int], _ style: Style) -> String {
         var parts: [String] = []
         for (index, cell) in cells.enumerated() {
-            let text = DisplayWidth.cut(cell.text, to: widths[index], mark: style.ellipsis)
+            let text = cell.fitted(to: widths[index], mark: style.ellipsis)
             let space = String(
                 repeating: " ",
                 count: max(0, widths[index] - DisplayWidth.of(text))
@@ -97,14 +123,16 @@ struct Table: Sendable {
         let gaps = gap.count * (columns.count - 1) + indent.count
         var excess = widths.reduce(gaps, +) - width
         // The widest gives way first, so that no one column loses everything.
-        let flexible = columns.indices.filter { columns[$0].isFlexible }
-        while excess > 0,
-            let widest = flexible.max(by: { widths[$0] < widths[$1] }),
-            widths[widest] > Self.flexibleWidthMin
-        {
-            widths[widest] -= 1
-            excess -= 1
+        func shrink(_ places: [Int], to least: Int) {
+            while excess > 0,
+                let widest = places.max(by: { widths[$0] < widths[$1] }), widths[widest] > least
+            {
+                widths[widest] -= 1
+                excess -= 1
+            }
         }
+        shrink(columns.indices.filter { columns[$0].isFlexible }, to: Self.flexibleWidthMin)
+        shrink(Array(columns.indices), to: Self.widthMin)
         return widths
     }
 }

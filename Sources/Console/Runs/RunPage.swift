@@ -8,6 +8,8 @@ struct RunPage {
     var now: WallTime
     /// Columns; nil for as many as it takes.
     var width: Int?
+    /// Long texts go on below themselves instead of being cut.
+    var isWrapped = false
 
     var head: String {
         let run = detail.run
@@ -50,6 +52,7 @@ struct RunPage {
         ])
         table.hasHeader = false
         table.indent = "  "
+        table.isWrapped = isWrapped
         for (index, step) in detail.steps.enumerated() {
             let isPresent = !detail.run.isEnded && index == Int(detail.run.step) - 1
             let tone = Self.tone(step.state)
@@ -103,6 +106,7 @@ struct RunPage {
         var table = Table([.init("NODE"), .init("PROOF"), .init("TEXT", flexible: true)])
         table.hasHeader = false
         table.indent = "  "
+        table.isWrapped = isWrapped
         for fence in detail.fences {
             table.add([
                 Cell(fence.node, .strong),
@@ -122,6 +126,7 @@ struct RunPage {
         ])
         table.hasHeader = false
         table.indent = "  "
+        table.isWrapped = isWrapped
         for (name, hook) in hooks {
             let tone = Self.tone(hook.state)
             table.add([

@@ -25,6 +25,19 @@ enum EventWords {
         return text
     }
 
+    /// The sentence; where there is no room for it, without what followed, and then without why.
+    static func cell(_ event: Event, hasSubject: Bool, _ tone: Tone = .plain) -> Cell {
+        var without = event
+        without.consequence = ""
+        let cause = sentence(without, hasSubject: hasSubject)
+        without.cause = ""
+        return Cell(
+            sentence(event, hasSubject: hasSubject),
+            tone,
+            shorter: [cause, sentence(without, hasSubject: hasSubject)]
+        )
+    }
+
     private static func withoutStop(_ text: String) -> String {
         text.hasSuffix(".") ? String(text.dropLast()) : text
     }
@@ -44,7 +57,7 @@ enum EventWords {
             table.add([
                 Cell(isWide ? TimeText.long(event.at) : TimeText.short(event.at, at: now), .faint),
                 Cell(event.kind, tone(event.severity)),
-                Cell(sentence(event, hasSubject: hasSubject)),
+                cell(event, hasSubject: hasSubject),
             ])
         }
         return table
@@ -59,7 +72,7 @@ enum EventWords {
             let tone = tone(event.severity)
             table.add([
                 Cell(TimeText.short(event.at, at: now), .faint), Cell(style.symbol(tone), tone),
-                Cell(sentence(event, hasSubject: true)),
+                cell(event, hasSubject: true),
             ])
         }
         return table
@@ -86,7 +99,7 @@ enum EventWords {
             Column("SEVERITY") { Cell($0.severity.rawValue, tone($0.severity)) },
             Column("KIND") { Cell($0.kind) },
             Column("SUBJECT", wide: true) { Cell($0.subject.isEmpty ? "-" : $0.subject, .strong) },
-            Column("WHAT", flexible: true) { Cell(sentence($0, hasSubject: !isWide)) },
+            Column("WHAT", flexible: true) { cell($0, hasSubject: !isWide) },
         ])
     }
 }

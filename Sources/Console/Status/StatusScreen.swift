@@ -24,6 +24,13 @@ struct StatusScreen {
     /// the older events give way, then problems are cut, and at last the least of them are counted
     /// instead of shown.
     func lines() -> [String] {
+        let lines = fitted()
+        guard isCut else { return lines }
+        // A line that the terminal broke in two would push the first one off the screen.
+        return lines.map { DisplayWidth.cutPainted($0, to: width, mark: style.ellipsis) }
+    }
+
+    private func fitted() -> [String] {
         let whole = lines(problems: .wrapped, events: .wrapped, Self.eventsShown, nil)
         guard let height, whole.count > height else { return whole }
         let attempts: [(Fit, Int)] = [
@@ -199,23 +206,25 @@ struct StatusScreen {
             guard total == 0 else { return [] }
             commands = ["muster node add NAME", "muster token create"]
         }
-        let shown = commands.prefix(2).map { "  \(style.paint($0, .accent))" }
+        let shown = commands.prefix(2).flatMap { command in
+            wrapped("  \(command)").map { style.paint($0, .accent) }
+        }
         return ["", style.paint("TYPE NEXT", .faint)] + shown
     }
 
     private func footLines() -> [String] {
-        let dot = " \(style.dot) "
         let uptime = status.controller.uptimeMilliseconds + UInt64(max(0, ageMilliseconds))
-        var parts = [
-            "controller \(status.controller.version), up \(DurationText.text(milliseconds: uptime))"
-        ]
-        if status.controller.tilted { parts.append(style.paint("TILTED: it does not act", .bad)) }
-        if status.controller.journalLate { parts.append(style.paint("slow disk", .warning)) }
-        parts.append("you: \(status.you.name) (\(status.you.role))")
+        var parts: [(text: String, tone: Tone)] = []
+        // What keeps it from acting comes first: it must not be cut off.
+        if status.controller.tilted { parts.append(("TILTED: it does not act", .bad)) }
+        if status.controller.journalLate { parts.append(("slow disk", .warning)) }
+        let age = DurationText.text(milliseconds: uptime)
+        parts.append(("controller \(status.controller.version), up \(age)", .faint))
+        parts.append(("you: \(status.you.name) (\(status.you.role))", .faint))
         if let end = status.you.certificateNotAfter {
-            parts.append("credential ends \(NodeWords.until(end, at: now))")
+            parts.append(("credential ends \(NodeWords.until(end, at: now))", .faint))
         }
-        var lines = [style.paint(parts.joined(separator: dot), .faint)]
+        var lines = PackedLines(style: style, width: isCut ? width : nil).lines(parts)
         if let first = status.expiringCertificates.first {
             let more = status.expiringCertificates.count - 1
             let also = more > 0 ? " and \(more) more" : ""
@@ -223,7 +232,8 @@ struct StatusScreen {
             let end =
                 remaining < 0
                 ? "has ended" : "ends in \(DurationText.text(milliseconds: remaining))"
-            lines.append(style.paint("certificate of \(first.subject) \(end)\(also)", .warning))
+            let text = "certificate of \(first.subject) \(end)\(also)"
+            lines += wrapped(text).map { style.paint($0, .warning) }
         }
         return lines
     }

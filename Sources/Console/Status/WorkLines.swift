@@ -27,29 +27,8 @@ struct WorkLines {
         }
         if parts.isEmpty { parts.append(("none", .faint)) }
         parts.append(("policy \(work.policy)", .faint))
-        return packed(parts) + fill()
-    }
-
-    /// As many parts a line as fit; the second line has the others.
-    private func packed(_ parts: [(text: String, tone: Tone)]) -> [String] {
-        let dot = " \(style.dot) "
         let head = "  \(style.paint("tasks", .strong))  "
-        let indent = String(repeating: " ", count: DisplayWidth.of(head))
-        var lines: [String] = []
-        var line = head
-        var isEmpty = true
-        for part in parts {
-            let room = width ?? .max
-            let needed = DisplayWidth.of(part.text) + (isEmpty ? 0 : DisplayWidth.of(dot))
-            if !isEmpty, DisplayWidth.of(line) + needed > room {
-                lines.append(line)
-                line = indent
-                isEmpty = true
-            }
-            line += (isEmpty ? "" : dot) + style.paint(part.text, part.tone)
-            isEmpty = false
-        }
-        return lines + [line]
+        return PackedLines(style: style, width: width).lines(parts, head: head) + fill()
     }
 
     private func fill() -> [String] {

@@ -8,6 +8,10 @@ struct TaskPageView {
     var now: WallTime
     var width: Int
     var isWide: Bool
+    /// Columns of the terminal when it is wide; nil for as many as it takes.
+    var wideWidth: Int?
+
+    var tableWidth: Int? { isWide ? wideWidth : width }
 
     private var task: TaskSummary { detail.task }
 
@@ -15,7 +19,8 @@ struct TaskPageView {
         var lines = head()
         lines += section("ATTEMPTS", attempts())
         lines += section("ABOUT", about())
-        return lines
+        guard let tableWidth else { return lines }
+        return lines.map { DisplayWidth.cutPainted($0, to: tableWidth, mark: style.ellipsis) }
     }
 
     private func head() -> [String] {
@@ -118,7 +123,7 @@ struct TaskPageView {
         var table = table
         table.hasHeader = false
         table.indent = "  "
-        return table.lines(style: style, width: isWide ? nil : width)
+        return table.lines(style: style, width: tableWidth)
     }
 
     private func ago(_ text: String) -> String {

@@ -77,7 +77,8 @@ extension ConsoleRoutes {
                 views.report(run, ledger: entries, isCut: next != nil)
             }
         }
-        guard let report else { throw Self.unknownRun(id) }
+        guard var report else { throw Self.unknownRun(id) }
+        try addOutputs(to: &report)
         guard format == "markdown" else { return try ConsoleAnswer.json(report) }
         var headers: HTTPFields = [
             .contentType: "text/markdown; charset=utf-8", .cacheControl: "no-store",
@@ -88,6 +89,32 @@ extension ConsoleRoutes {
             headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(string: RunReportText(report).markdown))
         )
+    }
+
+    /// Hooks on nodes whose output is in a report.
+    private static let outputsMax = 64
+
+    /// The end of what each hook on a node has written in the last attempt of its step.
+    private func addOutputs(to report: inout RunReport) throws {
+        var left = Self.outputsMax
+        for step in report.steps.indices {
+            for hook in report.steps[step].hooks.indices {
+                guard left > 0 else { return }
+                left -= 1
+                let task = TaskID(report.steps[step].hooks[hook].task)
+                guard let bytes = try driver.tasks.output(of: task), !bytes.isEmpty else {
+                    continue
+                }
+                report.steps[step].hooks[hook].output = Self.end(of: bytes)
+            }
+        }
+    }
+
+    /// Printable, and not longer than a report can bear.
+    static func end(of output: [UInt8]) -> String {
+        let text = String(decoding: output.suffix(RunHook.outputBytesMax), as: UTF8.self)
+        let shown = text.unicodeScalars.map { $0 == "\n" || $0.isPlain ? String($0) : " " }.joined()
+        return (output.count > RunHook.outputBytesMax ? "…" : "") + shown
     }
 
     func previewRun(_ request: ConsoleRequest) async throws -> Response {

@@ -4,8 +4,8 @@ import Model
 import Protocol
 import Store
 
-// The ledger of a run: what became of each task that the old site had when it was fenced. What became
-// of it stands in the task's own record and history, and is looked up when it is asked for, so that
+// The ledger of a run: what became of each task that the old site had when it was fenced, or that was
+// taken from its nodes since they were lost before that. What became of it stands in the task's own record and history, and is looked up when it is asked for, so that
 // late news is in it.
 
 /// What is known of a task of the ledger now.
@@ -17,14 +17,14 @@ enum LedgerFate {
 }
 
 extension LedgerEntry {
-    init(_ record: LedgerRecord, _ fate: LedgerFate) {
+    init(_ record: LedgerRecord, _ fate: LedgerFate, late: LateRecord? = nil) {
         var submission: TaskSubmission?
         switch fate {
         case .live(let view): submission = view.submission
         case .ended(let end): submission = end.submission
         case .forgotten: break
         }
-        let (word, text) = Self.told(record, fate)
+        let (word, text) = Self.told(record, fate, late)
         self.init(
             task: record.task.number,
             type: submission?.type.text ?? "",
@@ -35,6 +35,7 @@ extension LedgerEntry {
             fate: word,
             text: text
         )
+        takenAt = record.takenAt?.iso8601
         switch fate {
         case .live(let view):
             attemptNow = view.attempt
@@ -48,12 +49,18 @@ extension LedgerEntry {
 
     private static func told(
         _ record: LedgerRecord,
-        _ fate: LedgerFate
+        _ fate: LedgerFate,
+        _ late: LateRecord?
     ) -> (fate: String, text: String) {
         let before = traces(fate).last { $0.attempt == record.attempt }
         let there = before.map { "attempt \($0.attempt) on \($0.node): \($0.outcome)" }
+        // Evidence, where the node came back and told it: nothing follows from it by itself.
+        let said = late.map {
+            "\($0.node) said at \($0.at.iso8601) that attempt \($0.attempt) was "
+                + "\($0.outcome.rawValue)"
+        }
         func text(_ now: String) -> String {
-            [there, now].compactMap { $0 }.joined(separator: "; ")
+            [there, said, now].compactMap { $0 }.joined(separator: "; ")
         }
         switch fate {
         case .forgotten: return ("forgotten", "it has ended; its history is not kept any more")
@@ -69,9 +76,7 @@ extension LedgerEntry {
         case .live(let view):
             switch view.state {
             case .unknown:
-                return (
-                    "unknown", text("it may have been done: muster task resolve \(record.task)")
-                )
+                return ("unknown", text(unknown(view, record.task)))
             case .failed:
                 guard view.attempt > record.attempt else {
                     return ("ended", text("failed; muster task retry \(record.task)"))
@@ -88,6 +93,15 @@ extension LedgerEntry {
                 return ("open", text("it waits for attempt \(view.attempt + 1)"))
             }
         }
+    }
+
+    /// Why nobody knows, and what to type.
+    private static func unknown(_ view: TaskView, _ task: TaskID) -> String {
+        if view.traces.last?.outcome == "payload-lost", let result = view.result {
+            return "\(result.forPeople): submit it anew, then muster task cancel \(task)"
+        }
+        return "its handler runs a task at most once, and it may have been done: "
+            + "muster task resolve \(task)"
     }
 
     private static func traces(_ fate: LedgerFate) -> [AttemptTrace] {
@@ -121,11 +135,12 @@ extension ConsoleRoutes {
             let ended = try driver.tasks.ended(
                 zip(some, views).filter { $1 == nil }.map { $0.0.task }
             )
+            let late = try driver.tasks.late(some.map(\.task))
             for (record, view) in zip(some, views) {
                 let fate =
                     view.map { LedgerFate.live($0) }
                     ?? ended[record.task].map { .ended($0) } ?? .forgotten
-                entries.append(LedgerEntry(record, fate))
+                entries.append(LedgerEntry(record, fate, late: late[record.task]))
             }
         }
         return (entries, records.count > limit ? entries.last?.task : nil)

@@ -72,6 +72,8 @@ extension PlanAct {
         case .ask(let text): "ask an operator: \(text)"
         case .verify: "wait until the new site has its minimum of nodes Online"
         case .notify(let text): "tell: \(text)"
+        case .sandbox(let work):
+            "let the standby site run \(work.count) tasks of type \(work.type) in isolation"
         case .isolate: "let the standby site's services run under a token that production refuses"
         case .endDrill: "stop what the drill has started: the site is an idle standby again"
         }

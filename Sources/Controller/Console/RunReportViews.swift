@@ -1,5 +1,6 @@
 import API
 import ControllerCore
+import Digests
 import Model
 import Protocol
 
@@ -9,7 +10,7 @@ extension NodeViews {
     func report(_ run: RunRecord, ledger: [LedgerEntry], isCut: Bool) -> RunReport {
         let records = machine.runs.steps(of: run.id)
         let (verdict, text) = Self.verdict(run, records)
-        return RunReport(
+        var report = RunReport(
             asOf: asOf,
             verdict: verdict,
             verdictText: text,
@@ -21,6 +22,15 @@ extension NodeViews {
             ledger: ledger,
             ledgerCut: isCut
         )
+        for (place, record) in records.enumerated() {
+            let deeds = machine.runs.deeds(of: record)
+            report.steps[place].deeds = deeds.map(RunDeed.init)
+            let left = Int(record.deeds) - deeds.count
+            report.steps[place].deedsLeftOut = left > 0 ? UInt32(left) : nil
+        }
+        report.sealed = machine.sealedReport(of: run.id)
+        report.digest = report.sealed.map { Digest(of: $0.utf8).hex }
+        return report
     }
 
     private static func verdict(
@@ -55,9 +65,9 @@ extension NodeViews {
         var served: WallTime?
         for record in records {
             let act = record.step.act
-            if let begin = record.startedAt {
-                let end = end(of: record) ?? now.wall
-                add((end - begin).milliseconds, of: act, isAfter, to: &times)
+            let begin = begin(of: record)
+            if let begin {
+                add(worked(record, run), of: act, isAfter, to: &times)
                 if Self.disturbs(act), !isAfter { disturbed = disturbed ?? begin }
             }
             if act == .activate { isAfter = true }
@@ -73,6 +83,29 @@ extension NodeViews {
             times.outageMilliseconds = disturbed.map { (served - $0).milliseconds }
         }
         return times
+    }
+
+    /// When the first attempt of a step began, as far as that is kept.
+    private func begin(of record: RunStepRecord) -> WallTime? {
+        machine.runs.deeds(of: record).lazy.compactMap(\.startedAt).first ?? record.startedAt
+    }
+
+    /// Time of all attempts of a step, without what was waited for a person within them.
+    private func worked(_ record: RunStepRecord, _ run: RunRecord) -> UInt64 {
+        let ended = machine.runs.deeds(of: record).compactMap { deed in
+            deed.startedAt.map { (deed.at - $0).milliseconds }
+        }
+        var spent = ended.reduce(0, +)
+        var waited = record.personMilliseconds
+        let isPresent = !run.state.isEnded && record.index == run.step
+        let isUnderWay = record.state == .running || record.state == .verifying
+        if let begin = record.startedAt, ended.isEmpty || (isPresent && isUnderWay) {
+            spent += ((end(of: record) ?? now.wall) - begin).milliseconds
+        }
+        if isPresent, isUnderWay, let since = run.askedSince {
+            waited += (now.wall - since).milliseconds
+        }
+        return spent - min(spent, waited)
     }
 
     private func add(
@@ -92,7 +125,7 @@ extension NodeViews {
             }
         case .fence: times.fenceMilliseconds += milliseconds
         case .activate, .isolate, .start, .verify: times.startMilliseconds += milliseconds
-        case .hook, .check, .notify: times.hooksMilliseconds += milliseconds
+        case .hook, .check, .notify, .sandbox: times.hooksMilliseconds += milliseconds
         // It is counted as time that was waited for a person.
         case .ask: break
         }
@@ -102,7 +135,7 @@ extension NodeViews {
         switch act {
         case .stop, .fence: true
         case .gate, .drainTasks, .start, .activate, .hook, .check, .ask, .verify, .notify, .isolate,
-            .endDrill:
+            .endDrill, .sandbox:
             false
         }
     }
@@ -110,139 +143,23 @@ extension NodeViews {
     private static func serves(_ act: PlanAct) -> Bool {
         switch act {
         case .activate, .isolate, .start, .verify: true
-        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify, .endDrill: false
+        case .gate, .drainTasks, .stop, .fence, .hook, .check, .ask, .notify, .endDrill, .sandbox:
+            false
         }
     }
 }
 
-/// A report in Markdown.
-struct RunReportText {
-    let report: RunReport
-    /// Tasks that are listed one by one; the rest is counted.
-    private static let tasksShown = 200
-
-    init(_ report: RunReport) {
-        self.report = report
-    }
-
-    var markdown: String {
-        let run = report.run
-        var lines = [
-            "# Run \(run.id): \(run.kind) from \(run.from) to \(run.to)", "",
-            "**\(report.verdict.uppercased())**: \(plain(report.verdictText)).", "",
-            "| | |", "| --- | --- |", row("Cluster", report.cluster), row("Ordered by", run.by),
-            row("Reason", run.reason.isEmpty ? "none was given" : run.reason),
-            row("Plan", "\(run.plan), version \(run.planVersion)"),
-            row("Begun", run.startedAt), row("Ended", run.endedAt ?? "not yet"),
-            row("Epoch", "\(run.epochBefore) → \(run.epochAfter ?? "not moved")"), "",
-        ]
-        lines += timeLines + stepLines + fenceLines + ledgerLines
-        lines.append("As of \(report.asOf).")
-        return lines.joined(separator: "\n") + "\n"
-    }
-
-    private var timeLines: [String] {
-        let times = report.times
-        return [
-            "## Times", "", "| what | time |", "| --- | --- |",
-            row("**RTO**, from the order until the new site served", time(times.rtoMilliseconds)),
-            row("Of it, from the first stop on", time(times.outageMilliseconds)),
-            row("Gate, drain and stops", time(times.stopMilliseconds)),
-            row("Fencing", time(times.fenceMilliseconds)),
-            row("Activation, starts, verification", time(times.startMilliseconds)),
-            row("Hooks and checks", time(times.hooksMilliseconds)),
-            row("Waiting for a person", time(times.personMilliseconds)),
-            row("Sessions of the old site, afterwards", time(times.lingerMilliseconds)),
-            row("In all", time(times.totalMilliseconds)), "",
-        ]
-    }
-
-    private var stepLines: [String] {
-        var lines = [
-            "## Steps", "", "| # | step | state | begun | took | outcome |",
-            "| --- | --- | --- | --- | --- | --- |",
-        ]
-        for step in report.steps {
-            var outcome = step.text
-            for hook in step.hooks {
-                outcome += "; \(hook.node): \(hook.state) (task \(hook.task)) \(hook.text)"
-            }
-            let name = step.plan.pointOfNoReturn ? "**\(step.plan.name)**" : step.plan.name
-            let attempt = step.attempt > 1 ? ", attempt \(step.attempt)" : ""
-            lines.append(
-                "| \(step.plan.number) | \(name): \(plain(step.plan.what)) | \(step.state)\(attempt) "
-                    + "| \(step.startedAt ?? "-") | \(took(step)) | \(plain(outcome)) |"
-            )
-        }
-        return lines + [""]
-    }
-
-    private func took(_ step: RunStep) -> String {
-        guard let begin = step.startedAt.flatMap({ WallTime(iso8601: $0) }),
-            let end = step.endedAt.flatMap({ WallTime(iso8601: $0) })
-        else { return "-" }
-        return (end - begin).forPeople
-    }
-
-    private var fenceLines: [String] {
-        guard !report.fences.isEmpty else { return [] }
-        var lines = [
-            "## Fences", "", "| node | proof | at | how it is known |", "| --- | --- | --- | --- |",
-        ]
-        for fence in report.fences {
-            lines.append(
-                "| \(fence.node) | \(fence.proof ?? "**none**") | \(fence.at ?? "-") "
-                    + "| \(plain(fence.text)) |"
-            )
-        }
-        return lines + [""]
-    }
-
-    private var ledgerLines: [String] {
-        let counts = report.counts
-        var lines = [
-            "## Tasks that were in flight", "",
-            "\(counts.tasks)\(report.ledgerCut ? " and more" : "") in all: \(counts.ended) ended where "
-                + "they were, \(counts.givenAgain) given again, \(counts.unknown) unknown, "
-                + "\(counts.open) open, \(counts.forgotten) ended and forgotten.", "",
-        ]
-        // What somebody has to look at comes first.
-        let order = ["unknown", "open", "given-again", "ended", "forgotten"]
-        let sorted = order.flatMap { fate in report.ledger.filter { $0.fate == fate } }
-        guard !sorted.isEmpty else { return lines }
-        lines += [
-            "| task | type | account | was | fate | now |", "| --- | --- | --- | --- | --- | --- |",
-        ]
-        for entry in sorted.prefix(Self.tasksShown) {
-            let was =
-                "attempt \(entry.attempt) on \(entry.node)\(entry.started ? "" : ", not started")"
-            lines.append(
-                "| \(entry.task) | \(plain(entry.type)) | \(plain(entry.account)) | \(was) "
-                    + "| \(entry.fate) | \(plain(entry.text)) |"
-            )
-        }
-        if sorted.count > Self.tasksShown {
-            lines.append("\n\(sorted.count - Self.tasksShown) more are in the JSON.")
-        }
-        return lines + [""]
-    }
-
-    private func row(_ name: String, _ value: String) -> String { "| \(name) | \(plain(value)) |" }
-
-    private func time(_ milliseconds: UInt64?) -> String {
-        milliseconds.map { Duration.milliseconds(Int64(clamping: $0)).forPeople } ?? "not measured"
-    }
-
-    /// Outputs of programs must not break the table, nor become markup.
-    private func plain(_ text: String) -> String {
-        var shown = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "|", "<", ">", "`": shown += "\\\(scalar)"
-            case "\n", "\r", "\t": shown += " "
-            default: shown.unicodeScalars.append(scalar)
-            }
-        }
-        return shown
+extension RunDeed {
+    init(_ deed: RunDeedRecord) {
+        self.init(
+            number: deed.number,
+            outcome: deed.outcome.rawValue,
+            startedAt: deed.startedAt?.iso8601,
+            at: deed.at.iso8601,
+            by: deed.by.isEmpty ? nil : deed.by,
+            reason: deed.reason.isEmpty ? nil : deed.reason,
+            text: deed.text,
+            hooks: deed.hooks.map(RunHook.init)
+        )
     }
 }

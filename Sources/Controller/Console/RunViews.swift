@@ -50,14 +50,7 @@ extension NodeViews {
                 state: record.state.rawValue,
                 attempt: record.attempt,
                 text: record.text,
-                hooks: record.hooks.map { hook in
-                    RunHook(
-                        node: hook.node.text,
-                        task: hook.task.number,
-                        state: hook.isDone.map { $0 ? "done" : "failed" } ?? "running",
-                        text: hook.text
-                    )
-                }
+                hooks: record.hooks.map(RunHook.init)
             )
             step.startedAt = record.startedAt?.iso8601
             step.endedAt = end(of: record)?.iso8601
@@ -198,6 +191,11 @@ extension NodeViews {
             return ["at least \(least) of \(machine.count(of: request.to).total) nodes"]
         case .isolate: return ["site \(from) stays the active one, and is not touched"]
         case .notify, .endDrill: return []
+        case .sandbox(let work):
+            let nodes = machine.sandboxNodes(work, of: request.to)
+            return nodes.isEmpty
+                ? ["NO NODE that can be reached has a handler for \(work.type)"]
+                : ["on \(nodes.map(\.text).joined(separator: ", "))"]
         }
     }
 
@@ -224,5 +222,16 @@ extension NodeViews {
             return "\(service) on \(shown)"
                 + (nodes.count > 8 ? " and \(nodes.count - 8) more" : "")
         }
+    }
+}
+
+extension RunHook {
+    init(_ hook: RunStepRecord.HookTask) {
+        self.init(
+            node: hook.node.text,
+            task: hook.task.number,
+            state: hook.word,
+            text: hook.text
+        )
     }
 }

@@ -15,22 +15,32 @@ extension StatusView {
     static let queueFullPerMille: UInt64 = 900
 
     func addWorkProblems(_ add: AddProblem) {
-        Self.addProblems(of: views.work, at: views.now.wall, add)
-        Self.addProblems(of: views.machine.schedules, at: views.now.wall, add)
+        Self.addProblems(
+            of: views.work,
+            queueHighSince: machine.work.queueHighSince,
+            at: now.wall,
+            add
+        )
+        Self.addProblems(of: machine.schedules, at: now.wall, add)
         for member in views.members() {
             let record = member.record
-            guard let overload = views.machine.work.load(of: record.id)?.overload else { continue }
+            guard let overload = machine.work.load(of: record.id)?.overload else { continue }
             add(
                 .warning,
                 record.name.text,
                 "node \(record.name) is overloaded and passed over: \(overload)",
-                views.now.wall,
+                machine.work.overloadedSince(record.id) ?? now.wall,
                 "muster node show \(record.name)"
             )
         }
     }
 
-    static func addProblems(of work: WorkStatus, at now: WallTime, _ add: AddProblem) {
+    static func addProblems(
+        of work: WorkStatus,
+        queueHighSince: WallTime? = nil,
+        at now: WallTime,
+        _ add: AddProblem
+    ) {
         for state in work.states where state.count > 0 {
             let tasks = state.count == 1 ? "1 task" : "\(state.count) tasks"
             let since = now + .milliseconds(-Int64(clamping: state.oldestMilliseconds ?? 0))
@@ -55,7 +65,7 @@ extension StatusView {
             "tasks",
             isFull
                 ? "the queue is full: tasks are turned away" : "the queue is \(full / 10)% full",
-            now,
+            queueHighSince ?? now,
             "muster task list --state waiting"
         )
     }

@@ -1,6 +1,7 @@
 import API
 import ControllerCore
 import Model
+import Protocol
 
 // One screen for somebody who was woken: sites, what is wrong, since when, and what to type.
 
@@ -11,8 +12,8 @@ struct StatusView {
     let lastEvents: [API.Event]
     let authorityNotAfter: WallTime
 
-    private var machine: ControllerMachine { views.machine }
-    private var now: Moment { views.now }
+    var machine: ControllerMachine { views.machine }
+    var now: Moment { views.now }
 
     private static let expirySoon: Duration = .seconds(2 * 86_400)
     private static let authorityExpirySoon: Duration = .seconds(60 * 86_400)
@@ -51,9 +52,27 @@ struct StatusView {
         )
     }
 
-    /// Most severe first, then the longest standing.
+    /// Most severe first, then the longest standing; before all of them what a person has to do so
+    /// that anything goes on.
     private var problems: [Problem] {
         var found: [(rank: Int, problem: Problem)] = []
+        func note(
+            _ rank: Int,
+            _ severity: API.Severity,
+            _ subject: String,
+            _ text: String,
+            _ since: WallTime,
+            _ mend: String
+        ) {
+            let problem = Problem(
+                severity: severity,
+                subject: subject,
+                text: text,
+                since: since.iso8601,
+                mend: mend
+            )
+            found.append((rank, problem))
+        }
         func add(
             _ severity: API.Severity,
             _ subject: String,
@@ -61,20 +80,21 @@ struct StatusView {
             _ since: WallTime,
             _ mend: String
         ) {
-            let rank = severity == .critical ? 0 : severity == .warning ? 1 : 2
-            found.append(
-                (
-                    rank,
-                    Problem(
-                        severity: severity,
-                        subject: subject,
-                        text: text,
-                        since: since.iso8601,
-                        mend: mend
-                    )
-                )
-            )
+            let rank = severity == .critical ? 2 : severity == .warning ? 3 : 4
+            note(rank, severity, subject, text, since, mend)
         }
+        addRunProblems { note(0, $0, $1, $2, $3, $4) }
+        addLostSites { note(1, $0, $1, $2, $3, $4) }
+        addControllerProblems(add)
+        addFailedRun(add)
+        for member in views.members() { addProblems(of: member, add) }
+        addWorkProblems(add)
+        addMinimums(add)
+        return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }
+            .map(\.problem)
+    }
+
+    private func addControllerProblems(_ add: AddProblem) {
         if let doubt = machine.doubt {
             add(
                 .critical,
@@ -90,52 +110,22 @@ struct StatusView {
                 left < Self.expirySoon ? .critical : .warning,
                 "controller",
                 "the issuing certificate ends in \(left.forPeople): nothing can enrol or renew then",
-                now.wall,
+                authorityNotAfter + (.zero - Self.authorityExpirySoon),
                 "on the controller's host: muster-controller renew-authority"
             )
         }
-        if machine.isJournalLate {
+        if let since = machine.journalLateSince {
             add(
                 .critical,
                 "controller",
                 "its journal is late: no lease is granted",
-                now.wall,
+                since,
                 "look at the disk under the state directory: df -h; iostat -x 1"
             )
         }
-        if let run = machine.runs.liveRun {
-            for need in machine.personNeeds(of: run) {
-                add(
-                    .critical,
-                    "run \(run.id)",
-                    "run \(run.id) waits for you: \(need.text)",
-                    run.askedSince ?? now.wall,
-                    need.commands.first ?? "muster run show \(run.id)"
-                )
-            }
-        }
-        for member in views.members() { addProblems(of: member, add) }
-        addWorkProblems(add)
-        for site in machine.sites.values where site.minimum > 0 {
-            let (online, total) = machine.count(of: site.name)
-            guard online < Int(site.minimum) else { continue }
-            add(
-                .critical,
-                site.name.text,
-                "site \(site.name) has \(online) of \(total) nodes Online, its minimum is "
-                    + "\(site.minimum)",
-                now.wall,
-                "muster node list --site \(site.name)"
-            )
-        }
-        return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }
-            .map(\.problem)
     }
 
-    private func addProblems(
-        of member: Member,
-        _ add: (API.Severity, String, String, WallTime, String) -> Void
-    ) {
+    private func addProblems(of member: Member, _ add: AddProblem) {
         let record = member.record
         let name = record.name.text
         let assessment = machine.assess(member)
@@ -143,15 +133,12 @@ struct StatusView {
             record.maintenance != nil || record.drain != nil || record.membership == .removing
         guard record.membership != .invited else { return }
         if assessment.status == .offline {
-            let mend =
-                record.conflict != nil || member.heldUntil != nil
-                ? "muster node release \(name)" : "muster node show \(name)"
             add(
                 isPlanned ? .info : .critical,
                 name,
                 "node \(name) is Offline: \(assessment.reason)",
                 record.statusSince,
-                mend
+                mend(of: member)
             )
         }
         if record.drain?.isOverdue == true {
@@ -168,7 +155,7 @@ struct StatusView {
                 .warning,
                 name,
                 "the clock of \(name) is \(clock.offset.forPeople) off",
-                now.wall,
+                member.clockOffSince ?? now.wall,
                 "on the node: timedatectl set-ntp true"
             )
         }
@@ -177,10 +164,36 @@ struct StatusView {
         }
     }
 
-    private func addOptionalServices(
-        of member: Member,
-        _ add: (API.Severity, String, String, WallTime, String) -> Void
-    ) {
+    /// What helps a node that is Offline. A node of a lost site, or of one that a run fences, is not
+    /// what to look at next.
+    private func mend(of member: Member) -> String {
+        let record = member.record
+        let name = record.name
+        if record.conflict != nil || member.heldUntil != nil {
+            return "muster node release \(name)"
+        }
+        if member.reachability == .unreachable {
+            let isFenced = machine.runs.liveRun.map { $0.isFenced && $0.from == record.site }
+            let isLost =
+                record.site == machine.cluster.activeSite
+                && machine.lostSince(record.site) != nil
+            if isFenced == true || isLost { return "" }
+        } else if let report = machine.wrongService(of: member) {
+            return Self.mend(report, on: name)
+        }
+        return "muster node show \(name)"
+    }
+
+    /// What helps a service that should run: one that was stopped, or has failed, is started; what
+    /// is on its way is looked at.
+    static func mend(_ report: ServiceReport, on node: NodeName) -> String {
+        switch report.state {
+        case .stopped, .failed: "muster service start \(report.name) --node \(node)"
+        case .starting, .stopping, .backoff, .running: "muster node show \(node)"
+        }
+    }
+
+    private func addOptionalServices(of member: Member, _ add: AddProblem) {
         for known in member.services.values {
             let report = known.report
             guard !report.isRequired, report.isWanted, report.state != .running else { continue }
@@ -191,7 +204,7 @@ struct StatusView {
                 "service \(report.name) of \(member.record.name) is "
                     + "\(report.state.rawValue)\(detail)",
                 now.wall + (.zero - known.age(at: now.instant)),
-                "muster node show \(member.record.name)"
+                Self.mend(report, on: member.record.name)
             )
         }
     }

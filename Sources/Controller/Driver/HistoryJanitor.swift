@@ -79,6 +79,30 @@ struct HistoryJanitor {
         return rows.count < Self.removalsMax
     }
 
+    /// Removes what nodes said too late of tasks, when it is as old as histories get: from the oldest
+    /// task on, as far as that is so.
+    ///
+    /// - Returns: whether nothing is left of it.
+    func tidyLate(history: Duration, now: WallTime) throws(StoreError) -> Bool {
+        let table = RecordTable.late.rawValue
+        let life = max(history, WorkRules.keyLifeMin)
+        let rows = try store.entries(
+            of: table,
+            in: KeyRange(),
+            limit: Self.removalsMax,
+            newestFirst: false
+        )
+        var writes: [StoreWrite] = []
+        for row in rows {
+            guard let task = TaskID(storeKey: row.key) else { continue }
+            let late = try JournalWriter.late(row.value, task)
+            guard late.at + life <= now else { break }
+            writes.append(.delete(table: table, key: row.key))
+        }
+        if !writes.isEmpty { try store.commit([writes]) }
+        return writes.count < Self.removalsMax
+    }
+
     private func removal(of id: TaskID, key: String?) throws(StoreError) -> [StoreWrite] {
         var writes: [StoreWrite] = [
             .delete(table: RecordTable.taskEnd.rawValue, key: id.storeKey),

@@ -132,6 +132,18 @@ enum JournalWriter {
         return record
     }
 
+    static func late(_ value: [UInt8], _ task: TaskID) throws(StoreError) -> LateRecord {
+        let entry = StoreEntry(
+            table: RecordTable.late.rawValue,
+            key: task.storeKey,
+            value: value
+        )
+        guard case .late(let record) = try record(of: entry, in: .late), record.task == task else {
+            throw .damaged("late/\(task.storeKey): it is of another task")
+        }
+        return record
+    }
+
     static func ledger(_ entry: StoreEntry) throws(StoreError) -> LedgerRecord {
         guard case .ledger(let record) = try record(of: entry, in: .ledger) else {
             throw .damaged("ledger/\(entry.key)")

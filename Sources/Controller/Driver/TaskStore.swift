@@ -114,6 +114,18 @@ struct TaskStore: Sendable {
 
     // MARK: Ledgers of runs
 
+    /// What nodes said too late of tasks.
+    func late(_ tasks: [TaskID]) throws(StoreError) -> [TaskID: LateRecord] {
+        if tasks.isEmpty { return [:] }
+        let rows = try store.values(of: RecordTable.late.rawValue, keys: tasks.map(\.storeKey))
+        var found: [TaskID: LateRecord] = [:]
+        for task in tasks {
+            guard let value = rows[task.storeKey] else { continue }
+            found[task] = try JournalWriter.late(value, task)
+        }
+        return found
+    }
+
     /// Tasks that the old site had when a run fenced it, by their numbers.
     func ledger(
         of run: RunID,

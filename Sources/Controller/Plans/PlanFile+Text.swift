@@ -48,6 +48,10 @@ extension PlanFile {
         case .hook(let name, let place), .check(let name, let place):
             "\(act.word): {name: \(scalar(name.text)), on: \(place.words)}"
         case .ask(let text), .notify(let text): "\(act.word): \(quoted(text))"
+        case .sandbox(let work):
+            "\(act.word): {type: \(quoted(work.type.text)), count: \(work.count)"
+                + (work.account.isEmpty ? "" : ", account: \(quoted(work.account))")
+                + (work.payload.isEmpty ? "" : ", payload: \(quoted(work.payload))") + "}"
         }
     }
 

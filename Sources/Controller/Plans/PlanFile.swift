@@ -84,7 +84,7 @@ extension HookPlace {
 struct PlanStepReader {
     static let acts = [
         "gate", "drain-tasks", "stop", "start", "fence", "activate", "hook", "check", "ask",
-        "verify", "notify",
+        "verify", "notify", "sandbox-tasks",
     ]
 
     let section: YAMLSection
@@ -198,6 +198,7 @@ struct PlanStepReader {
         case "start": services(word, .to).map { .start(groups: $0.groups, $0.scope) }
         case "hook": hook(word).map { .hook($0.name, $0.place) }
         case "check": hook(word).map { .check($0.name, $0.place) }
+        case "sandbox-tasks": sandbox(word)
         default: nil
         }
     }
@@ -228,6 +229,40 @@ struct PlanStepReader {
         if name == nil { inner.note("needs a hook: fence: {hook: NAME}") }
         inner.finish()
         return name.map { .fence(with: $0) }
+    }
+
+    private func sandbox(_ word: String) -> PlanAct? {
+        guard !section.isEmpty(word), let inner = section.subsection(word) else {
+            if section.isEmpty(word) {
+                section.note("needs a type and a count: \(word): {type: PUSH, count: 20}", at: word)
+            }
+            return nil
+        }
+        let range = SandboxWork.countRange
+        let type = inner.optionalScalar("type", expected: "a type such as PUSH") {
+            TaskType($0).flatMap { $0.isHook ? nil : $0 }
+        }
+        if !inner.has("type") { inner.note("needs a type of tasks: type: PUSH") }
+        let work = SandboxWork(
+            type: type ?? .push,
+            count: inner.scalar(
+                "count",
+                expected: "a number from \(range.lowerBound) to \(range.upperBound)",
+                default: 1
+            ) { UInt16($0).flatMap { range.contains($0) ? $0 : nil } },
+            account: inner.scalar(
+                "account",
+                expected: "at most \(SandboxWork.accountBytesMax) bytes of plain text",
+                default: ""
+            ) { SandboxWork.mayBeAccount($0) ? $0 : nil },
+            payload: inner.scalar(
+                "payload",
+                expected: "at most \(SandboxWork.payloadBytesMax) bytes of text",
+                default: ""
+            ) { $0.utf8.count <= SandboxWork.payloadBytesMax ? $0 : nil }
+        )
+        inner.finish()
+        return type == nil ? nil : .sandbox(work)
     }
 
     private func services(

@@ -164,12 +164,13 @@ extension ControllerMachine {
         case .removePlan(let name): return try removePlan(name, by: by)
         case .startRun(let request):
             return try startRun(request, by: by, reason: command.reason, force: command.force)
-        case .retryStep(let run): return try retryStep(run)
+        case .retryStep(let run): return try retryStep(run, by: by, reason: command.reason)
         case .skipStep(let run): return try skipStep(run, by: by, reason: command.reason)
         case .abortRun(let run): return try abortRun(run, by: by, reason: command.reason)
         case .certifyNode(let run, let node):
             return try certify(run, node, by: by, reason: command.reason)
-        case .answerRun(let run, let isYes): return try answerRun(run, isYes, by: by)
+        case .answerRun(let run, let isYes):
+            return try answerRun(run, isYes, by: by, reason: command.reason)
         case .retryTasks(let ids): return try handleTasks(ids, "given again") { $0.retry($1) }
         case .resolveTasks(let ids, let isDone):
             return try handleTasks(ids, "resolved") { $0.resolve($1, as: isDone ? .done : .failed) }

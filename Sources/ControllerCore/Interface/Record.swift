@@ -20,9 +20,12 @@ public enum RecordTable: String, Hashable, Comparable, Sendable, CaseIterable {
     case runStep = "run-step"
     case fence
     case ledger
+    case loss
+    case late
+    case runDeed = "run-deed"
 
     /// Rows that a machine is started with; of the others there may be millions.
-    public var isLoaded: Bool { self != .taskEnd && self != .ledger }
+    public var isLoaded: Bool { self != .taskEnd && self != .ledger && self != .late }
 
     public static func < (left: RecordTable, right: RecordTable) -> Bool {
         left.rawValue < right.rawValue
@@ -48,6 +51,9 @@ public enum Record: Hashable, Sendable {
     case runStep(RunStepRecord)
     case fence(FenceRecord)
     case ledger(LedgerRecord)
+    case loss(LossRecord)
+    case late(LateRecord)
+    case runDeed(RunDeedRecord)
 
     public var table: RecordTable {
         switch self {
@@ -68,6 +74,9 @@ public enum Record: Hashable, Sendable {
         case .runStep: .runStep
         case .fence: .fence
         case .ledger: .ledger
+        case .loss: .loss
+        case .late: .late
+        case .runDeed: .runDeed
         }
     }
 
@@ -90,6 +99,9 @@ public enum Record: Hashable, Sendable {
         case .runStep(let step): step.storeKey
         case .fence(let fence): fence.storeKey
         case .ledger(let entry): entry.storeKey
+        case .loss(let loss): loss.storeKey
+        case .late(let late): late.task.storeKey
+        case .runDeed(let deed): deed.storeKey
         }
     }
 
@@ -112,6 +124,9 @@ public enum Record: Hashable, Sendable {
         case .runStep(let step): step.line
         case .fence(let fence): fence.line
         case .ledger(let entry): entry.line
+        case .loss(let loss): loss.line
+        case .late(let late): late.line
+        case .runDeed(let deed): deed.line
         }
     }
 
@@ -135,6 +150,9 @@ public enum Record: Hashable, Sendable {
         case .runStep: self = .runStep(try RunStepRecord(fields))
         case .fence: self = .fence(try FenceRecord(fields))
         case .ledger: self = .ledger(try LedgerRecord(fields))
+        case .loss: self = .loss(try LossRecord(fields))
+        case .late: self = .late(try LateRecord(fields))
+        case .runDeed: self = .runDeed(try RunDeedRecord(fields))
         }
     }
 }

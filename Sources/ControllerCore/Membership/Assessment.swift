@@ -81,8 +81,15 @@ extension ControllerMachine {
             + .nanoseconds(settings.lease.heartbeatInterval.nanoseconds * 7 / 2)
     }
 
-    /// The first required service, in starting order, that is not as it should be.
     private func serviceReason(_ member: Member) -> String? {
+        guard let report = wrongService(of: member) else { return nil }
+        let detail = report.detail.isEmpty ? "" : " (\(report.detail))"
+        return "service \(report.name) \(report.state.rawValue)\(detail)"
+    }
+
+    /// The first required service, in starting order, that is not as it should be; on a standby
+    /// there is none.
+    public func wrongService(of member: Member) -> ServiceReport? {
         guard role(of: member.record.site) == .active else { return nil }
         var first: ServiceReport?
         for known in member.services.values {
@@ -93,9 +100,7 @@ extension ControllerMachine {
             }
             first = report
         }
-        guard let report = first else { return nil }
-        let detail = report.detail.isEmpty ? "" : " (\(report.detail))"
-        return "service \(report.name) \(report.state.rawValue)\(detail)"
+        return first
     }
 
     private func marks(of member: Member) -> [Mark] {

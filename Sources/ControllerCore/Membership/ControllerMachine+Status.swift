@@ -235,6 +235,7 @@ extension ControllerMachine {
             $0.reachability = .unreachable
             $0.lossCause = "removed"
         }
+        work.forgetLosses(of: id)
         if work.hasTasks(id) { expect(by: member.lastGrant + settings.lease.wait) }
         if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }
         let (online, total) = count(of: record.site)

@@ -34,9 +34,15 @@ public struct Member: Hashable, Sendable {
     public internal(set) var disks: [Disk]
     var disksExpected: UInt32
     public internal(set) var clock: ClockEstimate?
+    /// Since when its clock is surely off, by what this controller has heard.
+    public internal(set) var clockOffSince: WallTime?
     /// When the node was lost, within the flap window.
     public internal(set) var losses: [Instant]
     public internal(set) var heldUntil: Instant?
+    /// It was not heard since this controller was frozen: its silence says nothing of it.
+    var isSilenceOurs = false
+    /// Its last loss was this controller's own absence, and does not count as one.
+    var isLossExcused = false
     /// The configuration's version that the node has confirmed.
     public internal(set) var configurationVersion: UInt64?
     /// The order that is under way for a service.
@@ -182,6 +188,10 @@ public struct Member: Hashable, Sendable {
     }
 
     var isSynced: Bool { link?.phase == .synced }
+
+    /// Its agent shows what it starts in a drill the token of the drill. An older one would start
+    /// drainable services and hooks with the token of production, and takes no part.
+    public var knowsDrills: Bool { link.map { $0.version >= WireLimits.siteVersion } ?? false }
 
     /// Nothing that an order to stop must wait for is running any more.
     var isQuiet: Bool { services.values.allSatisfy { $0.report.isGone } }

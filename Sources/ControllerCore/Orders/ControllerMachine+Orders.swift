@@ -8,21 +8,23 @@ extension ControllerMachine {
     func isWanted(_ service: ServiceName, on member: Member) -> Bool {
         let record = member.record
         guard let report = member.services[service]?.report else { return false }
-        return maySiteRun(report, of: record.site) && record.membership == .joined
+        return mayRun(report, on: member) && record.membership == .joined
             && record.isAdmitted && record.conflict == nil && !member.isCleared
             && !record.stoppedServices.contains(service)
     }
 
-    /// An exclusive service runs on the active site alone. A drainable one also on a warm standby, and
-    /// on the site that a run has left, until the run stops it.
-    func maySiteRun(_ report: ServiceReport, of name: SiteName) -> Bool {
+    /// An exclusive service runs on the active site alone, and in a drill of its own. A drainable one
+    /// also on a warm standby, and on the site that a run has left, until the run stops it.
+    func mayRun(_ report: ServiceReport, on member: Member) -> Bool {
+        let name = member.record.site
         guard let site = sites[name] else { return false }
         if site.held.holds(report) {
             // What already runs at a warm standby goes on while it becomes the active one.
             return report.isDrainable && site.isWarm && role(of: name) == .active
                 && runs.liveRun?.to == name
         }
-        if role(of: name) == .active || runs.drill(of: name) != nil { return true }
+        if role(of: name) == .active { return true }
+        if runs.drill(of: name) != nil, member.knowsDrills { return true }
         guard report.isDrainable else { return false }
         let isLeft = runs.liveRun.map { $0.lingers && $0.from == name } ?? false
         return site.isWarm || isLeft
@@ -70,7 +72,7 @@ extension ControllerMachine {
     private func reasonToStop(_ service: ServiceName, on member: Member) -> String {
         let record = member.record
         if role(of: record.site) != .active { return "site \(record.site) is on standby" }
-        if let report = member.services[service]?.report, !maySiteRun(report, of: record.site) {
+        if let report = member.services[service]?.report, !mayRun(report, on: member) {
             return "a run has stopped its group"
         }
         if record.membership != .joined { return "the node is being removed" }

@@ -136,6 +136,7 @@ extension ControllerMachine {
 
     private mutating func complete(_ record: RunStepRecord, _ text: String) {
         clearStepState()
+        note(record, .done, text)
         amendStep(record) { [now] in
             $0.state = .done
             $0.endedAt = now.wall
@@ -147,6 +148,7 @@ extension ControllerMachine {
     private mutating func fail(_ record: RunStepRecord, of run: RunRecord, _ text: String) {
         clearStepState()
         cancelHooks(of: record)
+        note(record, .failed, text)
         let step = record.step
         if record.attempt <= step.retries {
             return amendStep(record) { [now] in
@@ -166,6 +168,7 @@ extension ControllerMachine {
         auditOwn("run.step-failed", "\(run.id)/\(step.name)", reason: text)
         switch step.onFailure {
         case .skip where step.act.maySkip:
+            note(record, .skipped, "as the plan says")
             amendStep(record) { [now] in
                 $0.state = .skipped
                 $0.endedAt = now.wall
@@ -188,21 +191,12 @@ extension ControllerMachine {
     }
 
     mutating func askOperator(_ id: RunID, _ text: String) {
+        countWaiting(id)
         amendRun(id) { [now] in
             $0.state = .asking
             $0.text = kept(text, bytesMax: RunStepRecord.textBytesMax)
             // A question that nobody has answered in time has been waited for already.
             $0.askedSince = $0.askedSince ?? now.wall
-        }
-    }
-
-    /// A person has answered: the time it took is known apart.
-    mutating func endAsking(_ id: RunID) {
-        amendRun(id) { [now] in
-            if let since = $0.askedSince {
-                $0.askedMilliseconds += UInt64(max(0, (now.wall - since).wholeMilliseconds))
-            }
-            $0.askedSince = nil
         }
     }
 
@@ -239,6 +233,7 @@ extension ControllerMachine {
                 + "muster run report \(run.id)"
         )
         auditOwn("run.end", "\(run.id)", reason: "\(run.kind.rawValue) to \(run.to): done")
+        auditReport(run.id)
         forgetOldRuns()
     }
 
@@ -310,6 +305,7 @@ extension ControllerMachine {
             consequence: "muster run report \(run.id)"
         )
         auditOwn("run.end", "\(run.id)", reason: "rolled back: \(run.text)")
+        auditReport(run.id)
         forgetOldRuns()
         return false
     }
@@ -379,9 +375,10 @@ extension ControllerMachine {
                 of: run
             )
         case .undo(run.id, index) where record.state == .undoing:
+            note(record, isDone ? .undone : .notUndone, text)
             amendStep(record) {
                 $0.state = .undone
-                $0.text = isDone ? "undone: \(text)" : "COULD NOT BE UNDONE: \(text)"
+                $0.text = isDone ? "undone: \(text)" : RunStepRecord.notUndone + text
             }
             guard !isDone else { return }
             tell(
@@ -470,6 +467,7 @@ extension ControllerMachine {
         while runs.runs.count > RunBook.runsKept, let oldest = runs.runs.keys.first {
             effects.journal.append(.delete(table: .run, key: oldest.storeKey))
             for step in runs.steps(of: oldest) {
+                forgetDeeds(of: step)
                 runs.stepRecords[.init(run: oldest, index: step.index)] = nil
                 effects.journal.append(.delete(table: .runStep, key: step.storeKey))
             }

@@ -10,23 +10,8 @@ extension ControllerMachine {
     /// is void once it has heard of it.
     mutating func demote(_ run: RunRecord) {
         guard !run.isFenced else { return }
-        for member in members(of: run.from) {
-            let id = member.record.id
-            for entry in work.assignmentsOf(id) {
-                put(
-                    .ledger(
-                        LedgerRecord(
-                            run: run.id,
-                            task: entry.task,
-                            attempt: entry.attempt,
-                            node: member.record.name,
-                            isStarted: entry.isStarted
-                        )
-                    )
-                )
-            }
-            amend(id) { $0.session += 1 }
-        }
+        for entry in inFlight(run) { put(.ledger(entry)) }
+        for member in members(of: run.from) { amend(member.record.id) { $0.session += 1 } }
         amendRun(run.id) {
             $0.isFenced = true
             $0.isDraining = true
@@ -40,6 +25,41 @@ extension ControllerMachine {
             cause: "run \(run.id), \(run.kind.rawValue) to \(run.to) by \(run.by)"
         )
         auditOwn("run.fence", run.from.text, reason: "run \(run.id)")
+    }
+
+    /// Every task that a node of the old site has, or had when it was lost; of a task that several had,
+    /// the last attempt.
+    private func inFlight(_ run: RunRecord) -> [LedgerRecord] {
+        var found: [LedgerRecord] = []
+        for member in members(of: run.from) {
+            let id = member.record.id
+            found += work.assignmentsOf(id).map {
+                LedgerRecord(
+                    run: run.id,
+                    task: $0.task,
+                    attempt: $0.attempt,
+                    node: member.record.name,
+                    isStarted: $0.isStarted
+                )
+            }
+            found += work.lossesOf(id).map {
+                LedgerRecord(
+                    run: run.id,
+                    task: $0.task,
+                    attempt: $0.attempt,
+                    node: $0.name,
+                    isStarted: $0.isStarted,
+                    takenAt: $0.at
+                )
+            }
+        }
+        found.sort { ($0.task, $0.attempt) < ($1.task, $1.attempt) }
+        var entries: [LedgerRecord] = []
+        for entry in found {
+            if entries.last?.task == entry.task { entries.removeLast() }
+            entries.append(entry)
+        }
+        return entries
     }
 
     /// A site is being fenced, and a node of it is not proven yet: it gets no lease, so that what
@@ -64,6 +84,7 @@ extension ControllerMachine {
             }
         }
         let open = unfenced(run)
+        noteWaiting(run.id)
         guard open.isEmpty else { return .waiting(open) }
         return .done("\(members(of: run.from).count) nodes of site \(run.from) cannot act any more")
     }

@@ -262,7 +262,7 @@ extension ControllerMachine {
     ) -> RunRecord {
         cluster.lastRun += 1
         put(.cluster(cluster))
-        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.steps
+        let steps = request.kind == .drill ? plan.draft.drillSteps : plan.draft.runSteps
         let activation = steps.firstIndex { $0.act == .activate } ?? steps.count
         let lingers = steps[activation...].contains {
             if case .stop(.from, _, _) = $0.act { true } else { false }
@@ -311,13 +311,18 @@ extension ControllerMachine {
         return record
     }
 
-    mutating func retryStep(_ id: RunID) throws(Refused) -> Reply.Outcome {
+    mutating func retryStep(
+        _ id: RunID,
+        by: String,
+        reason: String
+    ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
         let record = presentStep(of: run)
         guard run.state == .asking || record.state == .delayed else {
             throw Refused(.notNow, "run \(id) does not ask: its step \(record.step.name) goes on")
         }
         endAsking(id)
+        note(record, .retried, "", by: by, reason: reason)
         amendRun(id) {
             $0.state = .running
             $0.text = ""
@@ -349,6 +354,7 @@ extension ControllerMachine {
         cancelHooks(of: record)
         clearStepState()
         endAsking(id)
+        note(record, .skipped, "", by: by, reason: reason)
         amendRun(id) {
             $0.state = .running
             $0.text = ""
@@ -375,6 +381,8 @@ extension ControllerMachine {
             return .done("run \(id) is being rolled back", orders: [])
         }
         let record = presentStep(of: run)
+        note(record, .aborted, "", by: by, reason: reason)
+        amendStep(record) { _ in }
         if record.state != .failed, record.state != .pending {
             amendStep(record) { [now] in
                 $0.state = .failed
@@ -382,14 +390,15 @@ extension ControllerMachine {
                 $0.text = "ended by an abort"
             }
         }
-        beginRollBack(id, reason.isEmpty ? "aborted by \(by)" : "aborted by \(by): \(reason)")
+        beginRollBack(id, RunRecord.abortedBy + (reason.isEmpty ? by : "\(by): \(reason)"))
         return .done("run \(id) is being rolled back: site \(run.from) stays active", orders: [])
     }
 
     mutating func answerRun(
         _ id: RunID,
         _ isYes: Bool,
-        by: String
+        by: String,
+        reason: String
     ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
         let record = presentStep(of: run)
@@ -398,6 +407,7 @@ extension ControllerMachine {
         }
         endAsking(id)
         clearStepState()
+        note(record, isYes ? .answeredYes : .answeredNo, "", by: by, reason: reason)
         guard isYes else {
             amendStep(record) { [now] in
                 $0.state = .failed

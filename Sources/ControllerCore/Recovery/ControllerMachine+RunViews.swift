@@ -34,7 +34,7 @@ extension ControllerMachine {
 
     /// The steps of a plan as a run of a kind carries them out.
     public func steps(of plan: PlanDraft, for kind: RunKind) -> [PlanStep] {
-        kind == .drill ? plan.drillSteps : plan.steps
+        kind == .drill ? plan.drillSteps : plan.runSteps
     }
 
     public func fenceOutlook(of site: SiteName, with hook: HookName?) -> [FenceOutlook] {

@@ -35,6 +35,7 @@ extension ControllerMachine {
             touchNodes(of: run.to)
         case .fence: demote(run)
         case .activate: break
+        case .sandbox(let work): giveSandboxTasks(work, record, run)
         case .hook(let name, let place), .check(let name, let place):
             giveHooks(name, place, record, run)
         case .ask(let question):
@@ -66,6 +67,7 @@ extension ControllerMachine {
             run.isDrilling ? lookAtStarts(run, [], .all) : lookAtService(of: run)
         case .isolate: .done("site \(run.to) is isolated: its token is \(drillToken(run))")
         case .endDrill: lookAtEndOfDrill(run)
+        case .sandbox(let work): lookAtSandbox(work, record, run)
         case .notify: .done("told")
         }
     }
@@ -150,7 +152,9 @@ extension ControllerMachine {
         var failed: [String] = []
         var healthy = 0
         for member in members(of: run.to) {
-            guard member.isSynced, member.record.isAdmitted, !member.isCleared else { continue }
+            guard member.isSynced, member.record.isAdmitted, !member.isCleared,
+                !run.isDrilling || member.knowsDrills
+            else { continue }
             var isHealthy = true
             for known in member.services.values {
                 let report = known.report
@@ -171,7 +175,13 @@ extension ControllerMachine {
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
-            return .waiting("\(healthy) of at least \(least) nodes of site \(run.to) are there")
+            let old = members(of: run.to).filter { run.isDrilling && $0.isSynced && !$0.knowsDrills }
+            return .waiting(
+                "\(healthy) of at least \(least) nodes of site \(run.to) are there"
+                    + (old.isEmpty
+                        ? ""
+                        : "; too old for a drill: \(short(old.map(\.record.name.text)))")
+            )
         }
         return .done("running on \(healthy) nodes")
     }
@@ -229,6 +239,7 @@ extension ControllerMachine {
             // A node may have joined since the fence, and must have been proven, too.
             proveWhatIs(run)
             let open = unfenced(run)
+            noteWaiting(run.id)
             guard open.isEmpty else { return .waiting("not fenced: \(open)") }
             let busy = hooksOfOldSite(run)
             guard busy.isEmpty else { return .waiting("a hook still runs on \(short(busy))") }
@@ -261,6 +272,9 @@ extension ControllerMachine {
             $0.epochAfter = cluster.epoch
             $0.isDraining = false
         }
+        for member in nodes.values where member.record.site == run.from {
+            work.forgetLosses(of: member.record.id)
+        }
         tellRoles()
         tell(
             .siteActivated,
@@ -279,7 +293,7 @@ extension ControllerMachine {
         func able(_ side: PlanSide) -> [Member] {
             members(of: side == .from ? run.from : run.to)
                 .filter { member in
-                    member.isSynced
+                    member.isSynced && (run.kind != .drill || member.knowsDrills)
                         && member.handlers.values.contains {
                             $0.types.contains(TaskType(hook: hook))
                         }
@@ -290,7 +304,9 @@ extension ControllerMachine {
         case .controller: return []
         case .every(let side): return able(side)
         case .one(let side): return Array(able(side).prefix(1))
-        case .node(let name): return [member(named: name)].compactMap { $0 }
+        case .node(let name):
+            let member = member(named: name)
+            return [member].compactMap { $0 }.filter { run.kind != .drill || $0.knowsDrills }
         }
     }
 

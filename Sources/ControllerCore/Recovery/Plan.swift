@@ -110,6 +110,8 @@ public enum PlanAct: Hashable, Sendable {
     case isolate
     /// Of a drill, at its end: the site is an idle standby again.
     case endDrill
+    /// Of a drill: tasks that the standby site's nodes run in isolation. Every other run leaves it out.
+    case sandbox(SandboxWork)
 
     var isFence: Bool {
         if case .fence = self { true } else { false }
@@ -131,6 +133,7 @@ public enum PlanAct: Hashable, Sendable {
         case .notify: "notify"
         case .isolate: "isolate"
         case .endDrill: "end-drill"
+        case .sandbox: "sandbox-tasks"
         }
     }
 }
@@ -274,6 +277,10 @@ public struct PlanDraft: Hashable, Sendable {
                 : []
         case .isolate, .endDrill:
             return [(index, "\(step.act.word) is put in by a drill itself")]
+        case .sandbox(let work):
+            return isAfter
+                ? work.problems.map { (index, $0) }
+                : [(index, "sandbox-tasks stands after activate: a drill isolates the site there")]
         case .gate, .drainTasks, .fence:
             return isAfter ? [(index, "\(step.act.word) stands before activate")] : []
         case .activate:
@@ -290,6 +297,13 @@ public struct PlanDraft: Hashable, Sendable {
         }
     }
 
+    /// As every run but a drill carries it out.
+    public var runSteps: [PlanStep] {
+        steps.filter {
+            if case .sandbox = $0.act { false } else { true }
+        }
+    }
+
     /// The same plan as a drill carries it out: nothing of it touches the site that is active.
     public var drillSteps: [PlanStep] {
         var drill: [PlanStep] = []
@@ -303,6 +317,7 @@ public struct PlanDraft: Hashable, Sendable {
                 if !step.isInDrill { (inside.verify, inside.undo) = (nil, nil) }
                 drill.append(inside)
             case .hook, .check, .ask, .notify: if step.isInDrill { drill.append(step) }
+            case .sandbox: drill.append(step)
             case .isolate, .endDrill: continue
             }
         }

@@ -118,6 +118,7 @@ extension PlanAct {
         case "notify": self = .notify(try fields.text("text"))
         case "isolate": self = .isolate
         case "end-drill": self = .endDrill
+        case "sandbox-tasks": self = .sandbox(try SandboxWork(fields))
         default: throw .bad(key: "act", expected: "an act of a plan")
         }
     }
@@ -138,6 +139,7 @@ extension PlanAct {
             writer.put("hook", name)
             writer.put("on", place.text)
         case .ask(let text), .notify(let text): writer.put("text", text)
+        case .sandbox(let work): work.put(to: &writer)
         }
     }
 }

@@ -228,6 +228,19 @@ extension ControllerMachine {
     }
 
     private func drillFindings(of site: SiteName) -> [ReadinessFinding] {
+        let old = members(of: site).filter { $0.isSynced && !$0.knowsDrills }
+        let tooOld = old.map { member in
+            ReadinessFinding(
+                topic: "drill",
+                level: .warning,
+                text: "the agent of node \(member.record.name) is too old to take part in a drill",
+                mend: "upgrade its agent"
+            )
+        }
+        return tooOld + lastDrillFindings(of: site)
+    }
+
+    private func lastDrillFindings(of site: SiteName) -> [ReadinessFinding] {
         let last = runs.runs.values.last { $0.kind == .drill && $0.to == site && $0.state == .done }
         guard let at = last?.endedAt else {
             return [

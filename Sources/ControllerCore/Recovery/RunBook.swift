@@ -16,6 +16,16 @@ public struct RunBook: Hashable, Sendable {
         }
     }
 
+    struct DeedKey: Hashable, Comparable, Sendable {
+        var run: RunID
+        var index: UInt16
+        var number: UInt32
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.run, left.index, left.number) < (right.run, right.index, right.number)
+        }
+    }
+
     struct FenceKey: Hashable, Comparable, Sendable {
         var run: RunID
         var node: NodeID
@@ -29,6 +39,7 @@ public struct RunBook: Hashable, Sendable {
     public internal(set) var runs: OrderedTable<RunID, RunRecord> = OrderedTable()
     var stepRecords: OrderedTable<StepKey, RunStepRecord> = OrderedTable()
     var fenceRecords: OrderedTable<FenceKey, FenceRecord> = OrderedTable()
+    var deedRecords: OrderedTable<DeedKey, RunDeedRecord> = OrderedTable()
     /// The one that has not ended. There is one at a time.
     public internal(set) var live: RunID?
 
@@ -64,6 +75,15 @@ public struct RunBook: Hashable, Sendable {
         fenceRecords.values.filter { $0.run == run }
     }
 
+    /// What was done in a step, in its order: the newest ``RunDeedRecord/keptMax``.
+    public func deeds(of step: RunStepRecord) -> [RunDeedRecord] {
+        guard step.deeds > 0 else { return [] }
+        let first = step.deeds - min(step.deeds, RunDeedRecord.keptMax) + 1
+        return (first...step.deeds).compactMap {
+            deedRecords[DeedKey(run: step.run, index: step.index, number: $0)]
+        }
+    }
+
     func fence(of node: NodeID, in run: RunID) -> FenceRecord? {
         fenceRecords[FenceKey(run: run, node: node)]
     }
@@ -75,6 +95,11 @@ public struct RunBook: Hashable, Sendable {
 
     mutating func restore(_ record: RunStepRecord) {
         stepRecords[StepKey(run: record.run, index: record.index)] = record
+    }
+
+    mutating func restore(_ record: RunDeedRecord) {
+        let key = DeedKey(run: record.run, index: record.index, number: record.number)
+        deedRecords[key] = record
     }
 
     mutating func restore(_ record: FenceRecord) {

@@ -1,5 +1,5 @@
 public import Model
-public import Protocol
+import Protocol
 
 /// A run's number; counts over the life of the cluster.
 public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -193,7 +193,7 @@ public struct RunStepRecord: Hashable, Sendable {
     /// Hooks of a step on nodes; more nodes than this have the same hook are not asked for.
     public static let textBytesMax = 2_000
 
-    /// A hook on a node, as a task.
+    /// A hook on a node, or a sandbox task, as a task.
     public struct HookTask: Hashable, Sendable {
         public var node: NodeName
         public var task: TaskID
@@ -215,6 +215,10 @@ public struct RunStepRecord: Hashable, Sendable {
     /// What it waits for, how it ended, or why it was skipped.
     public var text: String
     public var hooks: [HookTask]
+    /// Deeds of this step that were ever noted; the newest of them are kept.
+    public var deeds: UInt32
+    /// Time within its attempts that was waited for a person, milliseconds.
+    public var personMilliseconds: UInt64
 
     public init(run: RunID, index: UInt16, step: PlanStep) {
         self.run = run
@@ -224,7 +228,17 @@ public struct RunStepRecord: Hashable, Sendable {
         attempt = 0
         text = ""
         hooks = []
+        deeds = 0
+        personMilliseconds = 0
     }
+
+    /// An attempt is under way.
+    var isUnderWay: Bool { state == .running || state == .verifying }
+
+    static let notUndone = "COULD NOT BE UNDONE: "
+
+    /// What it has done is still there after the run was rolled back.
+    public var isUndoFailed: Bool { state == .undone && text.hasPrefix(Self.notUndone) }
 
     static func storeKey(_ run: RunID, _ index: UInt16) -> String {
         let digits = String(index)
@@ -245,12 +259,9 @@ public struct RunStepRecord: Hashable, Sendable {
         endedAt = try fields.optionalTime("ended")
         notBefore = try fields.optionalTime("not-before")
         text = fields.optionalText("outcome") ?? ""
-        for field in fields.line.fields where field.key.hasPrefix("hook.") {
-            guard let hook = HookTask(field.value) else {
-                throw .bad(key: "hook", expected: "a hook of a step")
-            }
-            hooks.append(hook)
-        }
+        hooks = try HookTask.hooks(fields)
+        deeds = try fields.optionalNumber("deeds") ?? 0
+        personMilliseconds = try fields.optionalNumber("person") ?? 0
     }
 
     var line: Line {
@@ -264,15 +275,32 @@ public struct RunStepRecord: Hashable, Sendable {
         writer.put("ended", endedAt)
         writer.put("not-before", notBefore)
         writer.put("outcome", text)
-        for (index, hook) in hooks.enumerated() { writer.put("hook.\(index)", hook.text(of: hook)) }
+        HookTask.put(hooks, to: &writer)
+        if deeds > 0 { writer.put("deeds", deeds) }
+        if personMilliseconds > 0 { writer.put("person", personMilliseconds) }
         return writer.line
     }
 }
 
 extension RunStepRecord.HookTask {
-    fileprivate func text(of hook: Self) -> String {
-        let state = hook.isDone.map { $0 ? "done" : "failed" } ?? "running"
-        return "\(hook.node) \(hook.task) \(state) \(hook.text)"
+    /// `running`, `done` or `failed`.
+    public var word: String { isDone.map { $0 ? "done" : "failed" } ?? "running" }
+
+    private var line: String { "\(node) \(task) \(word) \(text)" }
+
+    static func put(_ hooks: [Self], to writer: inout LineWriter) {
+        for (index, hook) in hooks.enumerated() { writer.put("hook.\(index)", hook.line) }
+    }
+
+    static func hooks(_ fields: FieldReader) throws(MessageError) -> [Self] {
+        var hooks: [Self] = []
+        for field in fields.line.fields where field.key.hasPrefix("hook.") {
+            guard let hook = Self(field.value) else {
+                throw .bad(key: "hook", expected: "a hook of a step")
+            }
+            hooks.append(hook)
+        }
+        return hooks
     }
 
     fileprivate init?(_ text: String) {
@@ -359,45 +387,6 @@ public struct FenceRecord: Hashable, Sendable {
         writer.put("session", session)
         writer.put("text", text)
         writer.put("at", at)
-        return writer.line
-    }
-}
-
-/// A task that the old site had when it was fenced: what became of it is in the task's own history.
-public struct LedgerRecord: Hashable, Sendable {
-    public var run: RunID
-    public var task: TaskID
-    public var attempt: UInt16
-    public var node: NodeName
-    public var isStarted: Bool
-
-    init(run: RunID, task: TaskID, attempt: UInt16, node: NodeName, isStarted: Bool) {
-        self.run = run
-        self.task = task
-        self.attempt = attempt
-        self.node = node
-        self.isStarted = isStarted
-    }
-
-    var storeKey: String { "\(run.storeKey)/\(task.storeKey)" }
-
-    public init(_ fields: FieldReader) throws(MessageError) {
-        self.init(
-            run: RunID(try fields.number("run")),
-            task: TaskID(try fields.number("task")),
-            attempt: try fields.number("attempt"),
-            node: try fields.name("node"),
-            isStarted: try fields.flag("started")
-        )
-    }
-
-    var line: Line {
-        var writer = LineWriter("LEDGER")
-        writer.put("run", run.number)
-        writer.put("task", task.number)
-        writer.put("attempt", attempt)
-        writer.put("node", node)
-        writer.put("started", isStarted)
         return writer.line
     }
 }

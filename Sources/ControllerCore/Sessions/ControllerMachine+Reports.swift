@@ -172,6 +172,7 @@ extension ControllerMachine {
                 )
             }
         }
+        noteClockOff(of: id)
         guard let member = nodes[id] else { return }
         let record = member.record
         let isWithheld = isLeaseWithheld(member)

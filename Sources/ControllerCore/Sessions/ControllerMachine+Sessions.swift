@@ -312,6 +312,7 @@ extension ControllerMachine {
     mutating func hear(_ id: NodeID) {
         guard let member = nodes[id] else { return }
         let returns = member.reachability == .unreachable
+        let isExcused = member.isLossExcused
         touch(id) { [now] in
             if returns || !$0.wasHeard {
                 $0.detector.forgive(at: now.instant)
@@ -322,8 +323,10 @@ extension ControllerMachine {
             $0.wasHeard = true
             $0.isFarewell = false
             $0.isFenceTold = false
+            $0.isSilenceOurs = false
+            $0.isLossExcused = false
         }
-        if returns { considerHold(of: id) }
+        if returns, !isExcused { considerHold(of: id) }
         if let deadline = nodes[id]?.detector.suspectAt { expect(by: deadline) }
     }
 
@@ -364,6 +367,8 @@ extension ControllerMachine {
     mutating func lose(_ id: NodeID, cause: String, isLoss: Bool) {
         guard let member = nodes[id] else { return }
         let connection = member.link?.connection
+        // Nodes end their sessions with a controller that is frozen: that is no flapping of theirs.
+        let isExcused = tiltUntil != nil || member.isSilenceOurs
         unlink(id)
         if let connection {
             dismiss(connection, .tooSlow, "no heartbeat in time; reconnect")
@@ -371,7 +376,8 @@ extension ControllerMachine {
         touch(id) { [now] in
             $0.reachability = .unreachable
             $0.lossCause = cause
-            if isLoss { $0.losses.append(now.instant) }
+            $0.isLossExcused = isExcused
+            if isLoss, !isExcused { $0.losses.append(now.instant) }
         }
         expect(by: member.lastGrant + settings.lease.wait)
     }

@@ -88,6 +88,7 @@ extension ControllerMachine {
             name: member.record.name,
             standing: standing(of: member),
             hookObstacle: hookObstacle(of: member),
+            isInDrill: runs.drill(of: member.record.site) != nil && member.knowsDrills,
             token: token(of: member.record),
             handlers: member.handlers,
             preferences: member.preferences,
@@ -200,5 +201,6 @@ extension ControllerMachine {
             reason: "\(work.tasks(of: id).count) tasks are taken from it: its lease has ended"
         )
         work.fence(id)
+        if member.record.membership == .removed { work.forgetLosses(of: id) }
     }
 }

@@ -151,6 +151,12 @@ extension WorkMachine {
         return (worker.tasks.count, started, worker.overload)
     }
 
+    /// Since when it is overloaded, by what this controller has seen.
+    public func overloadedSince(_ node: NodeID) -> WallTime? {
+        guard let place = places[node], workers[place].overload != nil else { return nil }
+        return workers[place].overloadedSince
+    }
+
     public func handlers(of node: NodeID) -> [HandlerReport] {
         places[node].map { workers[$0].view.handlers.values } ?? []
     }

@@ -16,7 +16,7 @@ extension WorkMachine {
     /// The policy proposes; whether a node has room is looked at when the task is given.
     func placement(for task: TaskClass) -> Placement {
         if let pin = task.pin {
-            let able = places[pin].filter { obstacle(for: task.type, at: $0) == nil }
+            let able = places[pin].filter { obstacle(for: task.type, at: $0, isOfRun: true) == nil }
             return Placement(
                 members: able.map { [$0] } ?? [],
                 rule: .pinned,
@@ -69,10 +69,17 @@ extension WorkMachine {
     }
 
     /// Why a node gets no task of a type, whatever its room and its load; nil when it may.
-    func obstacle(for type: TaskType, at place: Int) -> String? {
+    func obstacle(for type: TaskType, at place: Int, isOfRun: Bool = false) -> String? {
         let worker = workers[place]
-        let standing = worker.view.standing.obstacle
-        if let obstacle = type.isHook ? worker.view.hookObstacle : standing { return obstacle }
+        let obstacle =
+            if type.isHook {
+                worker.view.hookObstacle
+            } else if isOfRun {
+                worker.view.sandboxObstacle
+            } else {
+                worker.view.standing.obstacle
+            }
+        if let obstacle { return obstacle }
         if worker.handler(for: type) == nil { return "no handler for \(type)" }
         if worker.view.preferences.slotsMax == 0, !type.isHook { return "its slots are set to 0" }
         return nil
@@ -147,8 +154,11 @@ extension WorkMachine {
 
     func room(of place: Int, for handler: HandlerReport) -> Room {
         let worker = workers[place]
+        // Which tasks it may run is a matter of their placement.
         let mayRun =
-            handler.isOfHooks ? worker.view.hookObstacle == nil : worker.view.standing == .working
+            handler.isOfHooks
+            ? worker.view.hookObstacle == nil
+            : worker.view.standing == .working || worker.view.sandboxObstacle == nil
         guard mayRun, worker.refusedUntil == nil, worker.lostAt == nil, !worker.view.isSuspect,
             worker.unstartedBytes < Limits.unstartedBytesMax,
             worker.assignedCount < worker.view.preferences.slotsMax ?? .max

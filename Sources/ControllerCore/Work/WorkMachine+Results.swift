@@ -79,6 +79,17 @@ extension WorkMachine {
         _ result: AttemptResult,
         from place: Int
     ) {
+        put(
+            .late(
+                LateRecord(
+                    task: attempt.task,
+                    attempt: attempt.attempt,
+                    node: workers[place].view.name,
+                    outcome: result.outcome,
+                    at: now.wall
+                )
+            )
+        )
         tell(
             .taskLate,
             .warning,
@@ -245,7 +256,7 @@ extension WorkMachine {
         }
         trace(id, assignment, how)
         guard let entry = tasks[id.number] else { return }
-        if isHook(id) { return finish(id, .unknown, assignment) }
+        if isOfRun(id) { return finish(id, .unknown, assignment) }
         leaveLane(id, entry.lane)
         move(id, to: .unknown)
         save(id)
@@ -304,7 +315,7 @@ extension WorkMachine {
             }
         }
         // A run's step says what is to be done about it; it is no dead letter.
-        if isHook(id) { return finish(id, .failed, nil) }
+        if isOfRun(id) { return finish(id, .failed, nil) }
         leaveLane(id, lane)
         move(id, to: .failed)
         save(id)
@@ -339,7 +350,7 @@ extension WorkMachine {
             return
         }
         if entry.lane != 0 { leaveLane(id, entry.lane) }
-        if task.type.isHook {
+        if task.isOfRun {
             let text = entry.result?.forPeople ?? entry.traces.last?.outcome ?? state.rawValue
             out.hookEnds.append(HookEnd(task: id, isDone: state == .done, text: text))
         }

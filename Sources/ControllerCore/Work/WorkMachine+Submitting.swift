@@ -74,21 +74,35 @@ extension WorkMachine {
         on node: NodeID,
         by submitter: String
     ) -> TaskID {
+        let submission = TaskSubmission(
+            type: TaskType(hook: hook),
+            attributes: attributes,
+            priority: TaskSubmission.priorityMax,
+            attemptsMax: 1
+        )
+        return acceptOfRun(submission, payload: [], on: node, by: submitter)
+    }
+
+    /// Accepts a task that a step of a run waits for: for one node alone.
+    ///
+    /// - Parameter payload: at most ``WorkLimits/inlineBytesMax`` bytes.
+    mutating func acceptOfRun(
+        _ submission: TaskSubmission,
+        payload: [UInt8],
+        on node: NodeID,
+        by submitter: String
+    ) -> TaskID {
+        precondition(payload.count <= WorkLimits.inlineBytesMax, "\(payload.count) bytes inline")
         let id = TaskID(nextTask)
         nextTask += 1
         counts.accepted += 1
         let record = TaskRecord(
             id: id,
-            submission: TaskSubmission(
-                type: TaskType(hook: hook),
-                attributes: attributes,
-                priority: TaskSubmission.priorityMax,
-                attemptsMax: 1
-            ),
+            submission: submission,
             submittedBy: submitter,
             acceptedAt: now.wall,
-            payloadBytes: 0,
-            inlinePayload: [],
+            payloadBytes: UInt32(payload.count),
+            inlinePayload: payload,
             pin: node
         )
         put(.task(record))
@@ -258,6 +272,10 @@ extension WorkMachine {
     /// Tells once that the queue is full, and once that there is room again.
     mutating func noticeQueue() {
         let waiting = counts.waiting + counts.delayed
+        let isHigh =
+            waiting * 1_000 >= rules.queueCountMax * Limits.queueHighPerMille
+            || counts.bytes / Limits.queueHighPerMille >= rules.queueBytesMax / 1_000
+        queueHighSince = isHigh ? queueHighSince ?? now.wall : nil
         if !isQueueFullTold, waiting >= rules.queueCountMax || counts.bytes >= rules.queueBytesMax {
             isQueueFullTold = true
             tell(

@@ -19,7 +19,8 @@ extension WorkMachine {
         updateRooms(of: place)
         judgeLoad(of: place)
         if before.standing.obstacle != view.standing.obstacle
-            || before.hookObstacle != view.hookObstacle || before.handlers != view.handlers
+            || before.hookObstacle != view.hookObstacle || before.isInDrill != view.isInDrill
+            || before.handlers != view.handlers
             || before.preferences != view.preferences
         {
             placeAnew()
@@ -36,7 +37,7 @@ extension WorkMachine {
     private mutating func recall(from place: Int, _ reason: CancelReason) {
         for id in workers[place].tasks {
             guard let assignment = assignments[id.number], assignment.cancel != .cancelled,
-                assignment.cancel != reason, !isHook(id)
+                assignment.cancel != reason, !isOfRun(id)
             else { continue }
             if reason == .recalled, assignment.isStarted { continue }
             assignments.update(id.number) { $0.cancel = reason }
@@ -44,13 +45,13 @@ extension WorkMachine {
         }
     }
 
-    func isHook(_ id: TaskID) -> Bool {
-        tasks[id.number].flatMap { classes[$0.taskClass]?.value.type.isHook } ?? false
+    func isOfRun(_ id: TaskID) -> Bool {
+        tasks[id.number].flatMap { classes[$0.taskClass]?.value.isOfRun } ?? false
     }
 
-    /// Tasks of the cluster's work that a node has: hooks are not counted.
+    /// Tasks of the cluster's work that a node has: those of runs are not counted.
     func hasWork(_ node: NodeID) -> Bool {
-        places[node].map { workers[$0].tasks.contains { !isHook($0) } } ?? false
+        places[node].map { workers[$0].tasks.contains { !isOfRun($0) } } ?? false
     }
 
     mutating func sendCancel(_ id: TaskID, _ assignment: Assignment, _ reason: CancelReason) {
@@ -71,6 +72,7 @@ extension WorkMachine {
     /// not run, and never will by an order given before.
     mutating func synced(_ node: NodeID, _ held: OrderedTable<TaskAttempt, HoldingPhase>) {
         guard let place = places[node] else { return }
+        forgetLosses(of: node)
         workers[place].lostAt = nil
         workers[place].isIdempotentTaken = false
         updateRooms(of: place)
@@ -162,6 +164,7 @@ extension WorkMachine {
         for id in workers[place].tasks {
             guard let assignment = assignments[id.number], isTaken(assignment) else { continue }
             moved += 1
+            noteLoss(id, assignment)
             release(id, assignment)
             if assignment.cancel == .cancelled {
                 finish(id, .cancelled, assignment)
@@ -184,12 +187,12 @@ extension WorkMachine {
         places[node].map { !workers[$0].tasks.isEmpty } ?? false
     }
 
-    /// What a node has of the cluster's work, hooks not counted.
+    /// What a node has of the cluster's work, tasks of runs not counted.
     func assignmentsOf(
         _ node: NodeID
     ) -> [(task: TaskID, attempt: UInt16, isStarted: Bool)] {
         tasks(of: node).compactMap { id in
-            guard !isHook(id) else { return nil }
+            guard !isOfRun(id) else { return nil }
             return assignments[id.number].map { (id, $0.attempt, $0.isStarted) }
         }
     }
@@ -244,6 +247,7 @@ extension WorkMachine {
             let isNew = worker.overload == nil
             workers[place].overload = reason
             guard isNew else { return }
+            workers[place].overloadedSince = now.wall
             placeAnew()
             for group in worker.groups { setRoom(of: place, in: group) }
             tell(

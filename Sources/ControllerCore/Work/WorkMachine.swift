@@ -58,6 +58,11 @@ public struct WorkMachine: Hashable, Sendable {
     var lastViews: OrderedTable<TaskType, LastView> = OrderedTable()
     var nextView: UInt64 = 1
     var isQueueFullTold = false
+    /// Since when the queue is at ``WorkMachine/Limits/queueHighPerMille`` or above.
+    public internal(set) var queueHighSince: WallTime?
+
+    /// Tasks that were taken from nodes that are lost.
+    var losses: OrderedTable<NodeID, [LossRecord]> = OrderedTable()
 
     /// Tasks that somebody follows.
     var followed: OrderedTable<TaskID, FollowedTask> = OrderedTable()
@@ -108,6 +113,8 @@ public struct WorkMachine: Hashable, Sendable {
         /// A node's wall clock and ours may be set: look again at least so often.
         static let delayedLook: Duration = .seconds(60)
         static let retryHint: Duration = .seconds(5)
+        /// From this share of the queue on it is told that it fills.
+        static let queueHighPerMille: UInt64 = 900
         /// Tasks whose output is asked for at a time, with 64 KiB of each.
         static let followedMax = 64
         /// How long it goes on without a word of who follows.
@@ -157,7 +164,7 @@ struct WorkEffects: Hashable, Sendable {
     var hookEnds: [HookEnd] = []
 }
 
-/// How a hook on a node has ended.
+/// How a task that belongs to a step of a run has ended.
 struct HookEnd: Hashable, Sendable {
     var task: TaskID
     var isDone: Bool

@@ -17,8 +17,11 @@ struct TaskClass: Hashable, Sendable {
     var attemptsMax: UInt16?
     var retryDelay: Duration?
     var submittedBy: String
-    /// The one node that may run it: of a hook.
+    /// The one node that may run it: of a task that belongs to a step of a run.
     var pin: NodeID?
+
+    /// A step of a run waits for its tasks, and says what is to be done about those that fail.
+    var isOfRun: Bool { pin != nil }
 
     var account: String { exactAccount.text }
     var exclusiveKey: ExclusiveKey? {
@@ -189,6 +192,7 @@ struct Worker: Hashable, Sendable {
     let seed: UInt64
     var view: WorkerView
     var overload: String?
+    var overloadedSince: WallTime?
     var loadPerProcessor: UInt32?
     var memoryPerMille: UInt32?
     var processors: UInt32 = 1
@@ -247,6 +251,8 @@ public struct WorkerView: Hashable, Sendable {
     /// Why it runs no hooks; nil when it may. A run's steps act on standby sites, too, and on nodes
     /// that get no work.
     public var hookObstacle: String?
+    /// Its site is in a drill.
+    public var isInDrill: Bool
     public var token: FencingToken
     public var handlers: OrderedTable<HandlerName, HandlerReport>
     public var preferences: NodePreferences
@@ -254,6 +260,9 @@ public struct WorkerView: Hashable, Sendable {
     public var isOfActiveSite: Bool
     /// Its heartbeat is late: nothing is given to it, and nothing is taken from it either.
     public var isSuspect: Bool
+
+    /// Why it runs no tasks of a drill; nil when it may.
+    var sandboxObstacle: String? { isInDrill ? hookObstacle : "its site is in no drill" }
 }
 
 /// An attempt that a node has.

@@ -86,6 +86,25 @@ extension Checks {
             }
         }
         checkConflicts(effects)
+        checkLosses(at: moment)
+    }
+
+    /// While the controller finds its way back nobody is blamed for the time that it was away.
+    private func checkLosses(at moment: Moment) {
+        guard forgivenAt != controllerStart, moment.instant - forgivenAt < .milliseconds(2_400),
+            let machine = world.controller.machine
+        else { return }
+        for member in machine.nodes.values {
+            guard let last = member.losses.last, last >= forgivenAt else { continue }
+            world.fail("a loss of \(member.record.name) counts, and the controller was away")
+        }
+    }
+
+    /// Longer than a silence can be that began before the controller was frozen, or while it was.
+    private func mayBeExcused(at moment: Moment) -> Bool {
+        let interval = world.terms.heartbeatInterval.nanoseconds
+        let longest = Duration.nanoseconds(interval * 7 / 2 + 100 * millisecond)
+        return forgivenAt != controllerStart && moment.instant - forgivenAt <= longest
     }
 
     private func checkReset(_ event: ControllerEvent, _ effects: ControllerEffects) {
@@ -117,9 +136,10 @@ extension Checks {
                     world.fail("\(name) is lost for the controller's own absence")
                 }
             }
-            if event.cause.hasPrefix("unreachable: no heartbeat")
+            let isLoss =
+                event.cause.hasPrefix("unreachable: no heartbeat")
                 || event.cause.hasPrefix("unreachable: its session was reset")
-            {
+            if isLoss, !mayBeExcused(at: moment) {
                 change(id) { view in
                     view.losses.append(moment.instant)
                     view.lastLoss = moment.instant

@@ -71,10 +71,10 @@ extension RecordTable {
     /// Looked at by ``TaskChecks``, or kept of them for a run's report.
     var isOfTasks: Bool {
         switch self {
-        case .task, .taskState, .taskEnd, .dispatchView, .ledger: true
+        case .task, .taskState, .taskEnd, .dispatchView, .ledger, .late: true
         case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
             .run,
-            .runStep, .fence:
+            .runStep, .runDeed, .fence, .loss:
             false
         }
     }
@@ -91,5 +91,8 @@ extension ControllerMachine {
             + runs.plans.values.map { .plan($0) } + runs.runs.values.map { .run($0) }
             + runs.runs.keys.flatMap { runs.steps(of: $0).map { .runStep($0) } }
             + runs.runs.keys.flatMap { runs.fences(of: $0).map { .fence($0) } }
+            + runs.runs.keys.flatMap { runs.steps(of: $0) }
+            .flatMap { runs.deeds(of: $0).map { .runDeed($0) } }
+            + work.lossRecords.map { .loss($0) }
     }
 }

@@ -45,6 +45,24 @@ struct DrillTests {
         #expect(stage.openOrders(of: "n2").map(\.action) == [.stop("db")])
     }
 
+    /// Such an agent would start its drainable services and its hooks with the token of production.
+    @Test func `a node whose agent speaks version 2 is left out of a drill`() {
+        var (stage, _, standby) = Stage.twoSites()
+        let old = stage.attach("n2", [.plain("db")], incarnation: 2, versionMax: 2)
+        stage.begin(.drill)
+        #expect(stage.openOrders(of: "n2").isEmpty)
+        #expect(stage.run.text.contains("0 of at least 1 nodes"))
+        #expect(stage.run.text.contains("too old for a drill: n2"))
+        let findings = stage.machine.readiness(of: "b")
+        #expect(findings.contains { $0.topic == "drill" && $0.text.contains("n2 is too old") })
+        // An upgrade of the agent is all it takes.
+        stage.step(.disconnected(old, .closedByPeer))
+        standby = stage.attach("n2", [.plain("db")], incarnation: 3)
+        #expect(stage.openOrders(of: "n2").map(\.action) == [.start("db")])
+        stage.report("db", .running, isWanted: true, on: standby)
+        #expect(stage.stepName == "end-drill")
+    }
+
     @Test func `what could reach production is left out of a drill`() {
         var (stage, _, _) = Stage.twoSites()
         var inside = PlanStep(name: "inside", act: .hook("inside", .controller))

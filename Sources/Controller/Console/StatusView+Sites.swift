@@ -1,0 +1,101 @@
+import API
+import ControllerCore
+import Model
+
+// What is wrong with sites and with runs: what a person has to do before anything goes on.
+
+extension StatusView {
+    /// For so long a run that was rolled back by itself is told of.
+    private static let failureTold: Duration = .seconds(86_400)
+
+    /// What the run under way waits for that only a person can do, with what to type.
+    func addRunProblems(_ add: AddProblem) {
+        guard let run = machine.runs.liveRun else { return }
+        let steps = machine.runs.steps(of: run.id)
+        let step = steps.indices.contains(Int(run.step)) ? steps[Int(run.step)] : nil
+        for need in machine.personNeeds(of: run) {
+            add(
+                .critical,
+                "run \(run.id)",
+                "run \(run.id) waits for you: \(need.text)",
+                run.askedSince ?? step?.startedAt ?? run.startedAt,
+                need.commands.first ?? "muster run show \(run.id)"
+            )
+        }
+    }
+
+    /// The last run was rolled back, and nobody wanted that; or something of it was left behind.
+    func addFailedRun(_ add: AddProblem) {
+        guard let run = machine.runs.runs.values.last, run.state == .aborted,
+            let end = run.endedAt, now.wall - end < Self.failureTold
+        else { return }
+        for step in machine.runs.steps(of: run.id) where step.isUndoFailed {
+            add(
+                .critical,
+                "run \(run.id)",
+                "step \(step.step.name) of run \(run.id) could not be undone: \(step.text)",
+                end,
+                "muster run show \(run.id)"
+            )
+        }
+        guard !run.wasAbortedByOperator else { return }
+        add(
+            .warning,
+            "run \(run.id)",
+            "run \(run.id), \(run.kind.rawValue) to \(run.to), was rolled back: \(run.text)",
+            end,
+            "muster run report \(run.id)"
+        )
+    }
+
+    /// The active site cannot be reached at all: where its work could go. Not while a run moves it.
+    func addLostSites(_ add: AddProblem) {
+        let active = machine.cluster.activeSite
+        guard machine.runs.liveRun == nil, let since = machine.lostSince(active) else { return }
+        let (_, total) = machine.count(of: active)
+        let lost =
+            "site \(active) is lost: "
+            + (total == 1
+                ? "its node cannot be reached" : "none of its \(total) nodes can be reached")
+        let others = machine.sites.keys.filter { $0 != active }
+        func obstacle(_ site: SiteName) -> String? {
+            machine.readiness(of: site).first { $0.level == .blocking }?.text
+        }
+        if let ready = others.first(where: { obstacle($0) == nil }) {
+            add(
+                .critical,
+                "site \(active)",
+                "\(lost); site \(ready) may take over now",
+                since,
+                "muster failover --to \(ready) --reason TEXT"
+            )
+        } else if let other = others.first {
+            add(
+                .critical,
+                "site \(active)",
+                "\(lost), and site \(other) may not take over: \(obstacle(other) ?? "")",
+                since,
+                "muster site readiness \(other)"
+            )
+        } else {
+            add(.critical, "site \(active)", lost, since, "muster node list --site \(active)")
+        }
+    }
+
+    func addMinimums(_ add: AddProblem) {
+        for site in machine.sites.values where site.minimum > 0 {
+            guard let since = machine.belowMinimumSince(site.name) else { continue }
+            let (online, total) = machine.count(of: site.name)
+            let isLost = machine.lostSince(site.name) != nil
+            add(
+                .critical,
+                site.name.text,
+                "site \(site.name) has \(online) of \(total) nodes Online, its minimum is "
+                    + "\(site.minimum)",
+                since,
+                isLost && site.name == machine.cluster.activeSite
+                    ? "" : "muster node list --site \(site.name)"
+            )
+        }
+    }
+}

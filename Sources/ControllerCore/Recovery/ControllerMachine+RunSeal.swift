@@ -1,0 +1,124 @@
+import Model
+import Protocol
+
+// The part of a run's report that does not change once the run has ended, in one canonical form: its
+// digest stands in the audit's chain.
+
+extension ControllerMachine {
+    /// The audit's verb of a sealed report; its object is the run's number, its parameters are the
+    /// sealed text.
+    public static let reportVerb = "run.report"
+
+    /// Form 1. A digest that was made of it must be found again by every later version: whatever is
+    /// changed here gets another number, and what has this one stays as it is.
+    ///
+    /// - Returns: canonical JSON; nil while the run has not ended.
+    public func sealedReport(of id: RunID) -> String? {
+        guard let run = runs.runs[id], run.state.isEnded else { return nil }
+        let steps = runs.steps(of: id).map { step in
+            CanonicalJSON.object([
+                "act": .text(step.step.act.sealedWord),
+                "attempt": .number(UInt64(step.attempt)),
+                "deeds": .list(runs.deeds(of: step).map(\.sealed)),
+                "deedsLeftOut": .number(
+                    UInt64(step.deeds - min(step.deeds, RunDeedRecord.keptMax))
+                ),
+                "endedAt": step.endedAt.map { .text($0.iso8601) },
+                "hooks": .list(step.hooks.map(\.sealed)),
+                "name": .text(step.step.name.text),
+                "personMilliseconds": .number(step.personMilliseconds),
+                "startedAt": step.startedAt.map { .text($0.iso8601) },
+                "state": .text(step.state.rawValue),
+                "text": .text(step.text),
+            ])
+        }
+        let fences = runs.fences(of: id).map { fence in
+            CanonicalJSON.object([
+                "at": .text(fence.at.iso8601),
+                "node": .text(fence.name.text),
+                "proof": .text(fence.proof.rawValue),
+                "text": .text(fence.text),
+            ])
+        }
+        return CanonicalJSON.object([
+            "by": .text(run.by),
+            "cluster": .text(cluster.id.text),
+            "endedAt": run.endedAt.map { .text($0.iso8601) },
+            "epochAfter": run.epochAfter.map { .text("\($0)") },
+            "epochBefore": .text("\(run.epochBefore)"),
+            "fences": .list(fences),
+            "forced": .flag(run.isForced),
+            "form": .number(1),
+            "from": .text(run.from.text),
+            "kind": .text(run.kind.rawValue),
+            "personMilliseconds": .number(run.askedMilliseconds),
+            "plan": .text(run.plan.text),
+            "planVersion": .number(UInt64(run.planVersion)),
+            "reason": .text(run.reason),
+            "run": .number(id.number),
+            "startedAt": .text(run.startedAt.iso8601),
+            "state": .text(run.state.rawValue),
+            "steps": .list(steps),
+            "text": .text(run.text),
+            "to": .text(run.to.text),
+        ]).text
+    }
+
+    /// Chains the digest of what the ended run leaves behind into the audit.
+    mutating func auditReport(_ id: RunID) {
+        guard let sealed = sealedReport(of: id) else { return }
+        auditOwn(
+            Self.reportVerb,
+            "\(id)",
+            reason: "the parameters' digest is that of the sealed report",
+            parameters: sealed
+        )
+    }
+}
+
+extension RunDeedRecord {
+    fileprivate var sealed: CanonicalJSON {
+        .object([
+            "at": .text(at.iso8601),
+            "by": by.isEmpty ? nil : .text(by),
+            "hooks": .list(hooks.map(\.sealed)),
+            "number": .number(UInt64(number)),
+            "outcome": .text(outcome.rawValue),
+            "reason": reason.isEmpty ? nil : .text(reason),
+            "startedAt": startedAt.map { .text($0.iso8601) },
+            "text": .text(text),
+        ])
+    }
+}
+
+extension RunStepRecord.HookTask {
+    fileprivate var sealed: CanonicalJSON {
+        .object([
+            "node": .text(node.text),
+            "state": .text(word),
+            "task": .number(task.number),
+            "text": .text(text),
+        ])
+    }
+}
+
+extension PlanAct {
+    fileprivate var sealedWord: String {
+        switch self {
+        case .gate: "gate"
+        case .drainTasks: "drain"
+        case .stop: "stop"
+        case .start: "start"
+        case .fence: "fence"
+        case .activate: "activate"
+        case .hook: "hook"
+        case .check: "check"
+        case .ask: "ask"
+        case .verify: "verify"
+        case .notify: "notify"
+        case .isolate: "isolate"
+        case .endDrill: "end-drill"
+        case .sandbox: "sandbox-tasks"
+        }
+    }
+}

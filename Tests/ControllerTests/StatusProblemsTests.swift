@@ -1,0 +1,159 @@
+import API
+import Model
+import Testing
+
+@testable import Controller
+@testable import ControllerCore
+
+/// What is shown under WRONG NOW of runs and sites, since when, and what is to be typed.
+@Suite struct StatusProblemsTests {
+    private static let start = Moment(
+        instant: .origin,
+        wall: WallTime(milliseconds: 1_700_000_000_000)
+    )
+
+    private static func node(_ name: NodeName, _ site: SiteName) -> NodeRecord {
+        var node = NodeRecord(
+            id: NodeID("id-\(name)")!,
+            name: name,
+            site: site,
+            membership: .joined,
+            addedBy: "x",
+            addedAt: start.wall + .seconds(-9_000)
+        )
+        node.status = .offline
+        node.statusReason = "unreachable: silent"
+        node.statusSince = start.wall + .seconds(name == "n-1" ? -600 : -300)
+        return node
+    }
+
+    /// As a controller sees it that was started a minute ago and has heard nobody.
+    private func problems(_ more: [Record] = []) throws -> [Problem] {
+        let founding = try World.founding().map { record -> Record in
+            guard case .site(var site) = record else { return record }
+            site.minimum = 2
+            return .site(site)
+        }
+        var (machine, _) = ControllerMachine.started(
+            settings: ControllerSettings(),
+            records: founding + [
+                .site(SiteRecord(name: "south")), .node(Self.node("n-1", "north")),
+                .node(Self.node("n-2", "north")), .node(Self.node("s-1", "south")),
+            ] + more,
+            generation: 1,
+            lastEventSequence: 0,
+            seed: 7,
+            at: Self.start
+        )
+        var now = Self.start
+        while now.instant < Self.start.instant + .seconds(60), let next = machine.nextDeadline {
+            let pause = max(next - now.instant, .milliseconds(1))
+            now = Moment(instant: now.instant + pause, wall: now.wall + pause)
+            _ = machine.step(.deadlineReached, at: now)
+        }
+        return StatusView(
+            views: NodeViews(machine: machine, now: now),
+            account: nil,
+            lastEvents: [],
+            authorityNotAfter: now.wall + .seconds(1_000 * 86_400)
+        ).status.problems
+    }
+
+    private static func since(_ seconds: Int64) -> String {
+        (start.wall + .seconds(-seconds)).iso8601
+    }
+
+    @Test func `a lost site comes first, since its last node was lost, with where to go`() throws {
+        let problems = try problems()
+        let first = try #require(problems.first)
+        #expect(first.text.hasPrefix("site north is lost: none of its 2 nodes can be reached"))
+        #expect(first.text.contains("site south may not take over: 0 of 1 nodes"))
+        #expect(first.mend == "muster site readiness south")
+        #expect(first.since == Self.since(300))
+        // Below its minimum since the first loss; that is no command of its own.
+        let minimum = problems.first { $0.text.contains("its minimum is 2") }
+        #expect(minimum?.since == Self.since(600) && minimum?.mend == "")
+        // Its nodes are not what to look at next, the other site's is.
+        #expect(problems.filter { $0.subject.hasPrefix("n-") }.map(\.mend) == ["", ""])
+        #expect(problems.first { $0.subject == "s-1" }?.mend == "muster node show s-1")
+    }
+
+    private static func run(_ state: RunState, _ act: PlanAct) -> (RunRecord, RunStepRecord) {
+        var run = RunRecord(
+            id: RunID(3),
+            kind: .failover,
+            from: "north",
+            to: "south",
+            plan: "p",
+            planVersion: 1,
+            by: "alice",
+            reason: "",
+            startedAt: start.wall + .seconds(-100),
+            stepCount: 1,
+            epochBefore: Epoch(generation: 1, counter: 1),
+            lingers: false,
+            isForced: false
+        )
+        run.state = state
+        let only = PlanStep(name: "only", act: act, timeout: .seconds(3_600))
+        var step = RunStepRecord(run: run.id, index: 0, step: only)
+        step.state = state == .running ? .running : .failed
+        step.startedAt = start.wall + .seconds(-50)
+        return (run, step)
+    }
+
+    @Test func `a run that has failed is before all else, with the command that goes on`() throws {
+        var (run, step) = Self.run(.asking, .verify)
+        run.text = "no node is there"
+        run.askedSince = Self.start.wall + .seconds(-40)
+        let first = try #require(try problems([.run(run), .runStep(step)]).first)
+        #expect(first.text == "run 3 waits for you: step only has failed: no node is there")
+        #expect(first.mend == "muster run retry 3")
+        #expect(first.since == Self.since(40))
+        (run, step) = Self.run(.running, .ask("sure?"))
+        run.askedSince = Self.start.wall + .seconds(-45)
+        let asked = try problems([.run(run), .runStep(step)])
+        #expect(asked.first?.mend == "muster run answer 3 yes")
+        #expect(asked.first?.since == Self.since(45))
+        // While a run moves the work nobody is told to begin one.
+        #expect(!asked.contains { $0.text.contains("is lost") })
+    }
+
+    @Test func `a run that was rolled back by itself is told of, an aborted one is not`() throws {
+        var (run, step) = Self.run(.aborted, .verify)
+        run.endedAt = Self.start.wall + .seconds(-30)
+        run.text = "step only has failed: no"
+        let told = try problems([.run(run), .runStep(step)]).filter { $0.subject == "run 3" }
+        #expect(told.map(\.mend) == ["muster run report 3"])
+        #expect(told.first?.since == Self.since(30))
+        run.text = "aborted by alice"
+        #expect(!(try problems([.run(run), .runStep(step)]).contains { $0.subject == "run 3" }))
+        step.state = .undone
+        step.text = "COULD NOT BE UNDONE: no route"
+        let left = try problems([.run(run), .runStep(step)]).filter { $0.subject == "run 3" }
+        #expect(left.map(\.severity) == [.critical])
+        #expect(left.first?.mend == "muster run show 3")
+        run.endedAt = Self.start.wall + .seconds(-90_000)
+        #expect(!(try problems([.run(run), .runStep(step)]).contains { $0.subject == "run 3" }))
+    }
+
+    @Test func `a service that was stopped or has failed is started, one on its way is looked at`()
+    {
+        func mend(_ state: ServiceState) -> String {
+            StatusView.mend(
+                ServiceReport(
+                    name: "db",
+                    order: 0,
+                    isSelfFenced: false,
+                    isDrainable: false,
+                    state: state,
+                    isWanted: true
+                ),
+                on: "n-1"
+            )
+        }
+        #expect(mend(.stopped) == "muster service start db --node n-1")
+        #expect(mend(.failed) == "muster service start db --node n-1")
+        #expect(mend(.backoff) == "muster node show n-1")
+    }
+}
