@@ -200,7 +200,7 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Console",
         dependencies: [
-            "API", "Identity", "Host", "Model", "YAMLFiles",
+            "API", "Calendar", "Identity", "Host", "Model", "YAMLFiles",
             package("ArgumentParser", "swift-argument-parser"),
             package("AsyncHTTPClient", "async-http-client"),
             package("NIOCore", "swift-nio"), package("NIOSSL", "swift-nio-ssl"),

@@ -12,8 +12,12 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     /// The last five, oldest first.
     public var lastEvents: [Event]
     public var work: WorkStatus?
+    /// Data sets and how far each site is behind; left out when none is watched.
+    public var dataSets: [DataSetStatus]?
     /// The run that is under way.
     public var run: RunSummary?
+    /// Who decides that the active site is lost.
+    public var automatic: AutomaticStatus?
     public var controller: ControllerStatus
     /// Those that end within a third of their life, the soonest first.
     public var expiringCertificates: [ExpiringCertificate]
@@ -195,6 +199,8 @@ public struct ControllerStatus: Codable, Hashable, Sendable {
     public var tilted: Bool
     /// Its journal writes slowly: leases are withheld.
     public var journalLate: Bool
+    /// Its journal cannot be written: nothing is decided, and what is shown may not be durable.
+    public var journalStalled: Bool?
 
     public init(
         version: String,

@@ -32,6 +32,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case setSiteMinimum
     case setSiteForm
     case showReadiness
+    case listDataSets
+    case showDataSet
     case listPairs
     case pairNodes
     case unpairNode
@@ -52,6 +54,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case abortRun
     case certifyNode
     case answerRun
+    case showAutomatic
+    case pauseAutomatic
+    case resumeAutomatic
+    case liftBrake
     case listSettings
     case listSettingChanges
     case setSetting
@@ -103,6 +109,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case `operator`
         case admin
     }
+
+    /// A header of answers while the controller's journal cannot be written: what they show is decided
+    /// and may not be durable, and another controller may never have heard of it.
+    public static let notDurableHeader = "Muster-Not-Durable"
 
     /// What is before every path but those of the two probes.
     public static let prefix = "/api/v1"
@@ -168,6 +178,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .setSiteMinimum: (.put, "/sites/{name}/minimum", .admin)
         case .setSiteForm: (.put, "/sites/{name}/form", .admin)
         case .showReadiness: (.get, "/sites/{name}/readiness", .viewer)
+        case .listDataSets: (.get, "/replication", .viewer)
+        case .showDataSet: (.get, "/replication/{name}", .viewer)
         case .listPairs: (.get, "/pairs", .viewer)
         case .pairNodes: (.post, "/pairs", .admin)
         case .unpairNode: (.delete, "/pairs/{node}", .admin)
@@ -188,6 +200,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .abortRun: (.post, "/runs/{run}/abort", .operator)
         case .certifyNode: (.post, "/runs/{run}/certify", .admin)
         case .answerRun: (.post, "/runs/{run}/answer", .operator)
+        case .showAutomatic: (.get, "/automatic", .viewer)
+        case .pauseAutomatic: (.post, "/automatic/pause", .operator)
+        case .resumeAutomatic: (.post, "/automatic/resume", .admin)
+        case .liftBrake: (.post, "/automatic/lift-brake", .admin)
         case .listSettings: (.get, "/settings", .viewer)
         case .listSettingChanges: (.get, "/settings/history", .viewer)
         case .setSetting: (.put, "/settings", .admin)

@@ -11,14 +11,22 @@ public struct StartRunRequest: ChangeRequest {
     public var reason: String?
     /// Overrules what readiness calls blocking.
     public var force: Bool?
+    /// Overrules the gate of replication: data may be lost.
+    public var acceptDataLoss: Bool?
+    /// The exact number of canaries that are given up of a site that has diverged.
+    public var acceptDivergence: UInt64?
 
     public init(
         kind: String,
         to: String? = nil,
         plan: String? = nil,
         reason: String? = nil,
-        force: Bool? = nil
+        force: Bool? = nil,
+        acceptDataLoss: Bool? = nil,
+        acceptDivergence: UInt64? = nil
     ) {
+        self.acceptDataLoss = acceptDataLoss
+        self.acceptDivergence = acceptDivergence
         self.kind = kind
         self.to = to
         self.plan = plan
@@ -105,6 +113,8 @@ public struct RunSummary: Codable, Hashable, Sendable {
     public var fencing: Bool
     /// Blocking reasons of readiness were overruled.
     public var forced: Bool
+    /// That data may be lost was accepted with the order.
+    public var acceptsDataLoss: Bool
     /// Empty unless it waits for a person.
     public var needs: [RunNeed]
 
@@ -126,6 +136,7 @@ public struct RunSummary: Codable, Hashable, Sendable {
         epochBefore: String,
         fencing: Bool = false,
         forced: Bool = false,
+        acceptsDataLoss: Bool = false,
         needs: [RunNeed] = []
     ) {
         self.id = id
@@ -145,6 +156,7 @@ public struct RunSummary: Codable, Hashable, Sendable {
         self.epochBefore = epochBefore
         self.fencing = fencing
         self.forced = forced
+        self.acceptsDataLoss = acceptsDataLoss
         self.needs = needs
     }
 
@@ -281,6 +293,9 @@ public struct RunDetail: Codable, Hashable, Sendable {
     public var askedMilliseconds: UInt64
     /// What the earlier runs of this kind took, their mean; left out when there was none.
     public var estimateMilliseconds: UInt64?
+    /// Steps of which no earlier run says anything: the estimate is without them. Questions to a
+    /// person are never measured, and not counted.
+    public var unmeasuredSteps: UInt32?
 
     public init(
         asOf: String,
@@ -312,6 +327,9 @@ public struct RunPreview: Codable, Hashable, Sendable {
     public var fences: [RunFence]
     /// Of the steps for which earlier runs say something; left out when they say nothing.
     public var estimateMilliseconds: UInt64?
+    /// Steps of which no earlier run says anything: the estimate is without them. Questions to a
+    /// person are never measured, and not counted.
+    public var unmeasuredSteps: UInt32?
 
     public init(
         asOf: String,

@@ -141,6 +141,8 @@ public struct RunReport: Codable, Hashable, Sendable {
     public var times: RunTimes
     public var steps: [RunStep]
     public var fences: [RunFence]
+    /// By data set; empty when none is watched, and before the point of no return.
+    public var data: [RunDataLoss]
     public var counts: LedgerCounts
     /// The first ``RunLedger/limitMax``.
     public var ledger: [LedgerEntry]
@@ -162,6 +164,7 @@ public struct RunReport: Codable, Hashable, Sendable {
         times: RunTimes,
         steps: [RunStep],
         fences: [RunFence],
+        data: [RunDataLoss] = [],
         ledger: [LedgerEntry],
         ledgerCut: Bool = false
     ) {
@@ -173,6 +176,7 @@ public struct RunReport: Codable, Hashable, Sendable {
         self.times = times
         self.steps = steps
         self.fences = fences
+        self.data = data
         counts = LedgerCounts(ledger)
         self.ledger = ledger
         self.ledgerCut = ledgerCut

@@ -60,7 +60,7 @@ public struct SiteReadiness: Codable, Hashable, Sendable {
 
 public struct ReadinessFinding: Codable, Hashable, Sendable {
     /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`,
-    /// `role`, `run`.
+    /// `role`, `run`, `authority`, `automatic`.
     public var topic: String
     /// `fine`, `warning` or `blocking`.
     public var level: String

@@ -48,6 +48,7 @@ extension AgentMachine {
         }
         for token in strays.values { least = min(least, token) }
         if let token = bench.leastToken { least = min(least, token) }
+        if let token = data.leastToken { least = min(least, token) }
         return least.predecessor
     }
 

@@ -60,6 +60,8 @@ public struct AgentMachine: Hashable, Sendable {
     // Tasks: AgentMachine+Tasks.swift
     var bench: TaskBench
     var desk: SubmissionDesk
+    // Data sets: AgentMachine+Data.swift
+    var data: DataWatch
     /// Why this step must end the session.
     var sessionProblem: String?
 
@@ -96,6 +98,7 @@ public struct AgentMachine: Hashable, Sendable {
         renewal = RenewalMachine(timeout: configuration.timing.renewalTimeout)
         bench = TaskBench(configuration: configuration, journal: journal)
         desk = SubmissionDesk(spool: spool)
+        data = DataWatch(configuration.dataSets, at: now)
         reconnection.next = Int(generator.below(UInt64(max(1, configuration.controllers))))
         for definition in configuration.services.prefix(WireLimits.servicesPerNodeMax) {
             define(definition, at: now)
@@ -112,6 +115,7 @@ public struct AgentMachine: Hashable, Sendable {
         answerOrders(at: now, &effects)
         settleTasks(at: now, &effects)
         settleSession(event, at: now, &effects)
+        settleData(at: now, &effects)
         tellChanges(at: now, &effects)
         tellTasks(at: now, &effects)
         requestPersist(at: now, &effects)
@@ -127,7 +131,7 @@ public struct AgentMachine: Hashable, Sendable {
         deadlines.append(renewal.nextDeadline(isLive: session != nil))
         deadlines += services.values.map(\.nextDeadline)
         deadlines += orders.values.map(\.nextDeadline)
-        deadlines += [bench.nextDeadline, desk.nextDeadline]
+        deadlines += [bench.nextDeadline, desk.nextDeadline, data.nextDeadline]
         return deadlines.compactMap { $0 }.min()
     }
 
@@ -150,6 +154,7 @@ public struct AgentMachine: Hashable, Sendable {
         case .checkFinished(let id, let outcome, let took):
             checkFinished(id, outcome, took: took, at: now, &effects)
         case .sampled(let load, let disks): sampled(load, disks, at: now, &effects)
+        case .dataFinished(let id, let outcome): data.finished(id, outcome, at: now)
         case .found(let order, let findings): found(findings, for: order, &effects)
         case .task(let attempt, let news):
             fold(&effects) { $0.learned(news, of: attempt, at: now, &$1) }
@@ -165,9 +170,10 @@ public struct AgentMachine: Hashable, Sendable {
         case .spooled(let number): foldDesk(&effects) { $0.spooled(number, &$1) }
         case .spoolFailed(let number, let reason):
             foldDesk(&effects) { $0.spoolFailed(number, reason, &$1) }
-        case .reconfigured(let definitions, let sharedPaths, let handlers):
+        case .reconfigured(let definitions, let sharedPaths, let handlers, let dataSets):
             reconfigured(definitions, sharedPaths: sharedPaths, at: now, &effects)
             redefine(handlers, &effects)
+            redefine(dataSets, at: now)
         case .misconfigured(let reason):
             note(.badConfiguration, reason, &effects)
             effects.notices.append(

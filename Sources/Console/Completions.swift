@@ -22,6 +22,14 @@ enum Completions {
         }
     }
 
+    static var dataSets: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listDataSets) { (list: DataSetList) in
+                list.dataSets.map(\.name)
+            }
+        }
+    }
+
     static var services: CompletionKind {
         .custom { arguments, _, _ in
             await names(arguments, Route.listServices) { (list: ServiceList) in

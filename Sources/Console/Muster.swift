@@ -27,8 +27,9 @@ struct Muster: AsyncParsableCommand {
             CommandGroup(
                 name: "Sites and runs",
                 subcommands: [
-                    SiteCommand.self, PlanCommand.self, SwitchoverCommand.self,
-                    FailoverCommand.self, FailbackCommand.self, DrillCommand.self, RunsCommand.self,
+                    SiteCommand.self, ReplicationCommand.self, PlanCommand.self,
+                    SwitchoverCommand.self, FailoverCommand.self, FailbackCommand.self,
+                    DrillCommand.self, RunsCommand.self, AutomaticCommand.self,
                 ]
             ),
             CommandGroup(

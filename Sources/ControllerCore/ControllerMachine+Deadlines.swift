@@ -152,6 +152,7 @@ extension ControllerMachine {
         }
         for run in preflights.values where !run.isFinished { expect(by: run.deadline) }
         if let deadline = work.nextDeadline { expect(by: deadline) }
+        if let deadline = replicationDeadline { expect(by: deadline) }
         // While no site is active nothing fires: what is due is no deadline.
         if role(of: cluster.activeSite) == .active, let deadline = schedules.nextDeadline {
             expect(by: deadline)

@@ -15,6 +15,7 @@ extension ControllerMachine {
     mutating func amend(_ id: NodeID, _ body: (inout NodeRecord) -> Void) {
         touched.append(id)
         unsaved.append(id)
+        watch.isDue = true
         nodes.update(id) { body(&$0.record) }
     }
 

@@ -22,6 +22,9 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var work: WorkMachine
     public internal(set) var schedules = ScheduleBook()
     public internal(set) var runs = RunBook()
+    public internal(set) var replication = ReplicationBook()
+    public internal(set) var replicationRules = ReplicationRules()
+    var watch = FailoverWatch()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
@@ -171,6 +174,10 @@ public struct ControllerMachine: Hashable, Sendable {
         var tasks: [TaskRecord] = []
         var states: OrderedTable<TaskID, TaskStateRecord> = OrderedTable()
         var views: [DispatchView] = []
+        var dataSets: [DataSetRecord] = []
+        var forks: [ForkRecord] = []
+        var divergences: [DivergenceRecord] = []
+        var hours: [LagHourRecord] = []
         var losses: [LossRecord] = []
         for record in records {
             switch record {
@@ -197,16 +204,22 @@ public struct ControllerMachine: Hashable, Sendable {
             case .run(let run): runs.restore(run)
             case .runStep(let step): runs.restore(step)
             case .fence(let fence): runs.restore(fence)
+            case .dataSet(let record): dataSets.append(record)
+            case .fork(let record): forks.append(record)
+            case .divergence(let record): divergences.append(record)
+            case .lagHour(let record): hours.append(record)
             case .ledger, .late: break
             case .loss(let loss): losses.append(loss)
             case .runDeed(let deed): runs.restore(deed)
             }
         }
+        replication.restore(dataSets, forks, divergences, hours)
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
         cluster = found
         nextOrder = found.orderCeiling
         work = WorkMachine(epoch: found.epoch, nextTask: found.taskCeiling, at: now)
         readWorkSettings()
+        readReplicationSettings()
         for id in nodes.keys { showWork(id) }
         schedules.reckon(at: now)
         for view in views { work.restore(view) }
@@ -287,11 +300,11 @@ public struct ControllerMachine: Hashable, Sendable {
 
 extension ControllerEvent {
     /// Heartbeats and samples come all the time, and no step waits for what they tell; the fence, which
-    /// waits for floors, is told of them apart.
+    /// waits for floors, is told of them apart, and so is a run of what data sets show.
     var mayMoveRun: Bool {
         guard case .received(_, let message, _) = self else { return true }
         switch message {
-        case .beat, .load, .disk, .check: return false
+        case .beat, .load, .disk, .check, .data: return false
         default: return true
         }
     }

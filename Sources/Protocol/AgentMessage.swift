@@ -29,6 +29,7 @@ public enum AgentMessage: Hashable, Sendable {
     case renew(request: String)
     case bye(reason: ByeReason)
     case work(AgentWorkMessage)
+    case data(AgentDataMessage)
 }
 
 /// The first line of every connection: protocol versions and who speaks.
@@ -259,7 +260,12 @@ extension AgentMessage {
             self = .note(try fields.word("code"), text: fields.optionalText("text") ?? "")
         case "RENEW": self = .renew(request: try fields.text("csr"))
         case "BYE": self = .bye(reason: try fields.word("reason"))
-        default: self = .work(try AgentWorkMessage(line))
+        default:
+            if let message = try AgentDataMessage(line) {
+                self = .data(message)
+            } else {
+                self = .work(try AgentWorkMessage(line))
+            }
         }
     }
 
@@ -316,6 +322,7 @@ extension AgentMessage {
             writer = LineWriter("BYE")
             writer.put("reason", reason)
         case .work(let message): return message.line
+        case .data(let message): return message.line
         }
         return writer.line
     }

@@ -31,6 +31,7 @@ public enum ControllerMessage: Hashable, Sendable {
     /// The controller stops; another may be tried at once, this one after `retry`.
     case bye(reason: ByeReason, retry: Duration)
     case work(ControllerWorkMessage)
+    case data(ControllerDataMessage)
 }
 
 public struct Enrolled: Hashable, Sendable {
@@ -258,7 +259,12 @@ extension ControllerMessage {
                 reason: try fields.word("reason"),
                 retry: try fields.optionalMilliseconds("retry") ?? .zero
             )
-        default: self = .work(try ControllerWorkMessage(line))
+        default:
+            if let message = try ControllerDataMessage(line) {
+                self = .data(message)
+            } else {
+                self = .work(try ControllerWorkMessage(line))
+            }
         }
     }
 
@@ -317,6 +323,7 @@ extension ControllerMessage {
             writer.put("reason", reason)
             writer.put("retry", milliseconds: retry)
         case .work(let message): return message.line
+        case .data(let message): return message.line
         }
         return writer.line
     }

@@ -287,6 +287,7 @@ extension AgentEffects {
         connection += other.connection
         checks += other.checks
         preflight += other.preflight
+        dataRuns += other.dataRuns
         wantsSample = wantsSample || other.wantsSample
         renewal = other.renewal ?? renewal
         notices += other.notices

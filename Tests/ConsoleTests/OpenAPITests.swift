@@ -82,7 +82,7 @@ import Yams
             ("StreamPulse", TaskSamples.pulse),
             ("Order", Order(asOf: "", id: 1, node: "n", action: "stop", state: .done, givenAt: "")),
         ]
-        for (name, value) in values + Self.schedules + Self.runs {
+        for (name, value) in values + Self.schedules + Self.runs + Self.replication {
             let object = try FakeCluster.json(value)
             #expect(try mistakes(object, schemas[name], schemas, name) == [])
         }
@@ -93,15 +93,35 @@ import Yams
         #expect(try mistakes(short, schemas["ChangeDone"], schemas, "x") == ["x.orders is missing"])
     }
 
+    private static var replication: [(String, any Encodable)] {
+        [
+            (
+                "DataSetList",
+                DataSetList(asOf: "", dataSets: [ReplicationTests.late])
+            ), ("DataSetDetail", ReplicationTests.detail), ("RunDataLoss", ReplicationTests.loss),
+        ]
+    }
+
     private static var runs: [(String, any Encodable)] {
         [
             ("RunDetail", RunSamples.fencing), ("RunReport", RunSamples.report),
             ("RunLedger", RunSamples.ledger), ("RunPreview", RunSamples.preview()),
             ("RunStarted", RunStarted(asOf: "", run: 1)),
             ("RunList", RunList(asOf: "", runs: [RunSamples.done.run])),
-            ("StartRunRequest", StartRunRequest(kind: "failover", to: "b", plan: "p", reason: "x")),
+            (
+                "StartRunRequest",
+                StartRunRequest(
+                    kind: "failover",
+                    to: "b",
+                    plan: "p",
+                    reason: "x",
+                    acceptDataLoss: true,
+                    acceptDivergence: 5
+                )
+            ),
             ("CertifyNodeRequest", CertifyNodeRequest(node: "n", reason: "x")),
             ("AnswerRunRequest", AnswerRunRequest(yes: true)),
+            ("AutomaticStatus", RunSamples.automatic),
             ("SiteReadiness", RunSamples.notReady), ("PlanDetail", RunSamples.planDetail),
             (
                 "PlanCheck",

@@ -4,6 +4,29 @@ import API
 
 /// Runs to show, as of the night of ``Samples``.
 enum RunSamples {
+    /// Everything that can be said of it.
+    static let automatic = AutomaticStatus(
+        asOf: "",
+        mode: "automatic",
+        authority: "outside",
+        activeSite: "a",
+        holdMilliseconds: 80_000,
+        belowMilliseconds: 20_000,
+        remainingMilliseconds: 60_000,
+        pause: AutomaticPause(by: "olga", reason: "network work", at: "2026-11-23T06:41:12.345Z"),
+        brake: AutomaticBrake(
+            on: true,
+            latched: true,
+            lengthMilliseconds: 3_600_000,
+            perDay: 2,
+            taken: ["2026-11-23T06:41:12.345Z"]
+        ),
+        obstacles: [
+            AutomaticObstacle(code: "brake", text: "the brake is on", mend: "lift it")
+        ],
+        sticky: ["a-1"]
+    )
+
     static func step(
         _ number: UInt32,
         _ name: String,

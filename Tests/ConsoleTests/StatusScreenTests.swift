@@ -92,6 +92,59 @@ import Testing
         #expect(!lines.contains { $0.contains("WRONG NOW") || $0.contains("TYPE NEXT") })
     }
 
+    @Test func `who decides that the site is lost is said in a line, and how long it still lasts`()
+    {
+        func line(_ change: (inout AutomaticStatus) -> Void, age: Int64 = 0) -> String {
+            var automatic = RunSamples.automatic
+            change(&automatic)
+            return AutomaticWords.line(automatic, ageMilliseconds: age).text
+        }
+        func calm(_ automatic: inout AutomaticStatus) {
+            automatic.belowMilliseconds = nil
+            automatic.remainingMilliseconds = nil
+        }
+        func free(_ automatic: inout AutomaticStatus) {
+            automatic.pause = nil
+            automatic.brake.on = false
+            automatic.brake.latched = false
+            automatic.sticky = []
+            automatic.obstacles = []
+        }
+        #expect(line(calm) == "failover automatic, PAUSED by olga")
+        #expect(
+            line {
+                calm(&$0)
+                $0.pause = nil
+            } == "failover automatic, BRAKE ON until lifted"
+        )
+        #expect(
+            line {
+                calm(&$0)
+                free(&$0)
+            } == "failover automatic, brake free"
+        )
+        #expect(
+            line(free, age: 5_000)
+                == "failover automatic, brake free; site a below its minimum for 25s, failover in 55s"
+        )
+        #expect(line({ $0.remainingMilliseconds = 0 }).hasSuffix("NOT by itself"))
+        #expect(
+            line {
+                $0.mode = "manual"
+                calm(&$0)
+            } == "failover manual"
+        )
+        var status = Samples.healthy
+        status.automatic = RunSamples.automatic
+        #expect(screen(status).contains { $0.contains("PAUSED by olga") })
+        let page = AutomaticWords.page(RunSamples.automatic, style: .plain)
+        for word in [
+            "ON until somebody lifts it", "network work", "a-1", "the brake is on", "lift it",
+        ] {
+            #expect(page.contains { $0.contains(word) }, "\(word)")
+        }
+    }
+
     @Test func `a note says a mark once`() {
         let node = Samples.node("a", reason: "maintenance by bob: disk", marks: [.maintenance])
         #expect(NodeWords.note(node).text == "maintenance by bob: disk")

@@ -1,3 +1,4 @@
+import API
 import Testing
 
 @testable import Console
@@ -91,5 +92,57 @@ import Testing
             let text = style.paint("x", tone) + style.badge("x", tone) + style.symbol(tone)
             #expect(text.utf8.allSatisfy { (0x20..<0x7F).contains($0) })
         }
+    }
+
+    @Test func `an estimate says what it does not know`() {
+        #expect(RunWords.estimate(12_000, unmeasured: nil) == "about 12s")
+        #expect(
+            RunWords.estimate(12_000, unmeasured: 2) == "at least 12s, 2 steps never measured"
+        )
+        #expect(
+            RunWords.estimate(12_000, unmeasured: 1) == "at least 12s, 1 step never measured"
+        )
+    }
+
+    @Test func `a report is the audited one only with its digest, from the controller, in a chain`()
+    {
+        func verification(
+            _ audited: String?,
+            actor: String = "controller",
+            intact: Bool = true
+        ) -> ReportVerification {
+            ReportVerification(
+                digest: "ab",
+                entry: audited.map {
+                    AuditEntry(
+                        sequence: 7,
+                        at: "",
+                        actor: actor,
+                        key: "",
+                        source: "",
+                        verb: ReportVerification.verb,
+                        object: "3",
+                        reason: "",
+                        parametersDigest: $0,
+                        outcome: "done",
+                        hash: ""
+                    )
+                },
+                chain: AuditVerification(
+                    asOf: "",
+                    intact: intact,
+                    entries: 9,
+                    headHash: "",
+                    text: ""
+                )
+            )
+        }
+        #expect(verification("ab").isGood)
+        #expect(!verification("cd").isGood)
+        #expect(!verification(nil).isGood)
+        #expect(!verification("ab", actor: "mallory").isGood)
+        #expect(!verification("ab", intact: false).isGood)
+        let lines = verification("cd").lines(run: 3, style: .plain)
+        #expect(lines.first?.contains("is NOT the one that entry 7") == true)
     }
 }

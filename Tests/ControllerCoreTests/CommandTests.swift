@@ -22,7 +22,7 @@ struct CommandTests {
             .createToken(seed, site: nil, node: nil), .revokeToken("t-1"),
             .addOperator("new", .viewer, token: seed), .removeOperator("new"),
             .addSite("c"), .removeSite("c"), .setSiteMinimum("a", 1),
-            .set(.cluster, key: "k", value: "v"), .unset(.cluster, key: "k"), .preflight([]),
+            .set(.cluster, key: "x.k", value: "v"), .unset(.cluster, key: "x.k"), .preflight([]),
             .backup(path: "/b"), .cancelTasks([TaskID(1)]), .retryTasks([TaskID(1)]),
             .resolveTasks([TaskID(1)], isDone: true), .readPayload(TaskID(1)),
             .readOutput(TaskID(1)),
@@ -42,7 +42,7 @@ struct CommandTests {
             .startRun(RunRequest(kind: .failback, to: "b")),
             .startRun(RunRequest(kind: .drill, to: "b")), .retryStep(RunID(1)),
             .skipStep(RunID(1)), .abortRun(RunID(1)), .certifyNode(RunID(1), "n1"),
-            .answerRun(RunID(1), isYes: true),
+            .answerRun(RunID(1), isYes: true), .pauseAutomatic, .resumeAutomatic, .liftBrake,
         ]
     }()
 
@@ -313,21 +313,21 @@ struct CommandTests {
         // What an agent takes is told by AgentCoreTests: 256 settings, 60 000 bytes.
         var stage = Stage()
         for number in 1...256 {
-            stage.ask(.set(.cluster, key: "k\(number)", value: "v"))
+            stage.ask(.set(.cluster, key: "x.k\(number)", value: "v"))
             #expect(stage.lastRefusal == nil, "\(number)")
         }
-        stage.ask(.set(.cluster, key: "k257", value: "v"))
+        stage.ask(.set(.cluster, key: "x.k257", value: "v"))
         #expect(stage.lastRefusal == .invalid)
-        stage.ask(.set(.cluster, key: "k1", value: "another"))
+        stage.ask(.set(.cluster, key: "x.k1", value: "another"))
         #expect(stage.lastRefusal == nil)
 
         var other = Stage()
-        let value = String(repeating: "v", count: 1_995)
+        let value = String(repeating: "v", count: 1_993)
         for number in 10...39 {
-            other.ask(.set(.cluster, key: "key\(number)", value: value))
+            other.ask(.set(.cluster, key: "x.key\(number)", value: value))
             #expect(other.lastRefusal == nil, "\(number)")
         }
-        other.ask(.set(.cluster, key: "k", value: ""))
+        other.ask(.set(.cluster, key: "x.k", value: ""))
         #expect(other.lastRefusal == .invalid)
     }
 
@@ -406,5 +406,27 @@ struct CommandTests {
         #expect(audit?.outcome == "no-certificate")
         #expect((audit?.object.utf8.count ?? 0) <= 1_000)
         #expect(stage.store == store)
+    }
+
+    @Test func `a key that nothing reads is refused, with the one that was meant`() {
+        func answer(_ key: String) -> String {
+            var stage = Stage()
+            switch stage.ask(.set(.cluster, key: key, value: "1")) {
+            case .refused(let refused): return "\(refused.text); \(refused.mend)"
+            default: return "done"
+            }
+        }
+        #expect(answer("env.TZ") == "done")
+        #expect(answer("x.ticket") == "done")
+        #expect(answer("task.attempts") == "done")
+        #expect(
+            answer("tsk.attempts")
+                == "there is no setting tsk.attempts; did you mean task.attempts?"
+        )
+        #expect(answer("ENV.TZ") == "there is no setting ENV.TZ; did you mean env.TZ?")
+        #expect(answer("evn.TZ") == "there is no setting evn.TZ; did you mean env.TZ?")
+        let own = "env.NAME goes to what nodes run; a key of your own begins with x."
+        #expect(answer("colour") == "there is no setting colour; \(own)")
+        #expect(answer("x.") != "done")
     }
 }

@@ -101,7 +101,7 @@ struct RecordTests {
         stage.ask(.addSite("b"))
         stage.online("n1", [.plain("db", .running, isWanted: true)])
         stage.ask(.cordon("n1"))
-        stage.ask(.set(.cluster, key: "k", value: "v"))
+        stage.ask(.set(.cluster, key: "x.k", value: "v"))
         let before = stage.records
         stage.restart()
         #expect(stage.records == before)

@@ -385,6 +385,11 @@ struct Stage {
             records += steps.flatMap { machine.runs.deeds(of: $0).map { .runDeed($0) } }
             records += machine.runs.fences(of: run.id).map { .fence($0) }
         }
+        for entry in machine.replication.entries.values {
+            records.append(.dataSet(entry.record))
+            records += entry.forks.map { .fork($0) }
+            records += entry.divergences.values.map { .divergence($0) }
+        }
         records += machine.work.lossRecords.map { .loss($0) }
         return records
     }

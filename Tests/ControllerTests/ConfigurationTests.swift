@@ -41,6 +41,8 @@ import YAMLFiles
               listen: ["192.0.2.1"]
               advertise: ["console.example.org:443"]
             lease: {length: 20s, heartbeat: 2s, stop: 5s, pause: 4s, drift-ppm: 200, wait: 40s}
+            failover:
+              {mode: automatic, authority: outside, hold: 2m, brake: 3h, per-day: 1, prefer: b}
             flap: {hold: 1m, hold-max: 20m, window: 2h}
             limits:
               nodes: 7
@@ -72,6 +74,17 @@ import YAMLFiles
         #expect(read.machine.lease.pauseTime == .seconds(4))
         #expect(read.machine.lease.driftPartsPerMillion == 200)
         #expect(read.machine.lease.wait == .seconds(40))
+        #expect(
+            read.machine.failover
+                == FailoverSettings(
+                    mode: .automatic,
+                    authority: .outside,
+                    hold: .seconds(120),
+                    brake: .seconds(10_800),
+                    perDay: 1,
+                    preferred: "b"
+                )
+        )
         #expect(read.machine.holdDownBase == .seconds(60))
         #expect(read.machine.holdDownMax == .seconds(1_200))
         #expect(read.machine.flapWindow == .seconds(7_200))
@@ -109,7 +122,22 @@ import YAMLFiles
         ("lease: {pause: x}\n", "1:16", "lease.pause: x is not a duration"),
         ("lease: {wait: x}\n", "1:15", "lease.wait: x is not a duration"),
         ("lease: {drift-ppm: -1}\n", "1:20", "-1 is not a number from 0 to 100000"),
-        ("flap: {hold: x}\n", "1:14", "flap.hold: x is not a duration"),
+        ("failover: {mode: x}\n", "1:18", "failover.mode: x is not manual or automatic"),
+        ("failover: {mode: automatic}\n", "1:18", "needs to know where the controller stands"),
+        (
+            "failover: {mode: automatic, authority: paris}\n", "1:40",
+            "the controller stands at site paris, which could be lost with it"
+        ), ("failover: {authority: ' '}\n", "1:23", "is not outside, or the name of the site"),
+        ("failover: {hold: 59s}\n", "1:18", "failover.hold: 59s is too short"),
+        ("failover: {hold: x}\n", "1:18", "failover.hold: x is not a duration"),
+        ("failover: {brake: 59m}\n", "1:19", "failover.brake: 59m is too short"),
+        ("failover: {brake: x}\n", "1:19", "failover.brake: x is not a duration"),
+        ("failover: {per-day: 3}\n", "1:21", "failover.per-day: 3 is not 1 or 2"),
+        ("failover: {prefer: ' '}\n", "1:20", "is not the name of a site"),
+        (
+            "failover: {mode: automatic, authority: outside}\nlease: {length: 16s, "
+                + "heartbeat: 2s, wait: 30s}\n", "1:18", "needs at least 10 heartbeats of 2s"
+        ), ("flap: {hold: x}\n", "1:14", "flap.hold: x is not a duration"),
         ("flap: {hold-max: x}\n", "1:18", "flap.hold-max: x is not a duration"),
         ("flap: {window: x}\n", "1:16", "flap.window: x is not a duration"),
         ("limits: {nodes: 0}\n", "1:17", "0 is not a number from 1 to 100000"),

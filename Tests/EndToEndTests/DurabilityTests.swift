@@ -156,7 +156,7 @@ import Testing
             }
             let still = try await cluster.admin.refusal(
                 .setSetting,
-                body: SetSettingRequest(scope: "cluster", key: "still", value: "full")
+                body: SetSettingRequest(scope: "cluster", key: "x.still", value: "full")
             )
             #expect(still.code == "storage")
             let _: ClusterStatus = try await cluster.admin.get(.getStatus)
@@ -166,7 +166,7 @@ import Testing
                 await eventually {
                     (try? await cluster.admin.change(
                         .setSetting,
-                        body: SetSettingRequest(scope: "cluster", key: "after", value: "room")
+                        body: SetSettingRequest(scope: "cluster", key: "x.after", value: "room")
                     )) != nil
                 }
             )

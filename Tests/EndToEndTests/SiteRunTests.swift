@@ -137,6 +137,14 @@ import Testing
                 text.status == 0 && text.output.hasPrefix("# Run 2: failback from south to north")
             )
             #expect(text.output.contains("**PASSED**") && text.output.contains("## Fences"))
+            let verified = try await muster("run", "report", "2", "--verify")
+            #expect(verified.status == 0, "\(verified.everything)")
+            #expect(verified.output.contains("the report of run 2 is the one that entry"))
+            let sealed = try await muster("run", "report", "1", "--format", "sealed")
+            #expect(sealed.output == report.sealed)
+            #expect(
+                report.steps[2].hooks.allSatisfy { $0.output?.contains("MUSTER_RUN=1") == true }
+            )
             // The third time there is an estimate by the first two.
             let again: RunPreview = try await cluster.admin.get(
                 .previewRun,
@@ -182,6 +190,9 @@ import Testing
             for agent in sites.north { try await agent.cutOff() }
             for agent in sites.north { try await cluster.offline(agent.name) }
 
+            let lost = try await muster("status")
+            #expect(lost.output.contains("site north is lost"), "\(lost.output)")
+            #expect(lost.output.contains("muster failover --to south --reason TEXT"))
             let unreasoned = try await muster("failover", "--to", "south", "--yes")
             #expect(unreasoned.status == 3 && unreasoned.errors.contains("--reason"))
             let dry = try await muster("failover", "--to", "south", "--dry-run")
@@ -200,6 +211,8 @@ import Testing
             let status = try await muster("status")
             #expect(status.output.contains("NO SITE is active: north is being fenced"))
             #expect(status.output.contains("run 1: failover north"), "\(status.output)")
+            let next = status.output.split(separator: "TYPE NEXT").last ?? ""
+            #expect(next.contains("  muster run certify 1 n-1 --reason TEXT"), "\(status.output)")
             // Nothing has started yet, and nothing else may be changed.
             #expect(try await cluster.service("web", of: "s-1").state == "stopped")
             let locked = try await muster("site", "add", "west")
@@ -221,6 +234,7 @@ import Testing
             #expect(certified.status == 0, "\(certified.everything)")
             #expect(certified.output.contains("site south is active under epoch 1.2"))
             let run = try await cluster.run(1)
+            #expect(run.askedMilliseconds > 0)
             #expect(run.fences.first { $0.node == "n-1" }?.proof == "certified")
             #expect(run.fences.first { $0.node == "n-2" }?.proof == "waited")
             try await cluster.service("web", of: "s-1", becomes: "running")

@@ -22,4 +22,11 @@ struct NearestNameTests {
         #expect(NearestName.distance(left, right) == distance)
         #expect(NearestName.distance(right, left) == distance)
     }
+
+    @Test func `one is one and all else is many`() {
+        #expect(counted(0, "task") == "0 tasks")
+        #expect(counted(1, "task") == "1 task")
+        #expect(counted(2 as UInt64, "task") == "2 tasks")
+        #expect(counted(2, "entry", "entries") == "2 entries")
+    }
 }

@@ -78,6 +78,16 @@ struct GoldenTests {
         }
     }
 
+    @Test func `a verb about data sets is of version 3, and no other`() {
+        let data = Set(ProtocolWords.agentDataVerbs + ProtocolWords.controllerDataVerbs)
+        #expect(data.count == 6)
+        #expect(Self.entries.count { $0.version == 3 } >= 20)
+        for entry in Self.entries {
+            let isNew = data.contains(entry.verb)
+            #expect(isNew == false || entry.version == WireLimits.siteVersion, "\(entry.text)")
+        }
+    }
+
     @Test func `every word of every closed list has a golden line`() throws {
         func isThere(_ key: String, _ word: String, verb: String) -> Bool {
             Self.entries.contains { entry in

@@ -29,6 +29,8 @@ enum PageLimits {
         "serviceOrderMax": "\(WireLimits.serviceOrderMax)",
         "millisecondsMax": "\(WireLimits.millisecondsMax)",
         "sizeMax": "\(WireLimits.sizeMax)",
+        "dataSetsPerNodeMax": "\(DataLimits.dataSetsPerNodeMax)",
+        "lagMillisecondsMax": "\(DataLimits.lagMillisecondsMax)",
         "payloadBytesMax": "\(WorkLimits.payloadBytesMax)",
         "inlineBytesMax": "\(WorkLimits.inlineBytesMax)",
         "partBytesMax": "\(WorkLimits.partBytesMax)",
@@ -58,7 +60,10 @@ enum PageLimits {
     /// of tasks that say how much there may be.
     static let inCode: Set<String> = {
         var found = Set<String>()
-        for file in ["Protocol/Limits.swift", "Protocol/WorkMessage+Fields.swift"] {
+        for file in [
+            "Protocol/Limits.swift", "Protocol/WorkMessage+Fields.swift",
+            "Protocol/DataMessages.swift",
+        ] {
             var isTable = false
             for line in textLines(ofRepository: "Sources/" + file) {
                 if !line.hasPrefix(" ") {

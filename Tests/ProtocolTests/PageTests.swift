@@ -143,6 +143,7 @@ struct PageTests {
         "time": ("2026-11-23T08:41:12+02:00", "2026-02-29T00:00:00Z"),
         "flag": ("no", "true"),
         "name": (String(repeating: "x", count: 63), String(repeating: "x", count: 64)),
+        "canary": ("65535.4294967295.1", "1.3"),
         "token": ("0001.00000003.00000029", "1.3.29"),
         "versions": ("1-65535", "0"),
         "word": ("", "no-such-word"),

@@ -8,14 +8,23 @@ import Protocol
 enum ProtocolWords {
     static let agentVerbs =
         verbs(of: "Sources/Protocol/AgentMessage.swift", atLeast: 19) + agentWorkVerbs
+        + agentDataVerbs
     static let controllerVerbs =
         verbs(of: "Sources/Protocol/ControllerMessage.swift", atLeast: 16) + controllerWorkVerbs
+        + controllerDataVerbs
     /// Those that are used in sessions of version 2 only.
     static let agentWorkVerbs = verbs(of: "Sources/Protocol/AgentWorkMessage.swift", atLeast: 9)
     static let controllerWorkVerbs = verbs(
         of: "Sources/Protocol/ControllerWorkMessage.swift",
         atLeast: 6
     )
+
+    /// Those that are used in sessions of version 3 only.
+    static let agentDataVerbs = verbs(
+        of: "Sources/Protocol/DataMessages.swift",
+        atLeast: 6
+    ).filter { $0 != "CANARY" }
+    static let controllerDataVerbs = ["CANARY"]
 
     private static func verbs(of path: String, atLeast count: Int) -> [String] {
         let parser = textLines(ofRepository: path).compactMap { line -> String? in

@@ -4,7 +4,8 @@ import Host
 import Model
 import Protocol
 
-/// Reads `agent.conf`, and the services and handlers it leads to, from files that nobody else could have written.
+/// Reads `agent.conf`, and the services, handlers and data sets it leads to, from files that nobody else
+/// could have written.
 enum ConfigurationLoader {
     static let servicesMax = 256
 
@@ -19,6 +20,7 @@ enum ConfigurationLoader {
         var errors = problems.sorted
         configuration.services = services(configuration, beside: path, &errors)
         configuration.handlers = handlers(configuration, beside: path, &errors)
+        configuration.dataSets = dataSets(configuration, beside: path, &errors)
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
         return configuration
     }
@@ -55,6 +57,24 @@ enum ConfigurationLoader {
         )
         return folder.read(&errors) { bytes, name, problems in
             HandlerDefinition(bytes, name: name, problems: problems)
+        }
+        .sorted { $0.name < $1.name }
+    }
+
+    private static func dataSets(
+        _ configuration: NodeConfiguration,
+        beside file: String,
+        _ errors: inout [ConfigurationError]
+    ) -> [DataSetDefinition] {
+        let folder = Folder(
+            path: configuration.dataDirectory,
+            standard: NodeConfiguration.directory(of: file) + "/data.d",
+            owners: configuration.trustedOwners,
+            noun: "data set",
+            countMax: DataLimits.dataSetsPerNodeMax
+        )
+        return folder.read(&errors) { bytes, name, problems in
+            DataSetDefinition(bytes, name: name, problems: problems)
         }
         .sorted { $0.name < $1.name }
     }

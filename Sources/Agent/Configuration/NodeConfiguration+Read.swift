@@ -13,7 +13,8 @@ extension NodeConfiguration {
                 ConfigurationKey("controllers", repeatable: true), ConfigurationKey("name"),
                 ConfigurationKey("state-directory"), ConfigurationKey("run-directory"),
                 ConfigurationKey("services-directory"), ConfigurationKey("handlers-directory"),
-                ConfigurationKey("leash"), ConfigurationKey("cgroup"),
+                ConfigurationKey("data-directory"), ConfigurationKey("leash"),
+                ConfigurationKey("cgroup"),
                 ConfigurationKey("log-format"), ConfigurationKey("log-level"),
                 ConfigurationKey("trusted-owners", repeatable: true),
             ]
@@ -35,8 +36,8 @@ extension NodeConfiguration {
         ),
     ]
 
-    /// Reads the text of `agent.conf`; `services` and `handlers` stay empty. Without other word the directories
-    /// of services and handlers are beside the file.
+    /// Reads the text of `agent.conf`; services, handlers and data sets stay empty. Without other word
+    /// their directories are beside the file.
     ///
     /// - Parameter accounts: turns the name of an account into its number.
     init(
@@ -47,6 +48,7 @@ extension NodeConfiguration {
         self.init()
         servicesDirectory = Self.directory(of: problems.file) + "/services.d"
         handlersDirectory = Self.directory(of: problems.file) + "/handlers.d"
+        dataDirectory = Self.directory(of: problems.file) + "/data.d"
         let document = ConfigurationDocument(bytes, problems: problems)
         for section in document.sections {
             guard section.argument == nil,
@@ -89,6 +91,7 @@ extension NodeConfiguration {
         runDirectory = reader.value("run-directory", path) ?? runDirectory
         servicesDirectory = reader.value("services-directory", path) ?? servicesDirectory
         handlersDirectory = reader.value("handlers-directory", path) ?? handlersDirectory
+        dataDirectory = reader.value("data-directory", path) ?? dataDirectory
         leash = reader.value("leash", path)
         controlGroup =
             reader.value("cgroup") { text throws(ValueProblem) in

@@ -1,7 +1,7 @@
 import AgentCore
 import Model
 
-/// Everything that `agent.conf`, `services.d` and `handlers.d` say, checked as a whole.
+/// Everything that `agent.conf`, `services.d`, `handlers.d` and `data.d` say, checked as a whole.
 struct NodeConfiguration: Hashable, Sendable {
     /// Where the agent and its leashes put the services' processes.
     enum ControlGroup: Hashable, Sendable {
@@ -30,12 +30,13 @@ struct NodeConfiguration: Hashable, Sendable {
     var runDirectory = "/run/muster-agent"
     var servicesDirectory = "/etc/muster/services.d"
     var handlersDirectory = "/etc/muster/handlers.d"
+    var dataDirectory = "/etc/muster/data.d"
     /// The leash program; nil for `muster-leash` beside the agent's own program.
     var leash: String?
     var controlGroup = ControlGroup.automatic
     var logFormat = LogFormat.text
     var logLevel = LogLevel.info
-    /// Whose service and handler files are believed besides root's and the agent's own.
+    /// Whose files of services, handlers and data sets are believed besides root's and the agent's own.
     var trustedOwners: [UInt32] = []
     var load = LoadSettings()
     var preflight = PreflightSettings()
@@ -44,6 +45,8 @@ struct NodeConfiguration: Hashable, Sendable {
     var services: [ServiceDefinition] = []
     /// By name.
     var handlers: [HandlerDefinition] = []
+    /// By name.
+    var dataSets: [DataSetDefinition] = []
 
     /// Where programs of this node submit tasks; nil when they may not.
     var submitSocket: String? {

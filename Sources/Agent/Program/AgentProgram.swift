@@ -48,8 +48,8 @@ struct AgentProgram {
           preflight     looks whether this machine is fit for its services
           submit        hands a task to the cluster through the agent of this machine, and
                         prints its number
-          check-config  reads agent.conf, services.d and handlers.d, and says every mistake with
-                        its place
+          check-config  reads agent.conf, services.d, handlers.d and data.d, and says every
+                        mistake with its place
           version       prints the version
 
         Options:
@@ -68,8 +68,8 @@ struct AgentProgram {
                               the word spooled is printed instead of a number
           --timeout DURATION  how long to wait for the answer; default: 30s
 
-        Signals while running: SIGHUP reads services.d and handlers.d again (a mistake leaves the
-        old ones in force), SIGTERM says goodbye, leaves the services running under their leashes
+        Signals while running: SIGHUP reads services.d, handlers.d and data.d again (a mistake
+        leaves the old ones in force), SIGTERM says goodbye, leaves the services running under their leashes
         and ends the tasks.
 
         Exit status: 0 done, 1 failed, 3 refused, 4 not answered in time, 5 no controller could be

@@ -185,6 +185,14 @@ struct CheckConfigurationCommand {
                     + "\(handler.delivery.rawValue), \(limit)\n"
             )
         }
+        for dataSet in configuration.dataSets {
+            let programs = [
+                dataSet.write.map { _ in "write" }, dataSet.read.map { _ in "read" },
+                dataSet.lag.map { _ in "lag" },
+            ]
+            let names = programs.compactMap { $0 }.joined(separator: ", ")
+            say("  data set \(dataSet.name): \(names), every \(dataSet.interval.forPeople)\n")
+        }
         return ExitCode.done
     }
 }

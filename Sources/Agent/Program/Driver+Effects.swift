@@ -31,6 +31,7 @@ extension Driver {
         }
         for request in effects.checks { run(request) }
         for request in effects.preflight { run(request) }
+        for request in effects.dataRuns { run(request) }
         if effects.wantsSample { samples.ask() }
         if let command = effects.renewal { renewal.perform(command) }
         submissions?.answer(effects.submissionAnswers)
@@ -57,6 +58,16 @@ extension Driver {
         let surroundings = definition.map { CheckSurroundings(of: $0) } ?? CheckSurroundings()
         checks.run(request, in: surroundings) { [inbox] outcome, took in
             inbox.put(.checkFinished(request.id, outcome, took: took))
+        }
+    }
+
+    /// The machine runs one program of a kind for a data set at a time, so that there are few threads.
+    private func run(_ request: DataRun) {
+        let hasBegun = startThread { [inbox] in
+            inbox.put(.dataFinished(request.id, DataProgram(request: request).run()))
+        }
+        if !hasBegun {
+            inbox.put(.dataFinished(request.id, .failed("the system has no room for a thread")))
         }
     }
 

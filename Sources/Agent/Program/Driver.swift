@@ -192,6 +192,7 @@ final class Driver {
         case .reloaded(let configuration):
             self.configuration.services = configuration.services
             self.configuration.handlers = configuration.handlers
+            self.configuration.dataSets = configuration.dataSets
             self.configuration.preflight = configuration.preflight
             preflight = Preflight(configuration)
             tasks.define(configuration.handlers)
@@ -199,7 +200,8 @@ final class Driver {
                 .reconfigured(
                     configuration.services,
                     sharedPaths: configuration.preflight.sharedPaths,
-                    handlers: configuration.handlers
+                    handlers: configuration.handlers,
+                    dataSets: configuration.dataSets
                 )
             )
         }

@@ -97,6 +97,7 @@ struct RunCommand {
                 controllers: endpoints.count,
                 services: configuration.services,
                 handlers: configuration.handlers,
+                dataSets: configuration.dataSets,
                 sharedPaths: configuration.preflight.sharedPaths,
                 facts: facts,
                 software: "muster-agent/\(AgentProgram.version)",

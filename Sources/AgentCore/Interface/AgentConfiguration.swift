@@ -9,6 +9,8 @@ public struct AgentConfiguration: Hashable, Sendable {
     public var services: [ServiceDefinition]
     /// At most ``WorkLimits/handlersPerNodeMax``.
     public var handlers: [HandlerDefinition]
+    /// At most ``DataLimits/dataSetsPerNodeMax``.
+    public var dataSets: [DataSetDefinition]
     /// Paths that the node itself lists as shared; only these may be probed.
     public var sharedPaths: [String]
     public var facts: Facts
@@ -23,6 +25,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         controllers: Int,
         services: [ServiceDefinition],
         handlers: [HandlerDefinition] = [],
+        dataSets: [DataSetDefinition] = [],
         sharedPaths: [String] = [],
         facts: Facts,
         software: String = "",
@@ -34,6 +37,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         self.controllers = controllers
         self.services = services
         self.handlers = handlers
+        self.dataSets = dataSets
         self.sharedPaths = sharedPaths
         self.facts = facts
         self.software = software

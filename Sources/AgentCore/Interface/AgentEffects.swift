@@ -27,6 +27,8 @@ public struct AgentEffects: Hashable, Sendable {
     public var connection: [ConnectionCommand]
     public var checks: [CheckRequest]
     public var preflight: [PreflightRequest]
+    /// Programs of data sets to be executed, each answered by `.dataFinished`.
+    public var dataRuns: [DataRun]
     /// A sample of load and disks is wanted; answer `.sampled`.
     public var wantsSample: Bool
     public var renewal: RenewalCommand?
@@ -49,6 +51,7 @@ public struct AgentEffects: Hashable, Sendable {
         connection = []
         checks = []
         preflight = []
+        dataRuns = []
         wantsSample = false
         renewal = nil
         submissionAnswers = []

@@ -31,6 +31,8 @@ public enum AgentEvent: Hashable, Sendable {
     case leash(LaunchID, LeashNews)
     /// An answer to a ``CheckRequest``. `took` is how long the attempt lasted.
     case checkFinished(CheckID, CheckOutcome, took: Duration)
+    /// An answer to a ``DataRun``: nothing of it runs any more.
+    case dataFinished(DataRunID, DataOutcome)
     /// An answer to ``AgentEffects/wantsSample``.
     case sampled(Load, disks: [Disk])
     /// An answer to a ``PreflightRequest``: every finding of it.
@@ -57,7 +59,8 @@ public enum AgentEvent: Hashable, Sendable {
     case reconfigured(
         [ServiceDefinition],
         sharedPaths: [String],
-        handlers: [HandlerDefinition] = []
+        handlers: [HandlerDefinition] = [],
+        dataSets: [DataSetDefinition] = []
     )
     /// It was read anew and is bad: the old one stays in force.
     case misconfigured(reason: String)

@@ -1,3 +1,5 @@
+import API
+
 /// Asks before something dangerous is done.
 enum Confirmation {
     /// How the answer is given.
@@ -16,6 +18,24 @@ enum Confirmation {
     ///   - isGiven: the flag for scripts was given.
     ///   - confirmed: the text after `--confirm`.
     /// - Throws: `refused` when the answer is no, and at once when there is nobody to ask.
+    /// Who may not do it is told so, and not asked.
+    ///
+    /// - Parameter least: the role that what is to be done is for.
+    static func ask(
+        _ statement: String,
+        _ demand: Demand,
+        isGiven: Bool,
+        confirmed: String? = nil,
+        needing least: Route.Access,
+        over connection: ConnectionOptions,
+        style: Style
+    ) async throws {
+        if !isGiven, confirmed == nil, Terminal.isInput, Terminal.isError {
+            try await Session.run(connection) { try await Permission.check(least, $0) }
+        }
+        try ask(statement, demand, isGiven: isGiven, confirmed: confirmed, style: style)
+    }
+
     static func ask(
         _ statement: String,
         _ demand: Demand,

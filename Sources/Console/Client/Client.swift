@@ -122,6 +122,11 @@ final class Client: Sendable {
         guard (200..<300).contains(response.status.code) else {
             throw try await Self.failure(of: response)
         }
+        if method == .GET, response.headers.first(name: Route.notDurableHeader) != nil {
+            Terminal.writeErrorLine(
+                "the controller cannot write its journal: what is shown may not be durable"
+            )
+        }
         let json: [UInt8]
         do {
             let buffer = try await response.body.collect(upTo: Self.answerSizeMax)

@@ -107,12 +107,14 @@ struct CalendarSet: AsyncParsableCommand {
 
     func run() async throws {
         let bytes = try InputFile.read(file, bytesMax: Self.bytesMax)
+        let dates = String(decoding: bytes, as: UTF8.self)
+        try CalendarChecks.dates(dates, of: file)
         try await Session.run(connection) { session in
             let answer: Answer<ChangeDone> = try await session.client.send(
                 .setCalendar,
                 Route.setCalendar.path(calendar.name),
                 SetCalendarRequest(
-                    dates: String(decoding: bytes, as: UTF8.self),
+                    dates: dates,
                     reason: change.reason,
                     force: change.forced
                 )
@@ -135,10 +137,12 @@ struct CalendarRemove: AsyncParsableCommand {
     @OptionGroup var calendar: CalendarNameArgument
 
     func run() async throws {
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "This removes calendar \(calendar.name).",
             .yes,
             isGiven: confirmation.yes,
+            needing: Route.removeCalendar.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
         try await change.send(.removeCalendar, calendar.name, over: connection)

@@ -44,7 +44,7 @@ struct NodeRemove: AsyncParsableCommand {
     func run() async throws {
         try await Session.run(connection) { session in
             let nodes: Answer<NodeList> = try await session.client.get(Route.listNodes.path)
-            try ask(nodes.value.nodes.filter { names.contains($0.name) })
+            try await ask(nodes.value.nodes.filter { names.contains($0.name) })
             let answer: Answer<ChangeDone> = try await session.client.send(
                 .removeNodes,
                 nil,
@@ -64,7 +64,7 @@ struct NodeRemove: AsyncParsableCommand {
         }
     }
 
-    private func ask(_ nodes: [NodeSummary]) throws {
+    private func ask(_ nodes: [NodeSummary]) async throws {
         let online = nodes.filter { $0.status == NodeStatus.online.rawValue }.map(\.name)
         let state =
             online.isEmpty
@@ -80,11 +80,13 @@ struct NodeRemove: AsyncParsableCommand {
         let demand: Confirmation.Demand =
             names.count > 1
             ? .typed("\(names.count)") : change.force ? .typed(names[0]) : .yes
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "\(what), \(how).\(state)",
             demand,
             isGiven: confirmation.yes,
             confirmed: confirm,
+            needing: Route.removeNodes.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
     }

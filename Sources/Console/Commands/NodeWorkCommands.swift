@@ -97,6 +97,7 @@ struct NodeDrain: AsyncParsableCommand {
                 names,
                 session,
                 isGiven: confirmation.yes,
+                needing: Route.drainNode.access,
                 style: connection.colour.errorStyle
             )
             for name in names {
@@ -178,6 +179,7 @@ struct NodeMaintenance: AsyncParsableCommand {
                 [name],
                 session,
                 isGiven: confirmation.yes,
+                needing: Route.beginMaintenance.access,
                 style: connection.colour.errorStyle
             )
             let answer: Answer<ChangeDone> = try await session.client.send(
@@ -212,16 +214,19 @@ enum MinimumCheck {
         _ names: [String],
         _ session: Session,
         isGiven: Bool,
+        needing least: Route.Access,
         style: Style
     ) async throws -> Bool {
         let nodes: Answer<NodeList> = try await session.client.get(Route.listNodes.path)
         let sites: Answer<SiteList> = try await session.client.get(Route.listSites.path)
         let lines = warnings(names, nodes.value.nodes, sites.value.sites)
         guard !lines.isEmpty else { return false }
-        try Confirmation.ask(
+        try await Confirmation.ask(
             lines.joined(separator: "\n"),
             .yes,
             isGiven: isGiven,
+            needing: least,
+            over: session.options,
             style: style
         )
         return true

@@ -122,10 +122,12 @@ struct OperatorRemove: AsyncParsableCommand {
     var name: String
 
     func run() async throws {
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "Operator \(name) will be removed and the credential revoked.",
             .yes,
             isGiven: confirmation.yes,
+            needing: Route.removeOperator.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
         try await change.send(.removeOperator, name, over: connection)

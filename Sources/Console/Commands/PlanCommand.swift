@@ -213,10 +213,12 @@ struct PlanRemove: AsyncParsableCommand {
     var name: String
 
     func run() async throws {
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "This removes plan \(name).",
             .yes,
             isGiven: confirmation.yes,
+            needing: Route.removePlan.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
         try await Session.run(connection) { session in

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Model
 
 struct PreflightCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -86,7 +87,7 @@ struct PreflightCommand: AsyncParsableCommand {
             parts.append("\(count(outcome)) \(outcome)")
         }
         let nodes = Set(run.findings.map(\.node)).count
-        parts.append("\(nodes) node\(nodes == 1 ? "" : "s")")
+        parts.append(counted(nodes, "node"))
         if !run.waiting.isEmpty {
             parts.append("no answer from \(run.waiting.joined(separator: ", "))")
         }

@@ -99,12 +99,14 @@ struct RunCertify: AsyncParsableCommand {
     var confirm: String?
 
     func run() async throws {
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "You give your word that node \(node) is off, or cannot reach anything. If it can, two "
                 + "sites act at once.",
             .typed(node),
             isGiven: confirmation.yes,
             confirmed: confirm ?? (confirmation.yes ? node : nil),
+            needing: Route.certifyNode.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
         let body = CertifyNodeRequest(

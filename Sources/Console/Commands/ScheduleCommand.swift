@@ -135,6 +135,8 @@ struct ScheduleAdd: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try recurrence.checkCalendar()
+        try CalendarChecks.exclusions(exclusions.exclude)
         let taskRequest = try task.request()
         try await Session.run(connection) { session in
             var request = AddScheduleRequest(
@@ -203,10 +205,12 @@ struct ScheduleRemove: AsyncParsableCommand {
     @OptionGroup var schedule: ScheduleNameArgument
 
     func run() async throws {
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "This removes schedule \(schedule.name); it will not fire again.",
             .yes,
             isGiven: confirmation.yes,
+            needing: Route.removeSchedule.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
         try await change.send(.removeSchedule, schedule.name, over: connection)
@@ -251,6 +255,8 @@ struct ScheduleNext: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try recurrence.checkCalendar()
+        try CalendarChecks.exclusions(exclusions.exclude)
         func list(_ values: [String]) -> String? {
             values.isEmpty ? nil : values.joined(separator: ",")
         }

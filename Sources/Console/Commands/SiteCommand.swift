@@ -82,10 +82,12 @@ struct SiteRemove: AsyncParsableCommand {
     var name: String
 
     func run() async throws {
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "Site \(name) will be removed.",
             .yes,
             isGiven: confirmation.yes,
+            needing: Route.removeSite.access,
+            over: connection,
             style: connection.colour.errorStyle
         )
         try await change.send(.removeSite, name, over: connection)

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Model
 
 /// What the commands take that move the cluster to another site.
 struct SwitchOptions: ParsableArguments {
@@ -14,6 +15,23 @@ struct SwitchOptions: ParsableArguments {
 
     @Flag(help: "Show what it would do now, step by step, and do nothing.")
     var dryRun = false
+
+    @Flag(
+        help: ArgumentHelp(
+            "Go on although data may be lost: the gate of replication is overruled.",
+            discussion:
+                "What the last canary there says is lost is in the refusal and in the report."
+        )
+    )
+    var acceptDataLoss = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Give up so many canaries of a site that has diverged: the exact number.",
+            valueName: "count"
+        )
+    )
+    var acceptDivergence: UInt64?
 
     @OptionGroup var confirmation: ConfirmationOptions
 
@@ -166,7 +184,7 @@ struct Switch {
                 query: [("kind", kind), ("to", to), ("plan", options.plan)]
             )
             if options.dryRun { return try show(preview, session) }
-            try confirm(preview.value, connection.colour.errorStyle)
+            try await confirm(preview.value, session, connection.colour.errorStyle)
             let started: Answer<RunStarted> = try await session.client.send(
                 .startRun,
                 nil,
@@ -175,7 +193,9 @@ struct Switch {
                     to: preview.value.to,
                     plan: options.plan,
                     reason: change.reason,
-                    force: change.forced
+                    force: change.forced,
+                    acceptDataLoss: options.acceptDataLoss ? true : nil,
+                    acceptDivergence: options.acceptDivergence
                 )
             )
             let run = started.value.run
@@ -207,7 +227,11 @@ struct Switch {
         if !preview.value.readiness.ready { throw QuietExit(status: .degraded) }
     }
 
-    private func confirm(_ preview: RunPreview, _ style: Style) throws {
+    private func confirm(
+        _ preview: RunPreview,
+        _ session: Session,
+        _ style: Style
+    ) async throws {
         let blocking = preview.readiness.findings.filter { $0.level == "blocking" }
         for finding in blocking {
             Terminal.writeErrorLine(
@@ -228,11 +252,13 @@ struct Switch {
             kind == "drill"
             ? "site \(preview.to) is started and stopped again, site \(preview.from) goes on"
             : "site \(preview.from) stops, site \(preview.to) becomes active"
-        try Confirmation.ask(
-            "This is a \(kind): \(what) (\(preview.steps.count) steps; --dry-run shows them).",
+        try await Confirmation.ask(
+            "This is a \(kind): \(what) (\(counted(preview.steps.count, "step")); --dry-run shows them).",
             .typed(preview.to),
             isGiven: options.confirmation.yes,
             confirmed: options.confirm ?? (options.confirmation.yes ? preview.to : nil),
+            needing: kind == "drill" ? .operator : .admin,
+            over: session.options,
             style: style
         )
     }

@@ -83,10 +83,12 @@ struct TaskCancel: AsyncParsableCommand {
             return []
         }
         let plural = tasks.count == 1 ? "task" : "tasks"
-        try Confirmation.ask(
+        try await Confirmation.ask(
             "This cancels \(tasks.count) \(plural): \(TaskWords.counts(tasks)).",
             .yes,
             isGiven: confirmation.yes,
+            needing: Route.cancelTasks.access,
+            over: session.options,
             style: connection.colour.errorStyle
         )
         // The oldest first, as they would have run.

@@ -21,7 +21,8 @@ struct RunPage {
         if let time = RunWords.took(run, at: now) {
             var text = DurationText.text(milliseconds: time)
             if let estimate = detail.estimateMilliseconds, !run.isEnded {
-                text += " of about \(DurationText.text(milliseconds: estimate))"
+                let whole = RunWords.estimate(estimate, unmeasured: detail.unmeasuredSteps)
+                text += " of \(whole)"
             }
             parts.append(text)
         }

@@ -10,7 +10,8 @@ struct RunPreviewPage {
         let arrow = style.isUnicode ? "→" : "->"
         let time =
             preview.estimateMilliseconds.map {
-                "earlier runs took about \(DurationText.text(milliseconds: $0))"
+                "by earlier runs "
+                    + RunWords.estimate($0, unmeasured: preview.unmeasuredSteps)
             } ?? "there was no such run before: no estimate"
         let title = style.paint(preview.kind, .strong)
         var lines = [

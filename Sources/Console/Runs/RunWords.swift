@@ -47,6 +47,13 @@ enum RunWords {
         return max(0, (end - begin).wholeMilliseconds)
     }
 
+    /// `about 12s`, or `at least 12s, 2 steps never measured`.
+    static func estimate(_ milliseconds: UInt64, unmeasured: UInt32?) -> String {
+        let time = DurationText.text(milliseconds: milliseconds)
+        guard let unmeasured, unmeasured > 0 else { return "about \(time)" }
+        return "at least \(time), \(counted(unmeasured, "step")) never measured"
+    }
+
     /// `run 3  switchover north → south`.
     static func title(_ run: RunSummary, style: Style) -> String {
         let arrow = style.isUnicode ? "→" : "->"

@@ -44,6 +44,12 @@ struct RecurrenceOptions: ParsableArguments {
         }
     }
 
+    /// Reads what was typed as the controller will, so that a mistake is shown where it was typed.
+    func checkCalendar() throws(ConsoleError) {
+        if let calendar { try CalendarChecks.expression(calendar) }
+        if let zone { try CalendarChecks.zone(zone) }
+    }
+
     /// As the interface takes it.
     ///
     /// - Parameter now: what `--every` is reckoned from without `--from`.

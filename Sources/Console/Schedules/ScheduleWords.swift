@@ -102,7 +102,7 @@ enum ScheduleWords {
         add("overlap", schedule.overlap)
         add("missed", missed(schedule))
         add("not on", (schedule.excluded + schedule.calendars).joined(separator: ", "))
-        add("fired", "\(schedule.firings) times, \(schedule.skipped) left out")
+        add("fired", "\(counted(schedule.firings, "time")), \(schedule.skipped) left out")
         if let last = schedule.lastDue {
             let task = schedule.lastTask.map { ", task \($0)" } ?? ""
             add("last", "\(NodeWords.duration(since: last, at: now)) ago\(task)")

@@ -53,7 +53,8 @@ struct StatusScreen {
     }
 
     private func lines(problems: Fit, events: Fit, _ count: Int, _ room: Int?) -> [String] {
-        banner() + runLines() + siteLines() + workLines() + [""] + problemLines(problems, room)
+        banner() + runLines() + siteLines() + automaticLines() + dataLines() + workLines() + [""]
+            + problemLines(problems, room)
             + eventLines(events, count)
             + nextLines() + [""] + footLines()
     }
@@ -129,6 +130,20 @@ struct StatusScreen {
         }
         if status.sites.isEmpty { return ["  no sites yet"] }
         return table.lines(style: style, width: isCut ? width : nil)
+    }
+
+    /// How far the standby sites are behind, in one line.
+    private func dataLines() -> [String] {
+        guard let line = ReplicationWords.statusLine(status.dataSets ?? [], style: style) else {
+            return []
+        }
+        return [isCut ? DisplayWidth.cut(line, to: width, mark: style.ellipsis) : line]
+    }
+
+    private func automaticLines() -> [String] {
+        guard let automatic = status.automatic else { return [] }
+        let (text, tone) = AutomaticWords.line(automatic, ageMilliseconds: ageMilliseconds)
+        return wrapped("  \(text)").map { style.paint($0, tone) }
     }
 
     private func workLines() -> [String] {
@@ -217,6 +232,9 @@ struct StatusScreen {
         var parts: [(text: String, tone: Tone)] = []
         // What keeps it from acting comes first: it must not be cut off.
         if status.controller.tilted { parts.append(("TILTED: it does not act", .bad)) }
+        if status.controller.journalStalled == true {
+            parts.append(("DISK FULL: nothing is decided, and this may not be durable", .bad))
+        }
         if status.controller.journalLate { parts.append(("slow disk", .warning)) }
         let age = DurationText.text(milliseconds: uptime)
         parts.append(("controller \(status.controller.version), up \(age)", .faint))

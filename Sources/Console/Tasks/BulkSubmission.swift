@@ -80,7 +80,8 @@ struct BulkSubmission {
             guard answers.count == open.count else {
                 throw ConsoleError(
                     .failed,
-                    "\(place(open)): \(answers.count) answers came for \(open.count) tasks",
+                    "\(place(open)): \(counted(answers.count, "answer")) came for "
+                        + counted(open.count, "task"),
                     hint: "compare the versions with `muster version`"
                 )
             }

@@ -89,6 +89,7 @@ struct ControllerConfiguration: Sendable {
         if let agents = top.subsection("agents") { readAgents(agents) }
         if let console = top.subsection("console") { readConsole(console) }
         if let lease = top.subsection("lease") { readLease(lease) }
+        if let failover = top.subsection("failover") { readFailover(failover) }
         if let flap = top.subsection("flap") { readFlap(flap) }
         if let limits = top.subsection("limits") { readLimits(limits) }
         if let section = top.subsection("certificates") { readCertificates(section) }

@@ -34,6 +34,14 @@ extension ConsoleRoutes {
         // A task that is not there is refused before the stream begins.
         _ = try await look(at: id)
         try await admitReading(.readOutput(id), request)
+        guard let own = server.ownFollowers.enter(caller.name) else {
+            throw API.Failure(
+                code: RefusalCode.tooFast.rawValue,
+                detail: "\(caller.name) follows the output of \(server.ownFollowers.max) tasks "
+                    + "already, as many as one account may",
+                mend: "end one of them, or muster task logs \(id) for what there is"
+            )
+        }
         guard let place = GatePlace(in: server.followers) else {
             throw API.Failure(
                 code: RefusalCode.tooFast.rawValue,
@@ -49,7 +57,7 @@ extension ConsoleRoutes {
             headers: headers,
             body: ResponseBody { writer in
                 // Given back when the answer is no more, written or not.
-                defer { withExtendedLifetime(place) {} }
+                defer { withExtendedLifetime((own, place)) {} }
                 do {
                     try await follow(follower, caller, &writer)
                 } catch {

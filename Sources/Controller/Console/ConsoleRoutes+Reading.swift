@@ -27,7 +27,7 @@ extension ConsoleRoutes {
     func clusterStatus(of account: OperatorRecord?) async throws -> ClusterStatus {
         let events = try latestEvents(limit: 5, .any)
         let authorityNotAfter = server.office.authorityNotAfter
-        return await views {
+        var status = await views {
             StatusView(
                 views: $0,
                 account: account,
@@ -35,6 +35,8 @@ extension ConsoleRoutes {
                 authorityNotAfter: authorityNotAfter
             ).status
         }
+        status.controller.journalStalled = driver.shortage.isStalled ? true : nil
+        return status
     }
 
     func latestEvents(limit: Int, _ filter: EventFilter) throws -> [API.Event] {

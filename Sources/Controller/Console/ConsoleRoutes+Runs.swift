@@ -199,12 +199,14 @@ extension ConsoleRoutes {
     func startRun(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: StartRunRequest.self)
         // Whether the site is there says the machine, after it has looked who asks.
-        let asked = try await runRequest(
+        var asked = try await runRequest(
             kind: body.kind,
             to: body.to,
             plan: body.plan,
             looksForSite: false
         )
+        asked.acceptsLoss = body.acceptDataLoss ?? false
+        asked.acceptedDivergence = body.acceptDivergence
         guard case .runStarted(let run) = try await perform(.startRun(asked), body, request) else {
             throw API.Failure(code: API.FailureCode.internal, detail: "an unexpected reply")
         }

@@ -84,7 +84,7 @@ struct ConsoleRoutes: Sendable {
                 )
             }
             guard route.access != .anyone || route == .enrolOperator else {
-                return try await respond(route, asked)
+                return marked(try await respond(route, asked))
             }
             guard server.requests.enter() else {
                 throw Self.tooMany(
@@ -92,7 +92,7 @@ struct ConsoleRoutes: Sendable {
                 )
             }
             defer { server.requests.leave() }
-            return try await respond(route, asked)
+            return marked(try await respond(route, asked))
         } catch let failure as API.Failure {
             return ConsoleAnswer.failure(failure)
         } catch {
@@ -104,6 +104,14 @@ struct ConsoleRoutes: Sendable {
                 API.Failure(code: API.FailureCode.internal, detail: "see the controller's log")
             )
         }
+    }
+
+    /// Says of an answer that it may show what is decided and not durable.
+    private func marked(_ response: Response) -> Response {
+        guard driver.shortage.isStalled else { return response }
+        var response = response
+        response.headers[HTTPField.Name(Route.notDurableHeader)!] = "true"
+        return response
     }
 
     private static func caller(_ peer: PeerIdentity?, source: String) -> Caller? {
@@ -212,6 +220,8 @@ struct ConsoleRoutes: Sendable {
         case .setSiteMinimum: try await setSiteMinimum(request)
         case .setSiteForm: try await setSiteForm(request)
         case .showReadiness: try await showReadiness(request)
+        case .listDataSets: try await listDataSets(request)
+        case .showDataSet: try await showDataSet(request)
         case .listPairs: try await listPairs(request)
         case .pairNodes: try await pairNodes(request)
         case .unpairNode: try await unpairNode(request)
@@ -232,6 +242,10 @@ struct ConsoleRoutes: Sendable {
         case .abortRun: try await changeRun(request) { .abortRun($0) }
         case .certifyNode: try await certifyNode(request)
         case .answerRun: try await answerRun(request)
+        case .showAutomatic: try await showAutomatic(request)
+        case .pauseAutomatic: try await changeAutomatic(request, .pauseAutomatic)
+        case .resumeAutomatic: try await changeAutomatic(request, .resumeAutomatic)
+        case .liftBrake: try await changeAutomatic(request, .liftBrake)
         case .setSetting: try await setSetting(request)
         case .unsetSetting: try await unsetSetting(request)
         case .startPreflight: try await startPreflight(request)

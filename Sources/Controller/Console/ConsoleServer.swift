@@ -33,6 +33,8 @@ final class ConsoleServer: Sendable {
     let largeBodies = RequestGate(max: 32)
     /// Those who follow the output of a task; each is sent so much at a time and then waited for.
     let followers = RequestGate(max: 64)
+    /// Of those, one account's: nobody takes all of them.
+    let ownFollowers = AccountGate(max: 8)
     let enrolments = RateGate(perSecond: 1, burst: 20)
     let refusals: RefusalRecorder
     let limits: ConsoleDoor.Limits

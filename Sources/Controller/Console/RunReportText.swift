@@ -22,7 +22,8 @@ struct RunReportText {
             row("Begun", run.startedAt), row("Ended", run.endedAt ?? "not yet"),
             row("Epoch", "\(run.epochBefore) → \(run.epochAfter ?? "not moved")"), "",
         ]
-        lines += timeLines + stepLines + deedLines + outputLines + fenceLines + ledgerLines
+        lines +=
+            timeLines + dataLines + stepLines + deedLines + outputLines + fenceLines + ledgerLines
         lines.append("As of \(report.asOf).")
         if let digest = report.digest {
             lines += [
@@ -48,6 +49,30 @@ struct RunReportText {
             row("Sessions of the old site, afterwards", time(times.lingerMilliseconds)),
             row("In all", time(times.totalMilliseconds)), "",
         ]
+    }
+
+    private var dataLines: [String] {
+        guard !report.data.isEmpty else {
+            let isMove = report.run.kind != "drill" && report.run.epochAfter != nil
+            return isMove ? ["## Data", "", "No data set is watched: the RPO is unknown.", ""] : []
+        }
+        var lines = [
+            "## Data", "",
+            "| data set | **RPO**, at most | objective | canaries lost | last canary here "
+                + "| last one written |", "| --- | --- | --- | --- | --- | --- |",
+        ]
+        for loss in report.data {
+            let objective = loss.objectiveMilliseconds.map { time($0) } ?? "none is set"
+            let lost = loss.lost.map { "\($0)" } ?? "unknown"
+            let measured = loss.rpoMilliseconds.map { time($0) } ?? "unknown"
+            lines.append(
+                "| \(loss.dataSet) | \(measured) | \(objective) | \(lost) "
+                    + "| \(loss.canary ?? "none") | \(loss.acknowledged ?? "unknown") |"
+            )
+        }
+        lines.append("")
+        if report.run.acceptsDataLoss { lines += ["That data may be lost was accepted.", ""] }
+        return lines
     }
 
     private var stepLines: [String] {

@@ -19,6 +19,7 @@ extension NodeViews {
             times: times(run, records),
             steps: steps(run.id),
             fences: fences(run),
+            data: losses(of: run.id),
             ledger: ledger,
             ledgerCut: isCut
         )

@@ -28,6 +28,7 @@ extension NodeViews {
             epochBefore: "\(run.epochBefore)",
             fencing: run.isFenced && !run.isActivated && !run.state.isEnded,
             forced: run.isForced,
+            acceptsDataLoss: run.acceptsLoss,
             needs: machine.personNeeds(of: run).map {
                 RunNeed(text: $0.text, commands: $0.commands)
             }
@@ -86,10 +87,22 @@ extension NodeViews {
             fences: fences(run),
             askedMilliseconds: asked(run)
         )
-        detail.estimateMilliseconds = machine.runs.steps(of: run.id)
-            .compactMap { machine.runs.estimate(of: $0.step.name, in: run.kind) }
-            .reduce(nil) { ($0 ?? 0) + $1 }
+        let steps = machine.runs.steps(of: run.id).map(\.step)
+        (detail.estimateMilliseconds, detail.unmeasuredSteps) = estimate(of: steps, in: run.kind)
         return detail
+    }
+
+    /// What earlier runs say that these steps take, and of how many they say nothing.
+    func estimate(
+        of steps: [PlanStep],
+        in kind: RunKind
+    ) -> (milliseconds: UInt64?, unmeasured: UInt32?) {
+        let known = steps.map { machine.runs.estimate(of: $0.name, in: kind) }
+        let unmeasured = zip(steps, known).count { step, estimate in
+            if case .ask = step.act { false } else { estimate == nil }
+        }
+        let sum = known.compactMap { $0 }.reduce(nil) { ($0 ?? 0) + $1 }
+        return (sum, unmeasured == 0 ? nil : UInt32(unmeasured))
     }
 
     /// Time that a run has waited for a person, what goes on included.
@@ -142,8 +155,10 @@ extension NodeViews {
                     RunFence(node: $0.node.text, proof: $0.proof?.rawValue, text: $0.text)
                 }
         )
-        preview.estimateMilliseconds = preview.steps.compactMap(\.estimateMilliseconds)
-            .reduce(nil) { ($0 ?? 0) + $1 }
+        (preview.estimateMilliseconds, preview.unmeasuredSteps) = estimate(
+            of: steps,
+            in: request.kind
+        )
         return preview
     }
 
@@ -156,13 +171,18 @@ extension NodeViews {
         switch act {
         case .gate:
             let blocking = machine.readiness(of: request.to).filter { $0.level == .blocking }
-            return blocking.isEmpty
-                ? ["site \(request.to) is ready"] : blocking.map { "NOT READY: \($0.text)" }
+            let data = dataOutlook(request)
+            let isLossSaid = request.kind == .failover
+            let open = blocking.filter {
+                $0.topic != "divergence" && !($0.topic == "replication" && isLossSaid)
+            }
+            return open.isEmpty && data.isEmpty
+                ? ["site \(request.to) is ready"] : open.map { "NOT READY: \($0.text)" } + data
         case .drainTasks:
             let count = machine.membersOfSite(from).reduce(0) {
                 $0 + machine.work.tasks(of: $1.record.id).count
             }
-            return ["\(count) tasks are at site \(from)"]
+            return ["\(counted(count, "task")) \(count == 1 ? "is" : "are") at site \(from)"]
         case .stop(_, let groups, let scope):
             let earlier = before.flatMap { stops($0, at: from) }
             let left = machine.stopOutlook(of: from, groups, scope)
@@ -174,7 +194,13 @@ extension NodeViews {
                 .filter { !earlier.contains($0) }
             return Self.lines(left, "there is nothing of it, or it was started before")
         case .fence(let hook):
-            return machine.fenceOutlook(of: from, with: hook).map { "\($0.node): \($0.text)" }
+            let names = machine.watchedDataSets.filter(machine.replicationRules.isRequired)
+            let isLossless = request.kind != .failover && !names.isEmpty
+            let closing =
+                "before: the last canary of \(names.map(\.text).joined(separator: ", ")) is written, and "
+                + "is seen at site \(request.to)"
+            return (isLossless ? [closing] : [])
+                + machine.fenceOutlook(of: from, with: hook).map { "\($0.node): \($0.text)" }
         case .activate:
             var epoch = machine.cluster.epoch
             epoch.counter += 1
@@ -188,7 +214,7 @@ extension NodeViews {
         case .ask: return ["it waits for an operator"]
         case .verify:
             let least = machine.demandedNodes(of: request.to)
-            return ["at least \(least) of \(machine.count(of: request.to).total) nodes"]
+            return ["at least \(least) of \(counted(machine.count(of: request.to).total, "node"))"]
         case .isolate: return ["site \(from) stays the active one, and is not touched"]
         case .notify, .endDrill: return []
         case .sandbox(let work):

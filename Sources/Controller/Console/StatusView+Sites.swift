@@ -90,8 +90,8 @@ extension StatusView {
             add(
                 .critical,
                 site.name.text,
-                "site \(site.name) has \(online) of \(total) nodes Online, its minimum is "
-                    + "\(site.minimum)",
+                "site \(site.name) has \(online) of \(counted(total, "node")) Online, its minimum "
+                    + "is \(site.minimum)",
                 since,
                 isLost && site.name == machine.cluster.activeSite
                     ? "" : "muster node list --site \(site.name)"

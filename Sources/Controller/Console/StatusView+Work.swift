@@ -42,7 +42,7 @@ extension StatusView {
         _ add: AddProblem
     ) {
         for state in work.states where state.count > 0 {
-            let tasks = state.count == 1 ? "1 task" : "\(state.count) tasks"
+            let tasks = counted(state.count, "task")
             let since = now + .milliseconds(-Int64(clamping: state.oldestMilliseconds ?? 0))
             switch TaskState(rawValue: state.state) {
             case .failed:

@@ -39,6 +39,9 @@ struct StatusView {
         )
         status.work = views.work
         status.run = views.liveRun
+        let dataSets = views.dataSets
+        status.dataSets = dataSets.isEmpty ? nil : dataSets
+        status.automatic = views.automatic
         return status
     }
 
@@ -86,8 +89,10 @@ struct StatusView {
         addRunProblems { note(0, $0, $1, $2, $3, $4) }
         addLostSites { note(1, $0, $1, $2, $3, $4) }
         addControllerProblems(add)
+        addAutomaticProblems(add)
         addFailedRun(add)
         for member in views.members() { addProblems(of: member, add) }
+        addDataProblems(add)
         addWorkProblems(add)
         addMinimums(add)
         return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }

@@ -182,7 +182,8 @@ final class Driver: Sendable {
     }
 
     /// Reads the machine, on the thread that decides: briefly. The answer is given when everything
-    /// it may rest on is durable.
+    /// it may rest on is durable; where the journal cannot be written it is given all the same, and
+    /// ``Shortage/isStalled`` says so until that is made good.
     func read<Result: Sendable>(
         _ body: @escaping @Sendable (ControllerMachine, Moment) -> Result
     ) async -> Result {

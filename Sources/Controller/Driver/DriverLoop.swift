@@ -25,10 +25,14 @@ final class DriverLoop: @unchecked Sendable {
     private var outbound: [Outbound] = []
     private var waiting: [RequestID: @Sendable (Reply.Outcome) -> Void] = [:]
     /// Since when the journal cannot be written: nothing is decided until it can.
-    private var stalledSince: Instant? { didSet { shortage.set(isStalled || isShort) } }
+    private var stalledSince: Instant? {
+        didSet { shortage.set(isStalled: isStalled, isShort: isShort) }
+    }
     /// The reserve was given up: what is left of the disk is for what runs by itself, and operators'
     /// changes are refused before they are decided.
-    private var isShort = false { didSet { shortage.set(isStalled || isShort) } }
+    private var isShort = false {
+        didSet { shortage.set(isStalled: isStalled, isShort: isShort) }
+    }
     /// Attempts whose orders went out without their payload, and so not at all; told to the machine
     /// when the step that gave them is over.
     private var missing: [PayloadSupply.Missing] = []
@@ -290,7 +294,7 @@ final class DriverLoop: @unchecked Sendable {
     }
 
     /// There is no telling when there will be room. Who waits is told that the outcome is open, and
-    /// who only reads gets what is decided.
+    /// who only reads gets what is decided, which the answer says: ``Shortage/isStalled``.
     private func giveUpWaiting() {
         for reply in waiting.values {
             reply(

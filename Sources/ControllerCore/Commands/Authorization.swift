@@ -53,6 +53,9 @@ public enum Authorization {
         ("run.abort", .operator),
         ("run.certify", .admin),
         ("run.answer", .operator),
+        ("automatic.pause", .operator),
+        ("automatic.resume", .admin),
+        ("automatic.lift-brake", .admin),
     ]
 
     public static func least(for verb: String) -> OperatorRole? {
@@ -106,6 +109,9 @@ extension Command.Verb {
         case .abortRun: "run.abort"
         case .certifyNode: "run.certify"
         case .answerRun: "run.answer"
+        case .pauseAutomatic: "automatic.pause"
+        case .resumeAutomatic: "automatic.resume"
+        case .liftBrake: "automatic.lift-brake"
         }
     }
 
@@ -144,6 +150,7 @@ extension Command.Verb {
         case .retryStep(let run), .skipStep(let run), .abortRun(let run), .answerRun(let run, _):
             "\(run)"
         case .certifyNode(let run, let node): "\(run)/\(node)"
+        case .pauseAutomatic, .resumeAutomatic, .liftBrake: "automatic"
         }
     }
 
@@ -166,13 +173,16 @@ extension Command.Verb {
             .retryTasks, .readPayload, .readOutput, .removeSchedule, .pauseSchedule,
             .resumeSchedule, .setCalendar,
             .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
-            .abortRun, .certifyNode:
+            .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake:
             ""
         case .setSiteForm(_, let isWarm): "form=\(isWarm ? "warm" : "cold")"
         case .setPlan(let draft):
             "kinds=\(draft.kinds.map(\.rawValue).joined(separator: ",")) "
                 + draft.steps.map(\.line.description).joined(separator: " | ")
-        case .startRun(let request): "plan=\(request.plan?.text ?? "")"
+        case .startRun(let request):
+            "plan=\(request.plan?.text ?? "")"
+                + (request.acceptsLoss ? " accept-data-loss" : "")
+                + (request.acceptedDivergence.map { " accept-divergence=\($0)" } ?? "")
         case .answerRun(_, let isYes): "answer=\(isYes ? "yes" : "no")"
         case .addSchedule(let draft):
             "\(draft.recurrence) type=\(draft.submission.type) overlap=\(draft.overlap.rawValue) "

@@ -180,7 +180,7 @@ extension ControllerMachine {
         guard members.isEmpty else {
             throw Refused(
                 .notNow,
-                "site \(name) has \(members.count) nodes",
+                "site \(name) has \(counted(members.count, "node"))",
                 mend: "remove them first: muster node list --site \(name)"
             )
         }
@@ -235,6 +235,7 @@ extension ControllerMachine {
             throw Refused(.invalid, "a value has at most \(SettingKey.valueBytesMax) bytes")
         }
         try checkScope(scope)
+        try checkKnown(key)
         try checkWorkSetting(scope, key, value)
         let storeKey = "\(scope.text)/\(key)"
         let before = settingRecords[storeKey]?.value
@@ -315,6 +316,7 @@ extension ControllerMachine {
             consequence: "configuration version \(cluster.configurationVersion)"
         )
         readWorkSettings()
+        readReplicationSettings()
         for (id, member) in nodes {
             guard let link = member.link, link.phase != .welcomed else { continue }
             sendConfiguration(to: id, link.connection)
@@ -352,6 +354,10 @@ extension ControllerMachine {
 
 enum SettingKey {
     static let valueBytesMax = 2_048
+    /// `env.NAME` goes to what nodes run.
+    static let environmentPrefix = "env."
+    /// Keys of the operators' own, which nothing here reads.
+    static let ownPrefix = "x."
 
     static func isValid(_ key: String) -> Bool {
         guard let first = key.utf8.first, key.utf8.count <= 64 else { return false }

@@ -17,6 +17,7 @@ extension ControllerMachine {
         var outcome: Result<Reply.Outcome, Refused>
         do {
             try authorize(command.verb.name, caller, isReading: command.verb.isReading)
+            try authorizeRun(command.verb, caller)
             try checkTexts(of: command)
             try checkLock(command.verb)
             retirePreviousKey(of: caller)
@@ -79,6 +80,27 @@ extension ControllerMachine {
                 mend: "muster status; then on the controller's host: muster-controller adopt"
             )
         }
+    }
+
+    /// Whoever decides how a run goes on could have ordered it.
+    private func authorizeRun(_ verb: Command.Verb, _ caller: Caller) throws(Refused) {
+        let id: RunID
+        switch verb {
+        case .retryStep(let run), .skipStep(let run), .abortRun(let run), .answerRun(let run, _):
+            id = run
+        default: return
+        }
+        guard let run = runs.runs[id] else { return }
+        let order = "run.\(run.kind.rawValue)"
+        guard let account = account(of: caller), let least = Authorization.least(for: order),
+            account.role < least
+        else { return }
+        throw Refused(
+            .forbidden,
+            "run \(id) is a \(run.kind.rawValue), which needs the role \(least.rawValue) to order and "
+                + "to decide over; \(caller.name) is \(account.role.rawValue)",
+            mend: "ask an admin"
+        )
     }
 
     /// What people write is kept in records and in the audit log, so it has a limit.
@@ -171,6 +193,9 @@ extension ControllerMachine {
             return try certify(run, node, by: by, reason: command.reason)
         case .answerRun(let run, let isYes):
             return try answerRun(run, isYes, by: by, reason: command.reason)
+        case .pauseAutomatic: return try pauseAutomatic(by: by, reason: command.reason)
+        case .resumeAutomatic: return try resumeAutomatic(by: by)
+        case .liftBrake: return try liftBrake(by: by, reason: command.reason)
         case .retryTasks(let ids): return try handleTasks(ids, "given again") { $0.retry($1) }
         case .resolveTasks(let ids, let isDone):
             return try handleTasks(ids, "resolved") { $0.resolve($1, as: isDone ? .done : .failed) }

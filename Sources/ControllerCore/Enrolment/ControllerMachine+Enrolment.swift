@@ -80,7 +80,7 @@ extension ControllerMachine {
         let unknown = Refused(
             .badToken,
             "this join token is not valid",
-            mend: "make a new one: muster token create"
+            mend: purpose.newToken(nil)
         )
         guard let token = tokens[id], token.purpose == purpose else { throw unknown }
         guard token.secretHash == secretHash else {
@@ -110,7 +110,7 @@ extension ControllerMachine {
             throw Refused(
                 .badToken,
                 "this join token was used already",
-                mend: "make a new one: muster token create"
+                mend: purpose.newToken(token.operatorName)
             )
         case .revoked, .burnt: throw unknown
         }
@@ -118,7 +118,7 @@ extension ControllerMachine {
             throw Refused(
                 .badToken,
                 "this join token expired \((now.wall - token.expiresAt).forPeople) ago",
-                mend: "make a new one: muster token create"
+                mend: purpose.newToken(token.operatorName)
             )
         }
         return token
@@ -208,7 +208,7 @@ extension ControllerMachine {
         guard joined < Int(limit) else {
             throw Refused(
                 .nodeLimit,
-                "the cluster has \(joined) nodes, its limit is \(limit)",
+                "the cluster has \(counted(joined, "node")), its limit is \(limit)",
                 mend: "raise limits.nodes in controller.yaml, or remove a node"
             )
         }
@@ -470,5 +470,20 @@ extension ControllerMachine {
 
     mutating func reply(_ request: RequestID, _ outcome: Reply.Outcome) {
         effects.replies.append(Reply(request: request, outcome: outcome))
+    }
+}
+
+extension TokenRecord.Purpose {
+    /// How another token is made, to be told to whoever has shown one that is no good.
+    ///
+    /// - Parameter name: of the operator, where the token's secret was right.
+    fileprivate func newToken(_ name: OperatorName?) -> String {
+        switch self {
+        case .node: "make a new one: muster token create"
+        case .operatorAccount:
+            name.map {
+                "an admin makes a new one: muster operator remove \($0), then muster operator add \($0)"
+            } ?? "an admin makes a new one: muster operator add NAME"
+        }
     }
 }

@@ -117,6 +117,11 @@ public struct Command: Hashable, Sendable {
         /// A node that cannot be reached is off: an operator's word.
         case certifyNode(RunID, NodeName)
         case answerRun(RunID, isYes: Bool)
+        /// The controller observes and does not act by itself; the reason is kept.
+        case pauseAutomatic
+        case resumeAutomatic
+        /// After as many automatic failovers as there may be.
+        case liftBrake
     }
 }
 

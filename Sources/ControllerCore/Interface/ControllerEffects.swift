@@ -191,6 +191,16 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case runEnded = "run.ended"
     case siteFencing = "site.fencing"
     case siteActivated = "site.activated"
+    case dataLate = "data.late"
+    case dataRecovered = "data.recovered"
+    case dataDiverged = "data.diverged"
+    case divergenceAccepted = "data.divergence-accepted"
+    case automaticTaken = "automatic.taken"
+    case automaticRefused = "automatic.refused"
+    case automaticPaused = "automatic.paused"
+    case automaticResumed = "automatic.resumed"
+    case automaticBrakeLifted = "automatic.brake-lifted"
+    case failoverProposed = "failover.proposed"
 }
 
 /// Who ordered what, and what came of it. One for every command, refused ones too, and for every

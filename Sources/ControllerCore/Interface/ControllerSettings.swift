@@ -17,6 +17,7 @@ public struct ControllerSettings: Hashable, Sendable {
     public var removalDeadline: Duration
     /// The same signing request and token give the same certificate for this long (a lost reply).
     public var enrolmentReplay: Duration
+    public var failover: FailoverSettings
 
     public init(
         lease: LeaseTerms = LeaseTerms(),
@@ -27,7 +28,8 @@ public struct ControllerSettings: Hashable, Sendable {
         holdDownMax: Duration = .seconds(600),
         flapWindow: Duration = .seconds(3_600),
         removalDeadline: Duration = .seconds(60),
-        enrolmentReplay: Duration = .seconds(600)
+        enrolmentReplay: Duration = .seconds(600),
+        failover: FailoverSettings = FailoverSettings()
     ) {
         self.lease = lease
         self.loadInterval = loadInterval
@@ -38,8 +40,10 @@ public struct ControllerSettings: Hashable, Sendable {
         self.flapWindow = flapWindow
         self.removalDeadline = removalDeadline
         self.enrolmentReplay = enrolmentReplay
+        self.failover = failover
     }
 
+    /// Every broken rule but those of ``failover``, as a sentence with the values.
     public var problems: [String] {
         var found = lease.problems
         if loadInterval < lease.heartbeatInterval {

@@ -20,6 +20,10 @@ public enum RecordTable: String, Hashable, Comparable, Sendable, CaseIterable {
     case runStep = "run-step"
     case fence
     case ledger
+    case dataSet = "data-set"
+    case fork
+    case divergence
+    case lagHour = "lag-hour"
     case loss
     case late
     case runDeed = "run-deed"
@@ -51,6 +55,10 @@ public enum Record: Hashable, Sendable {
     case runStep(RunStepRecord)
     case fence(FenceRecord)
     case ledger(LedgerRecord)
+    case dataSet(DataSetRecord)
+    case fork(ForkRecord)
+    case divergence(DivergenceRecord)
+    case lagHour(LagHourRecord)
     case loss(LossRecord)
     case late(LateRecord)
     case runDeed(RunDeedRecord)
@@ -74,6 +82,10 @@ public enum Record: Hashable, Sendable {
         case .runStep: .runStep
         case .fence: .fence
         case .ledger: .ledger
+        case .dataSet: .dataSet
+        case .fork: .fork
+        case .divergence: .divergence
+        case .lagHour: .lagHour
         case .loss: .loss
         case .late: .late
         case .runDeed: .runDeed
@@ -99,6 +111,10 @@ public enum Record: Hashable, Sendable {
         case .runStep(let step): step.storeKey
         case .fence(let fence): fence.storeKey
         case .ledger(let entry): entry.storeKey
+        case .dataSet(let record): record.name.text
+        case .fork(let fork): fork.storeKey
+        case .divergence(let record): record.storeKey
+        case .lagHour(let record): record.storeKey
         case .loss(let loss): loss.storeKey
         case .late(let late): late.task.storeKey
         case .runDeed(let deed): deed.storeKey
@@ -124,6 +140,10 @@ public enum Record: Hashable, Sendable {
         case .runStep(let step): step.line
         case .fence(let fence): fence.line
         case .ledger(let entry): entry.line
+        case .dataSet(let record): record.line
+        case .fork(let fork): fork.line
+        case .divergence(let record): record.line
+        case .lagHour(let record): record.line
         case .loss(let loss): loss.line
         case .late(let late): late.line
         case .runDeed(let deed): deed.line
@@ -150,6 +170,10 @@ public enum Record: Hashable, Sendable {
         case .runStep: self = .runStep(try RunStepRecord(fields))
         case .fence: self = .fence(try FenceRecord(fields))
         case .ledger: self = .ledger(try LedgerRecord(fields))
+        case .dataSet: self = .dataSet(try DataSetRecord(fields))
+        case .fork: self = .fork(try ForkRecord(fields))
+        case .divergence: self = .divergence(try DivergenceRecord(fields))
+        case .lagHour: self = .lagHour(try LagHourRecord(fields))
         case .loss: self = .loss(try LossRecord(fields))
         case .late: self = .late(try LateRecord(fields))
         case .runDeed: self = .runDeed(try RunDeedRecord(fields))

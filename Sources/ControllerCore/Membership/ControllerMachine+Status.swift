@@ -42,8 +42,11 @@ extension ControllerMachine {
         }
         unsaved.append(id)
         guard changed else { return }
+        watch.isDue = true
         let (online, total) = count(of: record.site)
-        let consequence = "\(online) of \(total) nodes of site \(record.site) are Online"
+        let consequence =
+            "\(online) of \(counted(total, "node")) of site \(record.site) "
+            + "\(total == 1 ? "is" : "are") Online"
         switch assessment.status {
         case .online:
             tell(
@@ -245,7 +248,8 @@ extension ControllerMachine {
             record.name.text,
             "Node \(record.name) was removed; its credential is revoked.",
             cause: cause,
-            consequence: "\(online) of \(total) nodes of site \(record.site) are Online"
+            consequence: "\(online) of \(counted(total, "node")) of site \(record.site) "
+                + "\(total == 1 ? "is" : "are") Online"
         )
         auditOwn("node.revoke", record.name.text, reason: cause)
     }

@@ -54,6 +54,7 @@ public struct Member: Hashable, Sendable {
     /// Failed findings of the last preflight, for the reason; empty when there are none.
     public internal(set) var preflightFailures: [String]
     public internal(set) var handlers: OrderedTable<HandlerName, HandlerReport>
+    public internal(set) var dataSets: OrderedTable<DataSetName, DataSetReport> = OrderedTable()
     /// What the settings say of it, as of the configuration's version.
     public internal(set) var preferences: NodePreferences
     var preferencesVersion: UInt64

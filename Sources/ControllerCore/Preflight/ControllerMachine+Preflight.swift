@@ -345,8 +345,10 @@ extension ControllerMachine {
             failed.isEmpty ? .info : .warning,
             "preflight",
             failed.isEmpty
-                ? "Preflight: \(run.nodes.count) nodes have passed."
-                : "Preflight: \(failed.count) of \(run.nodes.count) nodes have failed.",
+                ? "Preflight: \(counted(run.nodes.count, "node")) "
+                    + "\(run.nodes.count == 1 ? "has" : "have") passed."
+                : "Preflight: \(failed.count) of \(counted(run.nodes.count, "node")) "
+                    + "\(failed.count == 1 ? "has" : "have") failed.",
             cause: failed.map(\.name.text).joined(separator: ", ")
         )
     }

@@ -16,6 +16,8 @@ public struct ClusterRecord: Hashable, Sendable {
     public var configurationVersion: UInt64
     /// Runs there were.
     public var lastRun: UInt64
+    /// Pause and brake of failovers that nobody orders.
+    public var automatic = AutomaticRecord()
 
     public init(
         id: ClusterID,
@@ -51,6 +53,7 @@ public struct ClusterRecord: Hashable, Sendable {
             configurationVersion: try fields.number("config"),
             lastRun: try fields.optionalNumber("runs") ?? 0
         )
+        automatic = try AutomaticRecord(fields)
     }
 
     var line: Line {
@@ -64,6 +67,7 @@ public struct ClusterRecord: Hashable, Sendable {
         writer.put("tasks", taskCeiling)
         writer.put("config", configurationVersion)
         if lastRun > 0 { writer.put("runs", lastRun) }
+        automatic.put(to: &writer)
         return writer.line
     }
 }

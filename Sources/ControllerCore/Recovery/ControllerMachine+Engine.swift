@@ -438,6 +438,7 @@ extension ControllerMachine {
         guard let before = sites[name] else { return }
         sites.update(name, body)
         if let site = sites[name], site != before { put(.site(site)) }
+        watch.isDue = true
     }
 
     mutating func touchNodes(of site: SiteName) {

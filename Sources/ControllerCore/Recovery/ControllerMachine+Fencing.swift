@@ -76,6 +76,16 @@ extension ControllerMachine {
         _ run: RunRecord,
         _ hook: HookName?
     ) -> StepProgress {
+        if !run.isFenced {
+            // The last look before anything of the old site is taken from it, whatever the plan says.
+            if run.kind == .failover, !run.acceptsLoss {
+                let obstacles = lossObstacles(at: run.to)
+                guard obstacles.isEmpty else { return .waiting(lossWaiting(obstacles, run)) }
+            }
+            let open = closeData(run)
+            guard open.isEmpty else { return .waiting(open) }
+            demote(run)
+        }
         proveWhatIs(run)
         if let hook {
             for member in members(of: run.from)
@@ -86,7 +96,8 @@ extension ControllerMachine {
         let open = unfenced(run)
         noteWaiting(run.id)
         guard open.isEmpty else { return .waiting(open) }
-        return .done("\(members(of: run.from).count) nodes of site \(run.from) cannot act any more")
+        let count = members(of: run.from).count
+        return .done("\(counted(count, "node")) of site \(run.from) cannot act any more")
     }
 
     /// Records every proof that there is now.
@@ -153,7 +164,7 @@ extension ControllerMachine {
             + "\(certify))"
     }
 
-    private func proof(of member: Member) -> (FenceProof, String)? {
+    func proof(of member: Member) -> (FenceProof, String)? {
         let record = member.record
         if !record.isAdmitted, !record.isHistoryOpen, record.stickyMachine == nil,
             member.services.values.allSatisfy(\.report.hasStopped),

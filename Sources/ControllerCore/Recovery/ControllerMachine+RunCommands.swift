@@ -10,11 +10,23 @@ public struct RunRequest: Hashable, Sendable {
     public var to: SiteName
     /// Nil for the plan that is written for the kind, or else the derived one.
     public var plan: PlanName?
+    /// An admin accepts that data may be lost.
+    public var acceptsLoss: Bool
+    /// So many canaries of the site, which has parted from the active history, are given up.
+    public var acceptedDivergence: UInt64?
 
-    public init(kind: RunKind, to: SiteName, plan: PlanName? = nil) {
+    public init(
+        kind: RunKind,
+        to: SiteName,
+        plan: PlanName? = nil,
+        acceptsLoss: Bool = false,
+        acceptedDivergence: UInt64? = nil
+    ) {
         self.kind = kind
         self.to = to
         self.plan = plan
+        self.acceptsLoss = acceptsLoss
+        self.acceptedDivergence = acceptedDivergence
     }
 }
 
@@ -33,7 +45,8 @@ extension Command.Verb {
             .removeOperator, .preflight, .backup,
             .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .pauseSchedule,
             .resumeSchedule, .retryStep,
-            .skipStep, .abortRun, .certifyNode, .answerRun:
+            .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,
+            .liftBrake:
             true
         }
     }
@@ -240,7 +253,10 @@ extension ControllerMachine {
                 mend: "it is for " + plan.draft.kinds.map(\.rawValue).joined(separator: ", ")
             )
         }
+        try checkDivergence(request, by: by)
+        try checkLoss(request)
         let run = makeRun(request, plan, from: from, by: by, reason: reason, force: force)
+        if request.kind != .drill { acceptDivergence(of: request.to, by: by, run: run.id) }
         tell(
             .runStarted,
             .warning,
@@ -252,7 +268,7 @@ extension ControllerMachine {
         return .runStarted(run.id)
     }
 
-    private mutating func makeRun(
+    mutating func makeRun(
         _ request: RunRequest,
         _ plan: PlanRecord,
         from: SiteName,
@@ -280,7 +296,8 @@ extension ControllerMachine {
             stepCount: UInt16(steps.count),
             epochBefore: cluster.epoch,
             lingers: lingers,
-            isForced: force
+            isForced: force,
+            acceptsLoss: request.acceptsLoss
         )
         runs.restore(run)
         runs.isResumed = false

@@ -118,7 +118,7 @@ extension PlanAct {
         case .notify: "notify"
         case .isolate: "isolate"
         case .endDrill: "end-drill"
-        case .sandbox: "sandbox-tasks"
+        case .sandbox: "sandbox"
         }
     }
 }

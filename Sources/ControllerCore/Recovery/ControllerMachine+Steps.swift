@@ -33,8 +33,7 @@ extension ControllerMachine {
         case .start(let groups, let scope):
             amendSite(run.to) { $0.held.release(groups, scope) }
             touchNodes(of: run.to)
-        case .fence: demote(run)
-        case .activate: break
+        case .fence, .activate: break
         case .sandbox(let work): giveSandboxTasks(work, record, run)
         case .hook(let name, let place), .check(let name, let place):
             giveHooks(name, place, record, run)
@@ -75,11 +74,29 @@ extension ControllerMachine {
     // MARK: Gate, tasks, services
 
     private func lookAtGate(_ run: RunRecord) -> StepProgress {
-        let blocking = readiness(of: run.to, in: run.id).filter { $0.level == .blocking }
+        if run.kind == .failover, !run.acceptsLoss {
+            let obstacles = lossObstacles(at: run.to)
+            guard obstacles.isEmpty else { return .waiting(lossWaiting(obstacles, run)) }
+        }
+        let all = readiness(of: run.to, in: run.id).filter { $0.level == .blocking }
+        // That a loss is accepted is said apart, and `--force` does not say it.
+        let diverged = all.filter { $0.topic == "divergence" && run.kind != .drill }
+        guard diverged.isEmpty else {
+            return .waiting(diverged.map(\.text).joined(separator: "; "))
+        }
+        let isLossSaid = run.acceptsLoss || run.kind == .failover || run.kind == .drill
+        let blocking = all.filter {
+            $0.topic != "divergence" && !($0.topic == "replication" && isLossSaid)
+        }
         guard !blocking.isEmpty else { return .done("site \(run.to) is ready") }
         let text = blocking.map(\.text).joined(separator: "; ")
         if run.isForced { return .done("overruled by \(run.by): \(text)") }
         return .waiting(text)
+    }
+
+    func lossWaiting(_ obstacles: [String], _ run: RunRecord) -> String {
+        obstacles.joined(separator: "; ")
+            + " (if the loss is accepted: muster run abort \(run.id), then anew with --accept-data-loss)"
     }
 
     private func lookAtTasks(_ run: RunRecord) -> StepProgress {
@@ -92,7 +109,8 @@ extension ControllerMachine {
             holders.append(member.record.name.text)
         }
         guard count > 0 else { return .done("no task runs on site \(run.from)") }
-        return .waiting("\(count) tasks have not ended on \(short(holders))")
+        let tasks = "\(counted(count, "task")) \(count == 1 ? "has" : "have")"
+        return .waiting("\(tasks) not ended on \(short(holders))")
     }
 
     /// How many nodes a site must have to act: its minimum, and never more than it has in all.
@@ -175,21 +193,22 @@ extension ControllerMachine {
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
-            let old = members(of: run.to).filter { run.isDrilling && $0.isSynced && !$0.knowsDrills }
+            let old = members(of: run.to)
+                .filter { run.isDrilling && $0.isSynced && !$0.knowsDrills }
             return .waiting(
-                "\(healthy) of at least \(least) nodes of site \(run.to) are there"
+                "\(healthy) of at least \(counted(least, "node")) of site \(run.to) are there"
                     + (old.isEmpty
                         ? ""
                         : "; too old for a drill: \(short(old.map(\.record.name.text)))")
             )
         }
-        return .done("running on \(healthy) nodes")
+        return .done("running on \(counted(healthy, "node"))")
     }
 
     private func lookAtService(of run: RunRecord) -> StepProgress {
         let (online, total) = count(of: run.to)
         let least = leastNodes(of: run.to)
-        let text = "\(online) of \(total) nodes of site \(run.to) are Online"
+        let text = "\(online) of \(counted(total, "node")) of site \(run.to) are Online"
         if online >= least { return .done(text) }
         let reasons = members(of: run.to).filter { $0.record.status != .online }
             .map { "\($0.record.name): \($0.record.statusReason)" }
@@ -243,6 +262,8 @@ extension ControllerMachine {
             guard open.isEmpty else { return .waiting("not fenced: \(open)") }
             let busy = hooksOfOldSite(run)
             guard busy.isEmpty else { return .waiting("a hook still runs on \(short(busy))") }
+            let behind = dataLeftBehind(run)
+            guard behind.isEmpty else { return .waiting(behind.joined(separator: "; ")) }
             activate(run)
         }
         guard runs.runs[run.id]?.isActivated ?? false else {
@@ -258,7 +279,10 @@ extension ControllerMachine {
 
     private mutating func activate(_ run: RunRecord) {
         // The second look, at use: whatever the plan says, nobody acts before everybody is fenced.
-        guard run.isFenced, unfenced(run).isEmpty, hooksOfOldSite(run).isEmpty else { return }
+        guard run.isFenced, unfenced(run).isEmpty, hooksOfOldSite(run).isEmpty,
+            dataLeftBehind(run).isEmpty, openDivergences(of: run.to).isEmpty
+        else { return }
+        makeForks(run)
         cluster.epoch.counter += 1
         cluster.activeSite = run.to
         work.epoch = cluster.epoch
@@ -355,7 +379,9 @@ extension ControllerMachine {
             return .waiting("hook \(hook) runs on \(short(open.map(\.node.text)))")
         }
         let failed = record.hooks.filter { $0.isDone == false }
-        if failed.isEmpty { return .done("hook \(hook) is done on \(record.hooks.count) nodes") }
+        if failed.isEmpty {
+            return .done("hook \(hook) is done on \(counted(record.hooks.count, "node"))")
+        }
         let text = short(failed.map { "\($0.node): \($0.text)" })
         guard isCheck else { return .failed("hook \(hook): \(text)") }
         return askAgain(text) { machine in machine.giveHooks(hook, place, record, run) }

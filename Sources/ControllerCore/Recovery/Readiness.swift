@@ -11,7 +11,8 @@ public struct ReadinessFinding: Hashable, Sendable {
         case blocking
     }
 
-    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`, `run`.
+    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`,
+    /// `replication`, `divergence`, `run`, `authority`, `automatic`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -48,17 +49,21 @@ extension ControllerMachine {
             say(
                 "nodes",
                 .blocking,
-                "\(able.count) of \(total) nodes of site \(site) could take over, at least \(least) "
-                    + "are needed",
+                "\(able.count) of \(counted(total, "node")) of site \(site) could take over, at "
+                    + "least \(least) \(least == 1 ? "is" : "are") needed",
                 "muster node list --site \(site)"
             )
         } else {
-            say("nodes", .fine, "\(able.count) of \(total) nodes of site \(site) could take over")
+            let text = "\(able.count) of \(counted(total, "node")) of site \(site) could take over"
+            say("nodes", .fine, text)
         }
         found += nodeFindings(of: site, able)
         found += pairFindings(of: site)
         found += capacityFindings(of: site, able)
         found += drillFindings(of: site)
+        found += replicationFindings(of: site)
+        found.append(authorityFinding)
+        found += automaticFindings
         return found
     }
 
@@ -149,7 +154,8 @@ extension ControllerMachine {
             say(
                 "pairs",
                 .warning,
-                "\(unpaired.count) nodes of site \(cluster.activeSite) have no pair here: "
+                "\(counted(unpaired.count, "node")) of site \(cluster.activeSite) "
+                    + "\(unpaired.count == 1 ? "has" : "have") no pair here: "
                     + short(unpaired.map(\.record.name.text)),
                 "muster node pair STANDBY PRODUCTION"
             )
@@ -216,7 +222,7 @@ extension ControllerMachine {
         let own = processors(able)
         let needed = processors(members(of: cluster.activeSite).filter(\.isSynced))
         guard needed > 0 else { return [] }
-        let text = "\(own) processors here, \(needed) at site \(cluster.activeSite)"
+        let text = "\(counted(own, "processor")) here, \(needed) at site \(cluster.activeSite)"
         return [
             ReadinessFinding(
                 topic: "capacity",

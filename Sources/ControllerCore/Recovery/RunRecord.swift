@@ -66,6 +66,8 @@ public struct RunRecord: Hashable, Sendable {
     public var isDrilling: Bool
     /// Blocking reasons of readiness were overruled by an operator.
     public var isForced: Bool
+    /// That data may be lost was accepted with the order.
+    public var acceptsLoss: Bool
     /// Why the run asks, or what its present step waits for.
     public var text: String
     /// Time that went by while it waited for a person, milliseconds.
@@ -85,7 +87,8 @@ public struct RunRecord: Hashable, Sendable {
         stepCount: UInt16,
         epochBefore: Epoch,
         lingers: Bool,
-        isForced: Bool
+        isForced: Bool,
+        acceptsLoss: Bool = false
     ) {
         self.id = id
         self.kind = kind
@@ -100,6 +103,7 @@ public struct RunRecord: Hashable, Sendable {
         self.epochBefore = epochBefore
         self.lingers = lingers
         self.isForced = isForced
+        self.acceptsLoss = acceptsLoss
         state = .running
         step = 0
         isFenced = false
@@ -126,7 +130,8 @@ public struct RunRecord: Hashable, Sendable {
             stepCount: try fields.number("steps"),
             epochBefore: try fields.epoch("epoch"),
             lingers: try fields.flag("lingers"),
-            isForced: try fields.flag("forced")
+            isForced: try fields.flag("forced"),
+            acceptsLoss: try fields.flag("accepts-loss")
         )
         state = try fields.word("state")
         step = try fields.number("step")
@@ -164,6 +169,7 @@ public struct RunRecord: Hashable, Sendable {
         writer.put("drilling", isDrilling)
         writer.put("lingers", lingers)
         writer.put("forced", isForced)
+        writer.put("accepts-loss", acceptsLoss)
         writer.put("text", text)
         if askedMilliseconds > 0 { writer.put("asked", askedMilliseconds) }
         writer.put("asked-since", askedSince)

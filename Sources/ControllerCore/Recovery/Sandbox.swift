@@ -83,6 +83,7 @@ extension ControllerMachine {
     private func sandboxMembers(_ work: SandboxWork, of site: SiteName) -> [Member] {
         members(of: site).filter { member in
             member.isSynced && member.record.isAdmitted && member.record.conflict == nil
+                && member.knowsDrills
                 && member.handlers.values.contains { $0.types.contains(work.type) }
         }
     }

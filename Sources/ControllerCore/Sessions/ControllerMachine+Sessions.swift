@@ -298,6 +298,7 @@ extension ControllerMachine {
             // Whatever was known of the node is told anew.
             $0.services = OrderedTable()
             $0.handlers = OrderedTable()
+            $0.dataSets = OrderedTable()
             $0.checks = OrderedTable()
             $0.disks = []
             $0.clock = nil

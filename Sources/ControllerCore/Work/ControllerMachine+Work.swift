@@ -14,6 +14,7 @@ extension ControllerMachine {
         }
         // What falls due while no site is active follows the schedule's policy for missed firings.
         if role(of: cluster.activeSite) == .active { settleSchedules() }
+        settleReplication()
         var rounds = 0
         repeat {
             rounds += 1
@@ -22,6 +23,7 @@ extension ControllerMachine {
             work.settle()
             foldWork()
             settleRun()
+            settleFailover()
             // A run may have given hooks to nodes, or have taken tasks from them.
         } while !touched.isEmpty || !work.isSettled
         reserveTaskNumbers()
@@ -198,7 +200,7 @@ extension ControllerMachine {
         auditOwn(
             "node.fence",
             member.record.name.text,
-            reason: "\(work.tasks(of: id).count) tasks are taken from it: its lease has ended"
+            reason: "its lease has ended: it loses \(counted(work.tasks(of: id).count, "task"))"
         )
         work.fence(id)
         if member.record.membership == .removed { work.forgetLosses(of: id) }

@@ -34,12 +34,35 @@ extension ControllerMachine {
         return preferences
     }
 
+    /// Turns away a key that nothing reads: a slip of the finger would be taken for a setting.
+    func checkKnown(_ key: String) throws(Refused) {
+        let prefixes = [WorkSetting.prefix, SettingKey.environmentPrefix, SettingKey.ownPrefix]
+        guard !prefixes.contains(where: { key.hasPrefix($0) && key != $0 }) else { return }
+        var near = NearestName.to(key, among: WorkSetting.clusterKeys + WorkSetting.nodeKeys)
+        if near == nil, let dot = key.firstIndex(of: ".") {
+            let prefix = String(key[...dot])
+            near = NearestName.to(prefix.lowercased(), among: prefixes).map {
+                $0 + key[key.index(after: dot)...]
+            }
+        }
+        throw Refused(
+            .invalid,
+            "there is no setting \(key)",
+            mend: near.map { "did you mean \($0)?" }
+                ?? "env.NAME goes to what nodes run; a key of your own begins with "
+                + SettingKey.ownPrefix
+        )
+    }
+
     /// Turns away a key or a value that directs no work.
     func checkWorkSetting(
         _ scope: SettingScope,
         _ key: String,
         _ value: String
     ) throws(Refused) {
+        if key.hasPrefix(ReplicationRules.prefix) {
+            return try checkReplicationSetting(scope, key, value)
+        }
         guard key.hasPrefix(WorkSetting.prefix) else { return }
         do throws(WorkSetting.Problem) {
             if WorkSetting.nodeKeys.contains(key) {

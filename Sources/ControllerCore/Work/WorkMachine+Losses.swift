@@ -5,7 +5,7 @@ import Protocol
 
 extension WorkMachine {
     mutating func noteLoss(_ id: TaskID, _ assignment: Assignment) {
-        // What belongs to a run is the run's own.
+        // What runs give is their own.
         guard !isOfRun(id) else { return }
         let worker = workers[assignment.worker]
         let loss = LossRecord(

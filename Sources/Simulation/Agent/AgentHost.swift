@@ -126,12 +126,15 @@ final class AgentHost {
         }
     }
 
+    var dataSets: [DataSetDefinition] { world.data == nil ? [] : [DataWorld.definition] }
+
     private var configuration: AgentConfiguration {
         AgentConfiguration(
             identity: identity,
             controllers: 1,
             services: definitions,
             handlers: handlers,
+            dataSets: dataSets,
             sharedPaths: ["/shared"],
             facts: Facts(
                 operatingSystem: "debian",
@@ -261,6 +264,7 @@ final class AgentHost {
         for answer in effects.submissionAnswers { self.answer(answer) }
         for check in effects.checks { answer(check) }
         for request in effects.preflight { answer(request) }
+        for request in effects.dataRuns { world.data?.run(request, on: self) }
         if effects.wantsSample {
             let life = process.life
             world.after(world.between(0, 10 * millisecond)) { world in

@@ -8,6 +8,9 @@ extension Checks {
     func controllerStarted() {
         controllerStart = world.controller.moment.instant
         forgivenAt = controllerStart
+        // What the first look finds lost was so when it started.
+        automatic.belowSince = controllerStart
+        automatic.silentSince = nil
         for node in nodes.keys {
             var durable: NodeRecord?
             if case .node(let record)? = world.controller.store.record(.node, node.text) {
@@ -68,6 +71,9 @@ extension Checks {
                 world.fail("\(command.verb.name) was not answered once")
             }
         }
+        if case .received(let connection, .data(.seen(_, .canary(let canary))), _) = event {
+            world.data?.heard(canary, on: connection)
+        }
         if case .submitted(let request, _, _) = event,
             effects.replies.filter({ $0.request == request }).count != 1
         {
@@ -87,6 +93,7 @@ extension Checks {
         }
         checkConflicts(effects)
         checkLosses(at: moment)
+        checkAutomatic(effects, at: moment)
     }
 
     /// While the controller finds its way back nobody is blamed for the time that it was away.

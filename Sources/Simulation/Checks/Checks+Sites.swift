@@ -84,13 +84,27 @@ extension Checks {
         }
     }
 
+    /// The same at the very moment at which the proof is written.
+    private func checkProof(_ fence: FenceRecord) {
+        for host in hosts(of: fence.node) {
+            for leash in host.allLeashes where leash.isRunningSomething && isCounted(leash) {
+                world.fail(
+                    "I1: \(fence.name) is written down as fenced (\(fence.proof.rawValue)), and "
+                        + "\(leash.name) runs"
+                )
+            }
+        }
+    }
+
     /// What a transaction is about to make durable of runs and of the active site.
     func commitsSites(_ entries: [JournalEntry]) {
         for entry in entries {
             switch entry {
             case .put(.cluster(let cluster)): moves(to: cluster, entries)
-            case .put(.run(let run)): follows(run)
+            case .event(let event): commitsAutomatic(event)
+            case .put(.run(let run)): follows(run, entries)
             case .put(.fence(let fence)):
+                checkProof(fence)
                 fencesSeen.insert("\(fence.run)/\(fence.node)")
             default: break
             }
@@ -103,6 +117,7 @@ extension Checks {
             world.fail("another site becomes active under the same epoch \(cluster.epoch)")
         }
         guard let machine = world.controller.machine else { return }
+        if let run = machine.runs.liveRun { world.data?.moves(run) }
         for member in machine.nodes.values where member.record.site == before.activeSite {
             switch member.record.membership {
             case .invited, .removed: continue
@@ -123,9 +138,11 @@ extension Checks {
     }
 
     /// A run goes forward, ends once, and is only rolled back before its point of no return.
-    private func follows(_ run: RunRecord) {
+    private func follows(_ run: RunRecord, _ entries: [JournalEntry]) {
         defer { runsSeen[run.id] = run }
+        if run.isFenced, runsSeen[run.id]?.isFenced == false { world.data?.givesUp(run) }
         guard let before = runsSeen[run.id] else {
+            checkExplained(run, entries)
             if run.step != 0 || run.state != .running { world.fail("run \(run.id) begins late") }
             if let other = runsSeen.values.first(where: { !$0.state.isEnded }) {
                 world.fail("run \(run.id) begins, and run \(other.id) has not ended")

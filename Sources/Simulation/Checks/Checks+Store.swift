@@ -71,10 +71,11 @@ extension RecordTable {
     /// Looked at by ``TaskChecks``, or kept of them for a run's report.
     var isOfTasks: Bool {
         switch self {
-        case .task, .taskState, .taskEnd, .dispatchView, .ledger, .late: true
+        // The series loses at most its last minute: a store never has all of it.
+        case .task, .taskState, .taskEnd, .dispatchView, .ledger, .late, .lagHour: true
         case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
             .run,
-            .runStep, .runDeed, .fence, .loss:
+            .runStep, .runDeed, .fence, .loss, .dataSet, .fork, .divergence:
             false
         }
     }
@@ -91,6 +92,10 @@ extension ControllerMachine {
             + runs.plans.values.map { .plan($0) } + runs.runs.values.map { .run($0) }
             + runs.runs.keys.flatMap { runs.steps(of: $0).map { .runStep($0) } }
             + runs.runs.keys.flatMap { runs.fences(of: $0).map { .fence($0) } }
+            + replication.entries.values.flatMap { entry in
+                [.dataSet(entry.record)] + entry.forks.map { .fork($0) }
+                    + entry.divergences.values.map { .divergence($0) }
+            }
             + runs.runs.keys.flatMap { runs.steps(of: $0) }
             .flatMap { runs.deeds(of: $0).map { .runDeed($0) } }
             + work.lossRecords.map { .loss($0) }

@@ -63,6 +63,7 @@ final class Checks {
     /// `run/node` of every proof that is durable, since a site was fenced last; only looked up.
     var fencesSeen: Set<String> = []
     var runsSeen = OrderedTable<RunID, RunRecord>()
+    var automatic = AutomaticView()
 
     init(world: World) {
         self.world = world
@@ -235,6 +236,7 @@ final class Checks {
                 world.fail("\(host.name) says READY before its nonce is durable")
             }
         case .beat(let beat):
+            world.data?.check(beat, of: host)
             if let floor = beat.floor { checkFloor(host, floor) }
             if let floor = beat.exclusiveFloor { checkExclusiveFloor(host, floor) }
         case .done(let order): checkDone(host, order)
@@ -246,7 +248,7 @@ final class Checks {
 
     private func isRoutine(_ message: AgentMessage) -> Bool {
         switch message {
-        case .beat, .load, .disk: true
+        case .beat, .load, .disk, .data: true
         default: false
         }
     }

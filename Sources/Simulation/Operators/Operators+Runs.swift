@@ -10,6 +10,10 @@ extension Operators {
     /// A plan with hooks, questions and everything that can be undone, beside the derived ones.
     func writePlans() {
         guard world.plan.has(.runs) else { return }
+        if world.data != nil {
+            let seconds = DataWorld.objective.wholeSeconds
+            insist(.set(.cluster, key: "data.\(DataWorld.name).rpo", value: "\(seconds)s")) {}
+        }
         let redirect = PlanStep(
             name: "redirect",
             act: .hook("redirect", .controller),
@@ -59,8 +63,22 @@ extension Operators {
                 onFailure: .skip
             ),
         ]
-        let kinds: [RunKind] = [.switchover, .failover]
+        // In a siege a failover goes by the plan that is derived: it fences at once.
+        let kinds: [RunKind] = world.plan.has(.siege) ? [.switchover] : [.switchover, .failover]
         insist(.setPlan(PlanDraft(name: "written", kinds: kinds, steps: steps))) {}
+    }
+
+    /// With and without the words that accept a loss, and with the right number and others.
+    private func someRequest(_ kind: RunKind, to site: SiteName) -> RunRequest {
+        var request = RunRequest(kind: kind, to: site)
+        guard let data = world.data, let machine = world.controller.machine else { return request }
+        request.acceptsLoss = data.happens(perMille: kind == .failover ? 450 : 100)
+        let count = machine.openDivergences(of: site).reduce(0) { $0 + $1.count }
+        if count > 0, data.happens(perMille: 600) {
+            request.acceptedDivergence = data.happens(perMille: 800) ? count : count + 1
+            if request.acceptedDivergence == count { data.accepted[site] = count }
+        }
+        return request
     }
 
     func someRunVerb() -> Command.Verb {
@@ -70,10 +88,10 @@ extension Operators {
         let active = machine?.cluster.activeSite ?? "a"
         let other: SiteName = active == "a" ? "b" : "a"
         switch world.chance.below(20) {
-        case 0...4: return .startRun(RunRequest(kind: .switchover, to: other))
-        case 5...8: return .startRun(RunRequest(kind: .failover, to: other))
+        case 0...4: return .startRun(someRequest(.switchover, to: other))
+        case 5...8: return .startRun(someRequest(.failover, to: other))
         // Without hooks, by the plan that is derived.
-        case 9: return .startRun(RunRequest(kind: .failback, to: other))
+        case 9: return .startRun(someRequest(.failback, to: other))
         case 10: return .startRun(RunRequest(kind: .switchover, to: active))
         case 11: return .startRun(RunRequest(kind: .drill, to: other))
         case 12, 13: return .retryStep(id)
@@ -95,7 +113,19 @@ extension Operators {
         guard let active = world.controller.machine?.cluster.activeSite, active == site else {
             return
         }
-        ask(.startRun(RunRequest(kind: .failover, to: site == "a" ? "b" : "a")), force: true)
+        ask(.startRun(someRequest(.failover, to: site == "a" ? "b" : "a")), force: true)
+    }
+
+    /// Lifts the brake, or has automatic failovers paused for a while.
+    func tendAutomatic() {
+        if world.happens(perMille: 400) {
+            return ask(.liftBrake, reason: "it was looked at")
+        }
+        guard world.happens(perMille: 400) else { return }
+        ask(.pauseAutomatic, reason: "network work")
+        world.after(world.between(20 * second, 60 * second)) { _ in
+            self.ask(.resumeAutomatic)
+        }
     }
 
     /// Looks at a run as an operator does who wants it to end: switches off what cannot be reached and
@@ -120,12 +150,19 @@ extension Operators {
             bringIn(run.to, machine)
         }
         if case .ask = record.step.act { return ask(.answerRun(run.id, isYes: true)) }
+        // The data does not come: nobody waits for ever.
+        if isCalm, record.step.act.isSafetyStep, run.text.contains("data set "), !run.isActivated,
+            world.happens(perMille: 300)
+        {
+            return ask(.abortRun(run.id))
+        }
         guard record.step.act.isSafetyStep, run.isFenced, !run.isActivated else { return }
         if certifyRebooted(run, machine) || isCalm { return }
         let fenced = machine.runs.fences(of: run.id).map(\.node)
         let open = machine.nodes.values.first {
             $0.record.site == run.from && $0.record.membership == .joined
                 && !fenced.contains($0.record.id) && $0.reachability == .unreachable
+                && !(world.plan.has(.siege) && $0.record.fencesItself == true)
         }
         if let open { switchOffAndSay(open.record, run.id) }
     }

@@ -116,11 +116,12 @@ final class Operators {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
             .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
-            .removeCalendar, .retryStep, .abortRun, .answerRun:
+            .removeCalendar, .retryStep, .abortRun, .answerRun, .pauseAutomatic:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup, .pairNodes, .unpairNode,
-            .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode:
+            .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode, .resumeAutomatic,
+            .liftBrake:
             role == .admin
         case .startRun(let request):
             request.kind == .drill ? role == .operator || role == .admin : role == .admin

@@ -147,7 +147,8 @@ extension World {
                 .reconfigured(
                     host.definitions,
                     sharedPaths: ["/shared"],
-                    handlers: host.handlers
+                    handlers: host.handlers,
+                    dataSets: host.dataSets
                 )
             )
         }

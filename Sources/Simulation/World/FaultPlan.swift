@@ -58,8 +58,22 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case hookFails = "hook-fails"
     /// A whole site loses its power, or its network.
     case siteLoss = "site-loss"
+    /// There is a data set, replicated between the sites.
+    case data
+
+    // Of sieges: worlds that are about the loss of sites and of little else.
+
+    /// The active site is lost as a whole, again and again, and somebody fails over at once.
+    case siege
+    /// The controller does it by itself.
+    case automatic
 
     static let ofRuns: [Fault] = [.hookFails, .siteLoss]
+    /// What else goes wrong in a siege, where it is drawn.
+    static let ofSieges: [Fault] = [
+        .reset, .agentCrash, .agentPause, .leashKill, .controllerCrash, .controllerPause,
+        .slowJournal, .childStubborn, .wallStep,
+    ]
     /// Drawn alike; what came later is drawn behind them, so that seeds stay what they were.
     static let ofTasks: [Fault] = [
         .taskFails, .taskHangs, .taskSpawnFails, .taskDeliveries, .taskOrders, .taskSettings,
@@ -67,7 +81,7 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     ]
     static let ofNodes = allCases.filter {
         $0 != .tasks && $0 != .runs && $0 != .following && !ofTasks.contains($0)
-            && !ofRuns.contains($0)
+            && !ofRuns.contains($0) && $0 != .data && $0 != .siege && $0 != .automatic
     }
 }
 
@@ -107,6 +121,25 @@ struct FaultPlan {
         if isBoundary { faults.removeAll { $0 == .leashPause } }
         drawTasks(seed: seed, share: share, without: without)
         drawRuns(seed: seed, share: share, without: without)
+        drawSieges(seed: seed, without: without)
+    }
+
+    /// By a generator of its own, too. A siege takes the place of everything that was drawn but tasks:
+    /// most have clocks at the bounds and effects that come at the latest moment.
+    private mutating func drawSieges(seed: UInt64, without: [Fault]) {
+        var chance = SeededGenerator(seed: seed ^ 0x7369_6567_655f_6f66)
+        guard chance.chance(perMille: 150), !without.contains(.siege) else { return }
+        isBoundary = chance.chance(perMille: 750)
+        hosts = 1 + Int(chance.below(2))
+        standbyHosts = 1 + Int(chance.below(2))
+        let isAutomatic = chance.chance(perMille: 400) && !without.contains(.automatic)
+        let extras = Fault.ofSieges.filter { _ in chance.chance(perMille: 300) }
+        let tasks = faults.filter { $0 == .tasks || $0 == .taskDeliveries || $0 == .taskHangs }
+        faults = [.siege, .runs, .drift, .slowKill, .slowTimers] + extras + tasks
+        if isAutomatic { faults.append(.automatic) }
+        faults.removeAll { without.contains($0) }
+        faultTime = Int64((isAutomatic ? 280 : 120) + chance.below(120)) * second
+        faultInterval = Int64(8 + chance.below(30)) * second
     }
 
     /// As with tasks. Where sites are moved there is a second one.
@@ -119,6 +152,7 @@ struct FaultPlan {
             let isDrawn = chance.chance(perMille: share)
             if isDrawn, !without.contains(fault) { faults.append(fault) }
         }
+        if chance.chance(perMille: 600), !without.contains(.data) { faults.append(.data) }
     }
 
     /// By a generator of its own: a seed without tasks is what it was before there were any.

@@ -10,11 +10,15 @@ extension World {
         checks = Checks(world: self)
         operators = Operators(world: self)
         if plan.has(.tasks) { work = Work(world: self) }
+        if plan.has(.data) { data = DataWorld(world: self) }
         var settings = ControllerSettings()
         settings.lease = terms
         settings.holdDownBase = .seconds(5)
         settings.holdDownMax = .seconds(20)
         settings.removalDeadline = .seconds(30)
+        if plan.has(.automatic) {
+            settings.failover = FailoverSettings(mode: .automatic, authority: .outside)
+        }
         let fastest = plan.has(.drift) ? terms.driftPartsPerMillion : 0
         let rate = plan.isBoundary ? fastest : between(-fastest, fastest)
         controller = ControllerHost(
@@ -48,7 +52,9 @@ extension World {
         operators.bootstrap()
         operators.work()
         work?.begin()
+        data?.begin()
         after(10 * second) { $0.unleashFaults() }
+        if plan.has(.siege) { besiege() }
         inspectForever()
     }
 
@@ -94,7 +100,7 @@ extension World {
                 kind: happens(perMille: 800) ? .exclusive : .drainable,
                 order: UInt16(index / (happens(perMille: 300) ? 2 : 1)),
                 isRequired: happens(perMille: 700),
-                isSelfFenced: happens(perMille: 600)
+                isSelfFenced: happens(perMille: plan.has(.siege) ? 930 : 600)
             )
             definition.stopTimeout = .seconds(between(1, 6))
             definition.startTimeout = .seconds(20)
@@ -174,6 +180,7 @@ extension World {
         resumeController()
         controller.start()
         work?.calmDown()
+        data?.calmDown()
         tidyForever()
     }
 

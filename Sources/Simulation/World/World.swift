@@ -23,6 +23,8 @@ final class World {
     var checks: Checks!
     /// Tasks, in seeds that have any.
     var work: Work?
+    /// A data set, in seeds that have one.
+    var data: DataWorld?
 
     /// Files on the shared path.
     var markers = OrderedTable<String, Bool>()

@@ -162,7 +162,7 @@ import Testing
         let keys =
             NodeConfiguration.sections.flatMap { $0.keys.map(\.name) }
             + ServiceDefinition.serviceKeys.map(\.name) + CheckDefinition.keys.map(\.name)
-            + HandlerDefinition.handlerKeys.map(\.name)
+            + HandlerDefinition.handlerKeys.map(\.name) + DataSetDefinition.keys.map(\.name)
         for key in keys { #expect(page.contains("| `\(key)` |"), "\(key) has no row") }
         let blocks = page.split(separator: "```ini\n").dropFirst()
             .compactMap { $0.split(separator: "```").first.map(String.init) }
@@ -172,7 +172,9 @@ import Testing
             let errors =
                 block.contains("[service]")
                 ? readService(text).errors
-                : block.contains("[handler]") ? readHandler(text).errors : readAgent(text).errors
+                : block.contains("[handler]")
+                    ? readHandler(text).errors
+                    : block.contains("[data]") ? readData(text).errors : readAgent(text).errors
             #expect(errors == [], "\(block)")
         }
     }

@@ -24,6 +24,12 @@ func readHandler(_ text: String) -> (handler: HandlerDefinition?, errors: [Strin
     return (handler, problems.sorted.map(\.description))
 }
 
+func readData(_ text: String) -> (dataSet: DataSetDefinition?, errors: [String]) {
+    let problems = ConfigurationProblems(file: "/etc/muster/data.d/orders.conf")
+    let dataSet = DataSetDefinition(Array(text.utf8), name: "orders", problems: problems)
+    return (dataSet, problems.sorted.map(\.description))
+}
+
 /// A key with a value that must be taken and one that must be refused.
 struct KeyExample: Sendable, CustomTestStringConvertible {
     var section: String

@@ -51,7 +51,7 @@ struct DrillTests {
         let old = stage.attach("n2", [.plain("db")], incarnation: 2, versionMax: 2)
         stage.begin(.drill)
         #expect(stage.openOrders(of: "n2").isEmpty)
-        #expect(stage.run.text.contains("0 of at least 1 nodes"))
+        #expect(stage.run.text.contains("0 of at least 1 node of"))
         #expect(stage.run.text.contains("too old for a drill: n2"))
         let findings = stage.machine.readiness(of: "b")
         #expect(findings.contains { $0.topic == "drill" && $0.text.contains("n2 is too old") })

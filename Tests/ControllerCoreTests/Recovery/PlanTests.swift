@@ -90,7 +90,7 @@ struct PlanTests {
         stage.ask(.pairNodes(standby: "n2", production: "n3"))
         #expect(stage.lastRefusal == nil)
         let findings = stage.machine.readiness(of: "b")
-        #expect(findings.contains { $0.topic == "pairs" && $0.text.contains("1 nodes") })
+        #expect(findings.contains { $0.topic == "pairs" && $0.text.contains("1 node of site") })
     }
 
     @Test func `a warm standby runs its drainable services, a cold one none`() {

@@ -24,6 +24,20 @@ extension Stage {
         return (stage, production, standby)
     }
 
+    /// Somebody with an account and a certificate.
+    mutating func person(_ name: OperatorName, _ role: OperatorRole) -> Caller {
+        let token = seed()
+        ask(.addOperator(name, role, token: token))
+        let key = KeyFingerprint("key-\(name)")
+        let purpose = SigningRequest.Purpose.enrolOperator(
+            RequestID(8_000 + UInt64(lastToken)),
+            token: token.id,
+            secretHash: token.secretHash
+        )
+        step(.signingRequested(nil, SigningRequest(purpose: purpose, key: key)))
+        return Caller(name: name, key: key, source: "console")
+    }
+
     mutating func begin(
         _ kind: RunKind = .switchover,
         to site: SiteName = "b",

@@ -115,7 +115,7 @@ struct SwitchoverTests {
         #expect(stage.runs(production).count == 1)
         stage.begin()
         #expect(stage.stepName == "drain-tasks")
-        #expect(stage.run.text.contains("1 tasks have not ended on n1"))
+        #expect(stage.run.text.contains("1 task has not ended on n1"))
         stage.end(TaskAttempt(task: ids[0], attempt: 1), on: production)
         #expect(stage.state(ids[0]) == .done)
         // The second is not given to the old site any more.
@@ -164,6 +164,28 @@ struct SwitchoverTests {
         stage.begin()
         #expect(stage.lastRefusal == .notNow)
         #expect(stage.machine.runs.runs.count == 1)
+    }
+
+    @Test func `whoever decides over a run could have ordered it`() {
+        var (stage, _, _) = Stage.twoSites()
+        let operatorCaller = stage.person("olga", .operator)
+        let admin = stage.person("adam", .admin)
+        stage.begin()
+        let verbs: [Command.Verb] = [
+            .retryStep(stage.run.id), .abortRun(stage.run.id),
+            .answerRun(stage.run.id, isYes: true), .skipStep(stage.run.id),
+        ]
+        for verb in verbs {
+            stage.ask(verb, by: operatorCaller)
+            #expect(stage.lastRefusal == .forbidden, "\(verb.name)")
+        }
+        #expect(stage.run.state == .running)
+        stage.ask(.abortRun(stage.run.id), by: admin)
+        #expect(stage.run.state == .aborted)
+        // A drill is for operators to order, and to decide over.
+        stage.begin(.drill)
+        stage.ask(.abortRun(stage.run.id), by: operatorCaller)
+        #expect(stage.run.state == .aborted)
     }
 
     @Test func `the configuration is locked while a run is under way`() {

@@ -1,0 +1,185 @@
+import ControllerCore
+import Model
+import Protocol
+import Testing
+
+/// How far a site is behind, by canaries alone; what is not known is never fine.
+struct LagTests {
+    @Test func `canaries are numbered, written about once a second and seen at the other site`() {
+        var data = DataStage()
+        data.live(10)
+        #expect(data.canaries.count >= 9)
+        #expect(data.canaries.map(\.sequence) == Array(1...UInt64(data.canaries.count)))
+        #expect(data.canaries.allSatisfy { $0.epoch == Epoch(generation: 1, counter: 1) })
+        #expect(data.lag == .known(.zero, canaries: 0))
+        #expect(data.finding()?.level == .fine)
+    }
+
+    @Test func `a replica that stands still is late by the first canary that it lacks`() {
+        var data = DataStage()
+        data.live(5)
+        data.isReplicating = false
+        data.live(30)
+        guard case .known(let lag, let count) = data.lag else {
+            Issue.record("\(data.lag)")
+            return
+        }
+        #expect(lag >= .seconds(29) && lag <= .seconds(31), "\(lag)")
+        #expect(count >= 29 && count <= 31)
+        #expect(data.finding()?.level == .fine)
+        data.live(55)
+        #expect(data.finding()?.level == .blocking)
+        #expect(data.finding()?.text.contains("RPO 1m00s") ?? false)
+        #expect(data.stage.told(.dataLate) == 1)
+        data.isReplicating = true
+        data.live(12)
+        #expect(data.lag == .known(.zero, canaries: 0))
+        #expect(data.stage.told(.dataRecovered) == 1)
+    }
+
+    /// A replicator that claims to be up to date may be stopped.
+    @Test func `what the replicator says of itself decides nothing`() {
+        var data = DataStage()
+        data.live(5)
+        data.isReplicating = false
+        for _ in 0..<70 {
+            data.live(1)
+            data.stage.say(
+                .data(.lag("orders", ReplicatorLag(milliseconds: 0, bytes: 0))),
+                on: data.standby
+            )
+        }
+        #expect(data.finding()?.level == .blocking)
+        #expect(data.begin(.failover).refusal?.code == .notNow)
+    }
+
+    @Test func `silence, a failed look and a writer that is gone are unknown`() {
+        var data = DataStage()
+        data.live(5)
+        data.isReadable = false
+        data.live(1)
+        #expect(data.lag == .unknown("node n2 cannot read it: connection refused"))
+        data.isReadable = true
+        data.live(1)
+        #expect(data.lag == .known(.zero, canaries: 0))
+        for _ in 0..<6 {
+            data.stage.pass(.seconds(1))
+            data.stage.beat(data.production)
+            data.stage.beat(data.standby)
+        }
+        #expect(data.lag == .unknown("node n2 has not told of it for 6s"))
+        data.isWritable = false
+        data.live(8)
+        guard case .unknown(let text) = data.lag else {
+            Issue.record("\(data.lag)")
+            return
+        }
+        #expect(text.hasPrefix("no canary was written for "))
+        #expect(text.hasSuffix("node n1 could not write it: it is stopped"))
+        #expect(data.finding()?.level == .blocking)
+    }
+
+    @Test func `no number is given twice, over a restart of the controller`() {
+        var data = DataStage()
+        data.live(5)
+        let before = data.canaries.count
+        data.stage.restart()
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        data.define()
+        #expect(data.lag == .unknown("node n2 has not looked yet"))
+        data.live(70)
+        let all = data.canaries
+        #expect(all.count > before + 60)
+        #expect(Set(all).count == all.count)
+        #expect(all.map(\.sequence) == all.map(\.sequence).sorted())
+        #expect(data.lag == .known(.zero, canaries: 0))
+    }
+
+    @Test func `the number is durable before it goes out`() {
+        var data = DataStage()
+        for _ in 0..<200 {
+            data.stage.pass(.milliseconds(900))
+            data.stage.beat(data.production)
+            data.stage.beat(data.standby)
+            data.look()
+            for canary in data.canaries {
+                guard case .dataSet(let record)? = data.stage.store["data-set/orders"] else {
+                    Issue.record("no record")
+                    return
+                }
+                #expect(canary.sequence < record.ceiling)
+            }
+        }
+    }
+
+    @Test func `the series outlives the controller but for its last minute`() {
+        var data = DataStage()
+        data.live(130)
+        let before = data.stage.machine.replication.entries["orders"]?.series["b"]?.minutes
+        #expect((before?.count ?? 0) >= 3)
+        data.isReplicating = false
+        data.live(60)
+        data.stage.restart()
+        let after = data.stage.machine.replication.entries["orders"]?.series["b"]?.minutes
+        #expect((after?.count ?? 0) >= (before?.count ?? 0))
+        #expect(after?.values.contains { $0.worstMilliseconds ?? 0 > 10_000 } ?? false)
+    }
+
+    @Test func `a standby site writes no canary, and neither does anybody while a site is fenced`()
+    {
+        var data = DataStage()
+        data.live(3)
+        #expect(
+            data.stage.sent.allSatisfy {
+                $0.connection == data.production || $0.message.line.verb != "CANARY"
+            }
+        )
+    }
+
+    @Test func `settings of data sets are checked`() {
+        var data = DataStage()
+        for (key, value) in [
+            ("data.orders.rpo", "soon"), ("data.orders.rpo", "0s"),
+            ("data.orders.required", "maybe"),
+            ("data.orders.colour", "red"), ("data.rpo", "60s"),
+        ] {
+            #expect(
+                data.stage.ask(.set(.cluster, key: key, value: value)).refusal?.code == .invalid,
+                "\(key)"
+            )
+        }
+        #expect(
+            data.stage.ask(.set(.site("a"), key: "data.orders.rpo", value: "5s")).refusal != nil
+        )
+        data.stage.ask(.set(.cluster, key: "data.orders.required", value: "no"))
+        data.live(2)
+        data.isReplicating = false
+        data.live(90)
+        #expect(data.finding()?.level == .warning)
+        data.loseProduction()
+        data.live(4)
+        #expect(data.begin(.failover).refusal == nil)
+    }
+
+    @Test func `where no data set is watched readiness says so`() {
+        var (stage, _, _) = Stage.twoSites()
+        let finding = stage.machine.readiness(of: "b").first { $0.topic == "replication" }
+        #expect(finding?.level == .warning)
+        #expect(finding?.text == "no data set is watched: the RPO is unknown")
+        stage.begin(.failover)
+        #expect(stage.lastRefusal == nil)
+    }
+
+    @Test func `a node that speaks version 2 may not tell of data sets`() {
+        var (stage, _, _) = Stage.twoSites()
+        let old = stage.attach("n2", [.plain("db")], incarnation: 2, versionMax: 2)
+        let report = DataSetReport(name: "orders", isWritable: true, isReadable: true)
+        stage.say(.data(.dataSet(report)), on: old)
+        #expect(stage.closed.last == .badVerb)
+    }
+}
