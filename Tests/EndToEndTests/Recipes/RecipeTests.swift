@@ -87,7 +87,7 @@ import Testing
         defer { folder.remove() }
         try folder.write("agent.conf", "[agent]\nstate-directory = \(folder["state"])\n")
         var count = 0
-        for kind in ["services.d", "handlers.d"] {
+        for kind in ["services.d", "handlers.d", "data.d"] {
             let shipped = "\(Self.recipes)/\(recipe)/agent/\(kind)"
             let names = (try? FileManager.default.contentsOfDirectory(atPath: shipped)) ?? []
             for name in names {
