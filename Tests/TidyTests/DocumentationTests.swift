@@ -89,7 +89,12 @@ struct Page {
         let found = FileManager.default.enumerator(atPath: docs.path)?.compactMap { $0 as? String }
         let names = (found ?? []).filter { $0.hasSuffix(".md") }.sorted()
         guard !names.isEmpty else { throw SourceTree.NothingRead(folder: "docs") }
-        return try [Page(path: "README.md")] + names.map { try Page(path: "docs/\($0)") }
+        let recipes = SourceTree.root.appendingPathComponent("deploy/recipes")
+        let folders = FileManager.default.enumerator(atPath: recipes.path)
+        let read = folders?.compactMap { $0 as? String }.filter { $0.hasSuffix("README.md") } ?? []
+        guard read.count > 5 else { throw SourceTree.NothingRead(folder: "deploy/recipes") }
+        let paths = names.map { "docs/\($0)" } + read.sorted().map { "deploy/recipes/\($0)" }
+        return try (["README.md"] + paths).map { try Page(path: $0) }
     }
 
     /// Outside blocks of code.

@@ -30,6 +30,10 @@ import Testing
         try await pass("postgresql", within: .seconds(400))
     }
 
+    @Test func `HAProxy lets clients through to one site, whatever happens to it`() async throws {
+        try await pass("haproxy", within: .seconds(120))
+    }
+
     @Test func `a name in a zone of BIND follows the active site`() async throws {
         try await pass("dns", within: .seconds(120))
     }
@@ -83,7 +87,7 @@ import Testing
         defer { folder.remove() }
         try folder.write("agent.conf", "[agent]\nstate-directory = \(folder["state"])\n")
         var count = 0
-        for kind in ["services.d", "handlers.d"] {
+        for kind in ["services.d", "handlers.d", "data.d"] {
             let shipped = "\(Self.recipes)/\(recipe)/agent/\(kind)"
             let names = (try? FileManager.default.contentsOfDirectory(atPath: shipped)) ?? []
             for name in names {

@@ -13,8 +13,8 @@ def lag(instance, options):
         return 0
     here, age = instance.ask(
         "SELECT coalesce(pg_last_wal_replay_lsn(), '0/0'), "
-        "ceil(extract(epoch FROM now() - "
-        "coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())))"
+        "round(extract(epoch FROM now() - "
+        "coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())), 1)"
     ).split("|")
     last = instance.file("primary-position")
     known = max([recipe.read_text(last) or "0/0", received(instance)], key=number)
@@ -28,7 +28,7 @@ def lag(instance, options):
     recipe.durable_write(last, max([known, there], key=number) + "\n")
     behind = max(0, number(there) - number(here))
     # Without the primary nobody knows whether it goes on: then the age of the last commit counts.
-    seconds = 0 if reachable and behind == 0 else max(0, int(float(age)))
+    seconds = 0 if reachable and behind == 0 else max(0.0, float(age))
     recipe.say(f"lag-seconds={seconds}\nlag-bytes={behind}")
     if not reachable:
         raise recipe.Unclear("the primary cannot be asked; the figures are against what it said last")

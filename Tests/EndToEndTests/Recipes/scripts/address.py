@@ -75,6 +75,9 @@ def main():
     first.terminate()
     expect(first.wait(30) == 0 and not held(NORTH, "north"), "north has given it up")
     second = hold(SOUTH, "south", 2)
+    hardware = run([IP, "-n", SOUTH, "link", "show", "eth0"]).split("link/ether ")[1].split()[0]
+    await_("the client has heard of it without asking", lambda: hardware in run(
+        [IP, "-n", CLIENT, "neighbour", "show", "192.0.2.10"]), 20)
     await_("clients reach south", lambda: ask() == "south")
     inside(NORTH, program, "--config", f"{FOLDER}/north.conf", "hold", status=1,
            MUSTER_TOKEN="0001.00000001.00000002")

@@ -4,9 +4,32 @@
 """
 
 import os
+import socket
 import threading
 
 from harness import *
+
+
+class Between:
+    """Passes DNS messages on; before the first update that comes it lets somebody else act."""
+
+    def __init__(self, target, act):
+        self.target, self.act, self.came = target, act, False
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        while True:
+            message, client = self.socket.recvfrom(65536)
+            if (message[2] >> 3) & 15 == 5 and not self.came:
+                self.came = True
+                self.act()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+                server.settimeout(5)
+                server.sendto(message, ("127.0.0.1", self.target))
+                self.socket.sendto(server.recv(65536), client)
 
 
 def main():
@@ -76,11 +99,19 @@ def main():
         racer.join()
     expect("192.0.2.10 under 1.12" in dns("show", "1.12"), "of ten that race the latest epoch stands")
 
+    # A later run comes between this one's question and its update: the server refuses the update, and
+    # the older epoch gives up.
+    between = Between(number, lambda: dns("redirect", "1.21", "south"))
+    write(f"{FOLDER}/between.conf", settings.replace(f"port = {number}", f"port = {between.port}"))
+    dns("redirect", "1.20", "north", status=3, config="between.conf")
+    expect(between.came and "198.51.100.10" in dns("show", "1.21"), "who is overtaken in the middle gives up")
+    dns("redirect", "1.22", "north")
+
     server.kill()
     server.wait()
-    dns("is-there", "1.12", status=1)
+    dns("is-there", "1.22", status=2)
     start(["/usr/sbin/named", "-g", "-c", f"{FOLDER}/named.conf"], "named")
-    await_("it still stands after the server was killed", lambda: "192.0.2.10" in dns("is-there", "1.12", status=None))
+    await_("it still stands after the server was killed", lambda: "192.0.2.10" in dns("is-there", "1.22", status=None))
 
 
 ended(main)

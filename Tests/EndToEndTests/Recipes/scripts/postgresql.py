@@ -4,8 +4,10 @@ the primary can move: switchover, failback, loss of a site, return of a zombie, 
   postgresql.py FOLDER PROGRAMS PROJECT
 """
 
+import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -78,21 +80,20 @@ class Application:
 
 
 class Canaries:
-    """What Muster's agents do: a numbered token, written at the active site again and again."""
+    """When each of Muster's canaries was written, by the database's own clock: looked at, not written."""
 
-    def __init__(self, write):
-        self.issued = {}
+    def __init__(self, sites):
+        self.written = {}
         self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.work, args=(write,), daemon=True)
+        self.thread = threading.Thread(target=self.work, args=(sites,), daemon=True)
         self.thread.start()
 
-    def work(self, write):
-        number = 0
+    def work(self, sites):
         while not self.stopped.wait(0.2):
-            number += 1
-            began = time.time()
-            if write(f"1.3/{number}"):
-                self.issued[f"1.3/{number}"] = began
+            seen = sites.sql(
+                "north", "SELECT token, extract(epoch FROM written) FROM muster_canary", None, "postgres")
+            if match := re.fullmatch(r"(1\.3\.[0-9]+)\|([0-9.]+)", seen):
+                self.written[match[1]] = float(match[2])
 
     def stop(self):
         self.stopped.set()
@@ -151,7 +152,7 @@ class Sites:
         }
         for kind in ("primary", "standby"):
             files[f"recipes/pg_hba.{kind}.conf"] = read(f"{RECIPES}/postgresql/agent/pg_hba.{kind}.conf")
-        for folder in ("services.d", "handlers.d"):
+        for folder in ("services.d", "handlers.d", "data.d"):
             for file in os.listdir(f"{RECIPES}/postgresql/agent/{folder}"):
                 files[f"{folder}/{file}"] = shipped(f"postgresql/agent/{folder}/{file}", places)
         self.cluster.node(name, site, files)
@@ -224,6 +225,7 @@ def main():
         cluster.muster("plan", "set", f"{RECIPES}/postgresql-haproxy/{plan}.yaml", "--reason", "a test")
     sites.start_balancer()
     sites.haproxy("redirect", MUSTER_EPOCH="1.1", MUSTER_TO="north")
+    cluster.muster("config", "set", "data.database.rpo", "60s", "--reason", "a test")
     application = Application(sites.clients)
     application.goes_on()
     await_("south is ready", lambda: "may take over" in cluster.muster("site", "readiness", "south", status=None))
@@ -247,33 +249,41 @@ def main():
     await_("the site is ready again",
            lambda: "may take over" in cluster.muster("site", "readiness", "south", status=None))
 
+    # A replication that stands still is seen by the probe, which asks the primary itself.
+    receiver = int(sites.sql("south", "SELECT pid FROM pg_stat_wal_receiver", database="postgres"))
+    os.kill(receiver, signal.SIGSTOP)
+    application.goes_on()
+    await_("the probe sees that the standby is behind", lambda: re.search(
+        "(?m)^lag-bytes=[1-9]", sites.postgresql("south", "lag")))
+    os.kill(receiver, signal.SIGCONT)
+    await_("and that it has caught up", lambda: re.search(
+        r"(?m)^lag-seconds=0(\.[0-9])?$", sites.postgresql("south", "lag")))
+
     # The primary's site is lost in the middle of writes, with a replication that is 1.5 s late.
     sites.lines["north"].delay = 1.5
-    canaries = Canaries(lambda token: not sites.postgresql(
-        "north", "canary-write", status=None, MUSTER_CANARY=token))
+    canaries = Canaries(sites)
     await_("a canary crosses the slow line", lambda: sites.postgresql(
-        "south", "canary-read", status=None).startswith("1.3/"))
-    before = sites.postgresql("south", "lag", status=None)
-    say(f"the lag before: {' '.join(before.split())}")
-    expect(re.search("(?m)^lag-bytes=[1-9]", before), "the probe sees that the standby is behind")
+        "south", "canary-read", status=None).strip() in canaries.written)
     power_cut(f"{FOLDER}/n-1")
     killed = time.time()
     sites.lines["north"].cut()
     canaries.stop()
     acknowledged = dict(application.acknowledged)
-    seen = sites.postgresql("south", "canary-read").strip()
     report = cluster.move("failover", "--to", "south")
     expect("waited" in report, "north was proven off by the end of its lease")
     application.goes_on()
-    last = sites.postgresql("south", "canary-read").strip()
-    since = canaries.issued[last]
+    record = json.loads(cluster.muster("run", "report", "3", "--format", "json"))
+    found = next(entry for entry in record["data"] if entry["dataSet"] == "database")
+    since = canaries.written[found["canary"]]
     gone = sorted(set(acknowledged) - sites.rows("south"))
-    rpo = killed - since
-    say(f"last canary {last} (before the promotion {seen}), issued {rpo:.2f} s before the end: the measured RPO")
+    rpo = found["rpoMilliseconds"] / 1000
+    say(f"last canary {found['canary']}, written {killed - since:.2f} s before the end; "
+        f"lost canaries {found.get('lost')}; RPO by Muster's report {rpo:.2f} s")
     say(f"lost: {len(gone)} acknowledged rows, {gone[0] if gone else '-'} to {gone[-1] if gone else '-'}")
     expect(gone, "a slow replication loses rows: the test would notice if it did")
     early = [row for row in gone if acknowledged[row] < since]
     expect(not early, f"every lost row was acknowledged after the last canary was issued, but {early}")
+    expect(all(killed - acknowledged[row] <= rpo for row in gone), "none is older than the measured RPO says")
     expect(gone == list(range(gone[0], gone[-1] + 1)), "what is lost is the end, without gaps")
 
     # The old primary comes back, started by hand: it takes no client.
@@ -338,6 +348,19 @@ def main():
     expect(not missing, f"of {len(application.acknowledged)} rows all but the lost ones are there: {missing}")
     twice = sites.sql("north", "SELECT count(*) - count(DISTINCT n) FROM rows")
     expect(twice == "0", "no row is there twice")
+
+    # Only the agent is killed. Its leash stops the primary when the lease ends, with a backend that is
+    # busy and asks nobody.
+    busy = start(
+        [f"{BIN}/psql", "-X", "-h", f"{sites.database('north')}/run", "-p", str(sites.ports["north"]), "-c",
+         "DO $$ BEGIN LOOP NULL; END LOOP; END $$", "postgres"], "busy", user="postgres")
+    await_("a backend is busy", lambda: sites.sql(
+        "north", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'") == "1")
+    expect(processes(data), "the primary's processes are there")
+    for agent in processes(f"{FOLDER}/n-1/agent.conf"):
+        os.kill(agent, signal.SIGKILL)
+    await_("without its agent nothing of the primary is left after its lease", lambda: not processes(data), 30)
+    busy.wait(30)
 
 
 ended(main)
