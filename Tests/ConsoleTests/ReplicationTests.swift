@@ -66,11 +66,11 @@ import Testing
     @Test func `a page shows the lag, what the replicator claims, the series and what was lost`() {
         let page = ReplicationPage(detail: Self.detail, style: plain, width: nil).lines()
             .joined(separator: "\n")
-        #expect(page.contains("RPO 1m 0s, required"), "\(page)")
+        #expect(page.contains("RPO 1m, required"), "\(page)")
         #expect(page.contains("late") && page.contains("1.3.4623"), "\(page)")
         #expect(page.contains("0.0s, 0 bytes"), "\(page)")
         #expect(page.contains("LAG AT B  ▁?█"), "\(page)")
-        #expect(page.contains("not known for 1m 0s"), "\(page)")
+        #expect(page.contains("not known for 1m"), "\(page)")
         #expect(page.contains("1.2.100") && page.contains("12"), "\(page)")
     }
 
@@ -78,7 +78,7 @@ import Testing
         func line(_ dataSet: DataSetStatus) throws -> String {
             try #require(ReplicationWords.statusLine([dataSet], style: plain))
         }
-        #expect(try line(Self.late).contains("▲ orders at b 1m 30s behind of 1m 0s"))
+        #expect(try line(Self.late).contains("▲ orders at b 1m 30s behind of 1m"))
         #expect(
             try line(Self.state("unknown", "nobody reads it")).contains("▲ orders at b UNKNOWN")
         )

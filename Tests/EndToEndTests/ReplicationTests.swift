@@ -97,7 +97,7 @@ import Testing
             // Replicated: fine, and shown.
             let replicator = try replicate(from: "north", to: "south", in: folder)
             _ = try await orders(cluster, at: "south", becomes: "fine") { $0.state == "fine" }
-            let list = try await muster("replication", "list", "--no-header")
+            let list = try await muster("replication", "list")
             #expect(
                 list.output.contains("orders") && list.output.contains("fine"),
                 "\(list.output)"
@@ -113,7 +113,7 @@ import Testing
             let page = try await muster("replication", "show", "orders")
             #expect(page.status == 2, "\(page.everything)")
             #expect(
-                page.output.contains("late") && page.output.contains("RPO 4s"),
+                page.output.contains("late") && page.output.contains("RPO 4.0s"),
                 "\(page.output)"
             )
             let status = try await muster("status")
