@@ -32,6 +32,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case setSiteMinimum
     case setSiteForm
     case showReadiness
+    case showDrift
+    case showFileDiff
     case listDataSets
     case showDataSet
     case listPairs
@@ -178,6 +180,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .setSiteMinimum: (.put, "/sites/{name}/minimum", .admin)
         case .setSiteForm: (.put, "/sites/{name}/form", .admin)
         case .showReadiness: (.get, "/sites/{name}/readiness", .viewer)
+        case .showDrift: (.get, "/sites/{name}/drift", .viewer)
+        case .showFileDiff: (.get, "/sites/{name}/drift/diff", .operator)
         case .listDataSets: (.get, "/replication", .viewer)
         case .showDataSet: (.get, "/replication/{name}", .viewer)
         case .listPairs: (.get, "/pairs", .viewer)

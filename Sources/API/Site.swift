@@ -59,8 +59,8 @@ public struct SiteReadiness: Codable, Hashable, Sendable {
 }
 
 public struct ReadinessFinding: Codable, Hashable, Sendable {
-    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`,
-    /// `role`, `run`, `authority`, `automatic`.
+    /// `nodes`, `pairs`, `services`, `handlers`, `drift`, `capacity`, `clocks`, `shared-paths`,
+    /// `endpoints`, `configuration`, `drill`, `role`, `run`, `authority`, `automatic`.
     public var topic: String
     /// `fine`, `warning` or `blocking`.
     public var level: String

@@ -100,7 +100,7 @@ extension AgentMachine {
         return nil
     }
 
-    private func reasonToRefuse(_ token: FencingToken) -> (RefusalCode, String)? {
+    func reasonToRefuse(_ token: FencingToken) -> (RefusalCode, String)? {
         if token < memory.highest {
             return (.staleToken, "token \(token) is older than \(memory.highest)")
         }

@@ -95,6 +95,7 @@ extension AgentMachine {
         tellSample(&effects)
         for note in untoldNotes { effects.sends.append(.note(note.note, text: note.text)) }
         untoldNotes = []
+        tellSets(at: now, &effects)
         let work = fold(&effects) { $0.tellEverything(&$1) }
         effects.sends.append(
             .synced(

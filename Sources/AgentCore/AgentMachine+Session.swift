@@ -38,6 +38,7 @@ extension AgentMachine {
             refusedRequest(verb, code, text, at: now, &effects)
         case .authority, .enrolled: giveUp("an answer that nobody asked for", at: now, &effects)
         case .work(let message): receivedWork(message, at: now, &effects)
+        case .comparing(let message): receivedComparing(message, &effects)
         case .data(let message): receivedData(message, at: now)
         }
     }

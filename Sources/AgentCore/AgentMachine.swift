@@ -60,6 +60,8 @@ public struct AgentMachine: Hashable, Sendable {
     // Tasks: AgentMachine+Tasks.swift
     var bench: TaskBench
     var desk: SubmissionDesk
+    /// What is compared with the node's pair: AgentMachine+Comparing.swift
+    var comparing: ComparingDesk
     // Data sets: AgentMachine+Data.swift
     var data: DataWatch
     /// Why this step must end the session.
@@ -98,6 +100,7 @@ public struct AgentMachine: Hashable, Sendable {
         renewal = RenewalMachine(timeout: configuration.timing.renewalTimeout)
         bench = TaskBench(configuration: configuration, journal: journal)
         desk = SubmissionDesk(spool: spool)
+        comparing = ComparingDesk(configuration.sets)
         data = DataWatch(configuration.dataSets, at: now)
         reconnection.next = Int(generator.below(UInt64(max(1, configuration.controllers))))
         for definition in configuration.services.prefix(WireLimits.servicesPerNodeMax) {
@@ -114,6 +117,7 @@ public struct AgentMachine: Hashable, Sendable {
         settleServices(at: now, &effects)
         answerOrders(at: now, &effects)
         settleTasks(at: now, &effects)
+        settleComparing(at: now, &effects)
         settleSession(event, at: now, &effects)
         settleData(at: now, &effects)
         tellChanges(at: now, &effects)
@@ -131,7 +135,8 @@ public struct AgentMachine: Hashable, Sendable {
         deadlines.append(renewal.nextDeadline(isLive: session != nil))
         deadlines += services.values.map(\.nextDeadline)
         deadlines += orders.values.map(\.nextDeadline)
-        deadlines += [bench.nextDeadline, desk.nextDeadline, data.nextDeadline]
+        deadlines += [bench.nextDeadline, desk.nextDeadline, comparing.nextDeadline]
+        deadlines.append(data.nextDeadline)
         return deadlines.compactMap { $0 }.min()
     }
 
@@ -170,10 +175,15 @@ public struct AgentMachine: Hashable, Sendable {
         case .spooled(let number): foldDesk(&effects) { $0.spooled(number, &$1) }
         case .spoolFailed(let number, let reason):
             foldDesk(&effects) { $0.spoolFailed(number, reason, &$1) }
-        case .reconfigured(let definitions, let sharedPaths, let handlers, let dataSets):
+        case .reconfigured(let definitions, let sharedPaths, let handlers, let sets, let dataSets):
             reconfigured(definitions, sharedPaths: sharedPaths, at: now, &effects)
             redefine(handlers, &effects)
+            redefine(sets, at: now, &effects)
             redefine(dataSets, at: now)
+        case .looked(let set, let number, let result):
+            looked(set, number, result, at: now, &effects)
+        case .listed(let ticket, let answer): listed(ticket, answer, &effects)
+        case .shown(let ticket, let answer): shown(ticket, answer, &effects)
         case .misconfigured(let reason):
             note(.badConfiguration, reason, &effects)
             effects.notices.append(
@@ -219,6 +229,7 @@ public struct AgentMachine: Hashable, Sendable {
         }
         memory.incarnation += 1
         sampleDueAt = now
+        comparing.start(at: now, &generator)
         adopt(leashes, at: now, &effects)
         fold(&effects) { $0.start(leftovers: tasks, at: now, &$1) }
         if identity == nil {

@@ -2,7 +2,10 @@
 #include "chost.h"
 
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -310,4 +313,52 @@ int muster_peer_credentials(int descriptor, pid_t *pid, uid_t *user, gid_t *grou
 
 ssize_t muster_send(int descriptor, const void *bytes, size_t count) {
     return send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// ---- Giving way ----
+
+void muster_thread_give_way(void)
+{
+    // Of the calling thread alone: Linux keeps a nice value and an I/O priority for each.
+    pid_t thread = (pid_t)syscall(SYS_gettid);
+    setpriority(PRIO_PROCESS, (id_t)thread, 19);
+    const int by_thread = 1, idle_class = 3, class_shift = 13;
+    syscall(SYS_ioprio_set, by_thread, thread, idle_class << class_shift);
+}
+
+// ---- Interfaces ----
+
+int muster_interface_addresses(char *text, size_t size)
+{
+    struct ifaddrs *first;
+    if (getifaddrs(&first) != 0) {
+        return -1;
+    }
+    size_t used = 0;
+    text[0] = 0;
+    for (struct ifaddrs *one = first; one; one = one->ifa_next) {
+        char address[INET6_ADDRSTRLEN];
+        if (!one->ifa_addr || one->ifa_flags & IFF_LOOPBACK) {
+            continue;
+        }
+        const void *bytes = NULL;
+        if (one->ifa_addr->sa_family == AF_INET) {
+            bytes = &((struct sockaddr_in *)(void *)one->ifa_addr)->sin_addr;
+        } else if (one->ifa_addr->sa_family == AF_INET6) {
+            bytes = &((struct sockaddr_in6 *)(void *)one->ifa_addr)->sin6_addr;
+        }
+        if (!bytes || !inet_ntop(one->ifa_addr->sa_family, bytes, address, sizeof address)) {
+            continue;
+        }
+        size_t length = strlen(address);
+        if (used + length + 2 > size) {
+            break;
+        }
+        memcpy(text + used, address, length);
+        text[used + length] = '\n';
+        used += length + 1;
+        text[used] = 0;
+    }
+    freeifaddrs(first);
+    return 0;
 }

@@ -22,6 +22,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var work: WorkMachine
     public internal(set) var schedules = ScheduleBook()
     public internal(set) var runs = RunBook()
+    public internal(set) var drift = DriftBook()
     public internal(set) var replication = ReplicationBook()
     public internal(set) var replicationRules = ReplicationRules()
     var watch = FailoverWatch()
@@ -304,7 +305,8 @@ extension ControllerEvent {
     var mayMoveRun: Bool {
         guard case .received(_, let message, _) = self else { return true }
         switch message {
-        case .beat, .load, .disk, .check, .data: return false
+        case .beat, .load, .disk, .check, .data, .comparing(.entry), .comparing(.text):
+            return false
         default: return true
         }
     }

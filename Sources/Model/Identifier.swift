@@ -45,6 +45,7 @@ public enum GroupKind {}
 public enum CheckKind {}
 public enum OperatorKind {}
 public enum JoinTokenKind {}
+public enum ComparedSetKind {}
 
 /// The cluster's identity (a UUID in lower case), in every certificate of the cluster.
 public typealias ClusterID = Identifier<ClusterKind>
@@ -59,3 +60,5 @@ public typealias CheckName = Identifier<CheckKind>
 public typealias OperatorName = Identifier<OperatorKind>
 /// The public half of a join token.
 public typealias JoinTokenID = Identifier<JoinTokenKind>
+/// A set of files, or the output of a program, that is compared between a node and its pair.
+public typealias ComparedSetName = Identifier<ComparedSetKind>

@@ -29,6 +29,7 @@ public enum AgentMessage: Hashable, Sendable {
     case renew(request: String)
     case bye(reason: ByeReason)
     case work(AgentWorkMessage)
+    case comparing(AgentComparingMessage)
     case data(AgentDataMessage)
 }
 
@@ -260,6 +261,8 @@ extension AgentMessage {
             self = .note(try fields.word("code"), text: fields.optionalText("text") ?? "")
         case "RENEW": self = .renew(request: try fields.text("csr"))
         case "BYE": self = .bye(reason: try fields.word("reason"))
+        case let verb where AgentComparingMessage.verbs.contains(verb):
+            self = .comparing(try AgentComparingMessage(line))
         default:
             if let message = try AgentDataMessage(line) {
                 self = .data(message)
@@ -322,6 +325,7 @@ extension AgentMessage {
             writer = LineWriter("BYE")
             writer.put("reason", reason)
         case .work(let message): return message.line
+        case .comparing(let message): return message.line
         case .data(let message): return message.line
         }
         return writer.line

@@ -31,6 +31,7 @@ public enum ControllerMessage: Hashable, Sendable {
     /// The controller stops; another may be tried at once, this one after `retry`.
     case bye(reason: ByeReason, retry: Duration)
     case work(ControllerWorkMessage)
+    case comparing(ControllerComparingMessage)
     case data(ControllerDataMessage)
 }
 
@@ -259,6 +260,8 @@ extension ControllerMessage {
                 reason: try fields.word("reason"),
                 retry: try fields.optionalMilliseconds("retry") ?? .zero
             )
+        case let verb where ControllerComparingMessage.verbs.contains(verb):
+            self = .comparing(try ControllerComparingMessage(line))
         default:
             if let message = try ControllerDataMessage(line) {
                 self = .data(message)
@@ -323,6 +326,7 @@ extension ControllerMessage {
             writer.put("reason", reason)
             writer.put("retry", milliseconds: retry)
         case .work(let message): return message.line
+        case .comparing(let message): return message.line
         case .data(let message): return message.line
         }
         return writer.line

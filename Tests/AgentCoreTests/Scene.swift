@@ -33,6 +33,8 @@ struct Scene {
     /// Of the protocol, as a controller chooses it.
     var version: UInt16 = 1
     var handlers: [HandlerDefinition]
+    /// Looks at compared sets that were asked for and are not answered.
+    var looks: [(set: ComparedSet, number: UInt64)] = []
     var link: UInt64 = 0
     var isDialling = false
     var token = Scene.base
@@ -47,6 +49,7 @@ struct Scene {
         identity: NodeIdentity? = Scene.identity,
         controllers: Int = 1,
         sharedPaths: [String] = [],
+        sets: [ComparedSet] = [],
         seed: UInt64 = 1
     ) {
         disk = memory
@@ -59,6 +62,7 @@ struct Scene {
             services: services,
             handlers: handlers,
             sharedPaths: sharedPaths,
+            sets: sets,
             facts: Scene.facts
         )
         machine = AgentMachine(
@@ -90,6 +94,7 @@ struct Scene {
         if case .connected = event { isDialling = false }
         for case .beat(let beat) in effects.sends { lastBeat = beat }
         for number in effects.unspool { spool[number] = nil }
+        for case .look(let set, let number) in effects.comparing { looks.append((set, number)) }
         return effects
     }
 
@@ -287,6 +292,7 @@ extension AgentEffects {
         connection += other.connection
         checks += other.checks
         preflight += other.preflight
+        comparing += other.comparing
         dataRuns += other.dataRuns
         wantsSample = wantsSample || other.wantsSample
         renewal = other.renewal ?? renewal

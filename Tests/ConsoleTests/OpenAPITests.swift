@@ -122,7 +122,9 @@ import Yams
             ("CertifyNodeRequest", CertifyNodeRequest(node: "n", reason: "x")),
             ("AnswerRunRequest", AnswerRunRequest(yes: true)),
             ("AutomaticStatus", RunSamples.automatic),
-            ("SiteReadiness", RunSamples.notReady), ("PlanDetail", RunSamples.planDetail),
+            ("SiteReadiness", RunSamples.notReady),
+            ("SiteDrift", DriftSamples.drift([DriftSamples.app, DriftSamples.packages])),
+            ("FileDiff", DriftSamples.diff), ("PlanDetail", RunSamples.planDetail),
             (
                 "PlanCheck",
                 PlanCheck(asOf: "", mistakes: [PlanMistake(line: 1, column: 1, text: "x")])

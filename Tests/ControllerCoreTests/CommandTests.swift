@@ -25,7 +25,7 @@ struct CommandTests {
             .set(.cluster, key: "x.k", value: "v"), .unset(.cluster, key: "x.k"), .preflight([]),
             .backup(path: "/b"), .cancelTasks([TaskID(1)]), .retryTasks([TaskID(1)]),
             .resolveTasks([TaskID(1)], isDone: true), .readPayload(TaskID(1)),
-            .readOutput(TaskID(1)),
+            .readOutput(TaskID(1)), .readFile("n2", "app", path: "etc/a"),
             .addSchedule(
                 ScheduleDraft(
                     name: "s",

@@ -87,7 +87,7 @@ final class World: Sendable {
             switch outcome {
             case .done: "done \(name)"
             case .refused(let refused): "\(refused.code.rawValue) \(name)"
-            case .certificate, .preflightStarted, .runStarted, .tasks: "unexpected \(name)"
+            case .certificate, .preflightStarted, .runStarted, .tasks, .texts: "unexpected \(name)"
             }
         told.withLock { $0.append(text) }
         return text

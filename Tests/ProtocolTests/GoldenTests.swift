@@ -78,6 +78,14 @@ struct GoldenTests {
         }
     }
 
+    @Test func `a verb about what is compared is of version 3, and no other`() {
+        let words = ProtocolWords.agentComparingVerbs + ProtocolWords.controllerComparingVerbs
+        #expect(words.count == 8)
+        for entry in Self.entries where words.contains(entry.verb) {
+            #expect(entry.version == WireLimits.siteVersion, "\(entry.text)")
+        }
+    }
+
     @Test func `a verb about data sets is of version 3, and no other`() {
         let data = Set(ProtocolWords.agentDataVerbs + ProtocolWords.controllerDataVerbs)
         #expect(data.count == 6)
@@ -130,6 +138,12 @@ struct GoldenTests {
         }
         for outcome in AttemptOutcome.allCases {
             #expect(isThere("outcome", outcome.rawValue, verb: "RESULT"), "\(outcome)")
+        }
+        for kind in ComparedKind.allCases {
+            #expect(isThere("kind", kind.rawValue, verb: "COMPARED"), "\(kind)")
+        }
+        for kind in FileEntry.Kind.allCases {
+            #expect(isThere("kind", kind.rawValue, verb: "ENTRY"), "\(kind)")
         }
         for reason in CancelReason.allCases {
             #expect(isThere("reason", reason.rawValue, verb: "CANCEL"), "\(reason)")

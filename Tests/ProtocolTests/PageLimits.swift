@@ -40,6 +40,15 @@ enum PageLimits {
         "submissionsPerNodeMax": "\(WorkLimits.submissionsPerNodeMax)",
         "watchedMax": "\(WorkLimits.watchedMax)",
         "liveBytesMax": "\(WorkLimits.liveBytesMax)",
+        "setsMax": "\(ComparingLimits.setsMax)",
+        "entriesMax": "\(ComparingLimits.entriesMax)",
+        "entriesPerPartMax": "\(ComparingLimits.entriesPerPartMax)",
+        "pathBytesMax": "\(ComparingLimits.pathBytesMax)",
+        "textBytesMax": "\(ComparingLimits.textBytesMax)",
+        "pieceBytesMax": "\(ComparingLimits.pieceBytesMax)",
+        "requestsMax": "\(ComparingLimits.requestsMax)",
+        "intervalMilliseconds": "\(ComparingLimits.intervalMilliseconds.lowerBound)-"
+            + "\(ComparingLimits.intervalMilliseconds.upperBound)",
         "HandlerReport.typesMax": "\(HandlerReport.typesMax)",
         "HandlerReport.slotsMax": "\(HandlerReport.slotsMax)",
         "TaskSubmission.priorityDefault": "\(TaskSubmission.priorityDefault)",
@@ -62,6 +71,7 @@ enum PageLimits {
         var found = Set<String>()
         for file in [
             "Protocol/Limits.swift", "Protocol/WorkMessage+Fields.swift",
+            "Protocol/ComparingMessage.swift",
             "Protocol/DataMessages.swift",
         ] {
             var isTable = false

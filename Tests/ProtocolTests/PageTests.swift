@@ -155,6 +155,11 @@ struct PageTests {
         "type": ("x.y_z-1", "1x"),
         "types": ("A,B", "A,,B"),
         "attributes": ("b=;a=1", "a"),
+        "digest": (String(repeating: "0f", count: 32), String(repeating: "0F", count: 32)),
+        "mark": ("0123456789abcdef", "0123456789abcde"),
+        "mode": ("7777", "0644"),
+        "path": (String(repeating: "x", count: 1_000), String(repeating: "x", count: 1_001)),
+        "interval": ("1000", "999"),
         "watches": ("1.1.0,2.65535.400", "1.0.0"),
         "line": (String(repeating: "x", count: 128), String(repeating: "x", count: 129)),
     ]
@@ -204,6 +209,8 @@ struct PageTests {
         try check("HANDLER", isAgent: true, DeliveryPolicy.allCases.map(\.rawValue))
         try check("HOLDING", isAgent: true, HoldingPhase.allCases.map(\.rawValue))
         try check("RESULT", isAgent: true, AttemptOutcome.allCases.map(\.rawValue))
+        try check("COMPARED", isAgent: true, ComparedKind.allCases.map(\.rawValue))
+        try check("ENTRY", isAgent: true, FileEntry.Kind.allCases.map(\.rawValue))
         try check("CANCEL", isAgent: false, CancelReason.allCases.map(\.rawValue))
         let tasks = Self.rows(under: "## Tasks").map { $0[0] }
         for word in AttemptOutcome.allCases.map(\.rawValue) + CancelReason.allCases.map(\.rawValue)

@@ -8,10 +8,10 @@ import Protocol
 enum ProtocolWords {
     static let agentVerbs =
         verbs(of: "Sources/Protocol/AgentMessage.swift", atLeast: 19) + agentWorkVerbs
-        + agentDataVerbs
+        + agentDataVerbs + agentComparingVerbs
     static let controllerVerbs =
         verbs(of: "Sources/Protocol/ControllerMessage.swift", atLeast: 16) + controllerWorkVerbs
-        + controllerDataVerbs
+        + controllerDataVerbs + controllerComparingVerbs
     /// Those that are used in sessions of version 2 only.
     static let agentWorkVerbs = verbs(of: "Sources/Protocol/AgentWorkMessage.swift", atLeast: 9)
     static let controllerWorkVerbs = verbs(
@@ -20,6 +20,14 @@ enum ProtocolWords {
     )
 
     /// Those that are used in sessions of version 3 only.
+    static let agentComparingVerbs = verbs(
+        of: "Sources/Protocol/AgentComparingMessage.swift",
+        atLeast: 6
+    )
+    static let controllerComparingVerbs = verbs(
+        of: "Sources/Protocol/ControllerComparingMessage.swift",
+        atLeast: 2
+    )
     static let agentDataVerbs = verbs(
         of: "Sources/Protocol/DataMessages.swift",
         atLeast: 6

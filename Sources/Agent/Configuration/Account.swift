@@ -39,6 +39,30 @@ enum Account {
         return isKnown ? entry.gr_gid : nil
     }
 
+    static func name(ofUser number: uid_t) -> String? {
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        var buffer = [CChar](repeating: 0, count: 16_384)
+        return buffer.withUnsafeMutableBufferPointer { buffer in
+            guard getpwuid_r(number, &entry, buffer.baseAddress!, buffer.count, &found) == 0,
+                found != nil
+            else { return nil }
+            return String(cString: entry.pw_name)
+        }
+    }
+
+    static func name(ofGroup number: gid_t) -> String? {
+        var entry = Glibc.group()
+        var found: UnsafeMutablePointer<Glibc.group>?
+        var buffer = [CChar](repeating: 0, count: 65_536)
+        return buffer.withUnsafeMutableBufferPointer { buffer in
+            guard getgrgid_r(number, &entry, buffer.baseAddress!, buffer.count, &found) == 0,
+                found != nil
+            else { return nil }
+            return String(cString: entry.gr_name)
+        }
+    }
+
     private static func entry<Result>(
         named name: String,
         _ body: (passwd) -> Result

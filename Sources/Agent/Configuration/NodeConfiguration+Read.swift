@@ -1,5 +1,6 @@
 import AgentCore
 import Model
+import Protocol
 
 extension NodeConfiguration {
     static let controllersMax = 16
@@ -51,10 +52,14 @@ extension NodeConfiguration {
         dataDirectory = Self.directory(of: problems.file) + "/data.d"
         let document = ConfigurationDocument(bytes, problems: problems)
         for section in document.sections {
+            if let kind = ComparedKind(rawValue: section.name) {
+                readSet(section, kind, problems)
+                continue
+            }
             guard section.argument == nil,
                 let known = Self.sections.first(where: { $0.name == section.name })
             else {
-                let names = Self.sections.map(\.name)
+                let names = Self.sections.map(\.name) + ComparedKind.allCases.map(\.rawValue)
                 let hint =
                     NearestName.to(section.name, among: names)
                     .map { "did you mean [\($0)]? " } ?? ""

@@ -31,6 +31,7 @@ extension Driver {
         }
         for request in effects.checks { run(request) }
         for request in effects.preflight { run(request) }
+        for command in effects.comparing { comparing.perform(command) }
         for request in effects.dataRuns { run(request) }
         if effects.wantsSample { samples.ask() }
         if let command = effects.renewal { renewal.perform(command) }

@@ -31,6 +31,7 @@ final class Driver {
     let submissions: SubmitServer?
     let samples: SampleWorker
     let renewal: RenewalWorker
+    let comparing: ComparingKeeper
     let checks = CheckRunner()
     var preflight: Preflight
     let log: Logger
@@ -50,6 +51,7 @@ final class Driver {
         configurationPath: String,
         state: StateFolder,
         cluster: ClusterID?,
+        values: NodeValues,
         endpoints: [Endpoint],
         leashes: LeashKeeper,
         tasks: TaskKeeper,
@@ -73,12 +75,14 @@ final class Driver {
         persister = Persister(state: state, inbox: inbox)
         samples = SampleWorker(disks: configuration.load.disks, inbox: inbox)
         renewal = RenewalWorker(state: state, inbox: inbox)
+        comparing = ComparingKeeper(values: values, inbox: inbox)
         preflight = Preflight(configuration)
         watchdogInterval = ServiceManager.watchdogInterval
         let number = muster_timer_create()
         guard number >= 0 else { throw HostError("make a timer", code: errno) }
         timer = Descriptor(owning: number)
-        guard persister.begin(), samples.begin(), self.journal.begin(), self.spool.begin(),
+        guard persister.begin(), samples.begin(), comparing.begin(), self.journal.begin(),
+            self.spool.begin(),
             submissions?.begin() ?? true
         else {
             throw HostError("start threads", code: EAGAIN)
@@ -194,6 +198,7 @@ final class Driver {
             self.configuration.handlers = configuration.handlers
             self.configuration.dataSets = configuration.dataSets
             self.configuration.preflight = configuration.preflight
+            self.configuration.sets = configuration.sets
             preflight = Preflight(configuration)
             tasks.define(configuration.handlers)
             step(
@@ -201,6 +206,7 @@ final class Driver {
                     configuration.services,
                     sharedPaths: configuration.preflight.sharedPaths,
                     handlers: configuration.handlers,
+                    sets: configuration.sets,
                     dataSets: configuration.dataSets
                 )
             )

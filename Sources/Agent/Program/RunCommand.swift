@@ -99,6 +99,7 @@ struct RunCommand {
                 handlers: configuration.handlers,
                 dataSets: configuration.dataSets,
                 sharedPaths: configuration.preflight.sharedPaths,
+                sets: configuration.sets,
                 facts: facts,
                 software: "muster-agent/\(AgentProgram.version)",
                 bootID: machineIdentity.bootID,
@@ -117,6 +118,12 @@ struct RunCommand {
             configurationPath: configurationPath,
             state: state,
             cluster: membership?.identity.cluster,
+            values: NodeValues(
+                name: membership?.identity.name.text ?? "",
+                site: membership?.identity.site.text ?? "",
+                hostname: machineIdentity.hostname,
+                addresses: MachineIdentity.addresses
+            ),
             endpoints: endpoints,
             leashes: leashes,
             tasks: tasks,

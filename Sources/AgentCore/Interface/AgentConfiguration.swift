@@ -13,6 +13,8 @@ public struct AgentConfiguration: Hashable, Sendable {
     public var dataSets: [DataSetDefinition]
     /// Paths that the node itself lists as shared; only these may be probed.
     public var sharedPaths: [String]
+    /// At most ``ComparedSet/countMax``, each name once.
+    public var sets: [ComparedSet]
     public var facts: Facts
     /// Program and version, for people.
     public var software: String
@@ -27,6 +29,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         handlers: [HandlerDefinition] = [],
         dataSets: [DataSetDefinition] = [],
         sharedPaths: [String] = [],
+        sets: [ComparedSet] = [],
         facts: Facts,
         software: String = "",
         bootID: String = "",
@@ -39,6 +42,7 @@ public struct AgentConfiguration: Hashable, Sendable {
         self.handlers = handlers
         self.dataSets = dataSets
         self.sharedPaths = sharedPaths
+        self.sets = sets
         self.facts = facts
         self.software = software
         self.bootID = bootID

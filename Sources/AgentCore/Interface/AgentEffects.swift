@@ -27,6 +27,8 @@ public struct AgentEffects: Hashable, Sendable {
     public var connection: [ConnectionCommand]
     public var checks: [CheckRequest]
     public var preflight: [PreflightRequest]
+    /// What is to be looked at, or told, of compared sets.
+    public var comparing: [ComparingCommand]
     /// Programs of data sets to be executed, each answered by `.dataFinished`.
     public var dataRuns: [DataRun]
     /// A sample of load and disks is wanted; answer `.sampled`.
@@ -51,6 +53,7 @@ public struct AgentEffects: Hashable, Sendable {
         connection = []
         checks = []
         preflight = []
+        comparing = []
         dataRuns = []
         wantsSample = false
         renewal = nil

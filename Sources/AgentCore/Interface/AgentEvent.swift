@@ -60,8 +60,15 @@ public enum AgentEvent: Hashable, Sendable {
         [ServiceDefinition],
         sharedPaths: [String],
         handlers: [HandlerDefinition] = [],
+        sets: [ComparedSet] = [],
         dataSets: [DataSetDefinition] = []
     )
+    /// The answer to ``ComparingCommand/look(_:number:)``.
+    case looked(ComparedSetName, number: UInt64, LookResult)
+    /// The answer to ``ComparingCommand/list(_:_:digest:from:)``.
+    case listed(ComparingTicket, ListAnswer)
+    /// The answer to ``ComparingCommand/show(_:_:path:)``.
+    case shown(ComparingTicket, ShowAnswer)
     /// It was read anew and is bad: the old one stays in force.
     case misconfigured(reason: String)
     /// How long the certificate in use is still good, and its whole life. At start, and again after

@@ -160,6 +160,27 @@ int64_t muster_filesystem_magic(int descriptor);
 int muster_set_nonblocking(int descriptor);
 int muster_set_blocking(int descriptor);
 
+// The calling thread gives way to every other, for the processor and for disks. What a system does
+// not know of is left out: being in no hurry is no promise.
+void muster_thread_give_way(void);
+
+// Fills `text` with the addresses of every interface but the loopback, one on a line.
+int muster_interface_addresses(char *text, size_t size);
+
+// ---- SHA-256 (sha256.c) ----
+
+#define MUSTER_SHA256_BYTES 32
+
+struct muster_sha256 {
+    uint32_t state[8];
+    uint64_t length;       // bytes so far
+    uint8_t block[64];     // what does not fill a block yet
+};
+
+void muster_sha256_begin(struct muster_sha256 *hash);
+void muster_sha256_add(struct muster_sha256 *hash, const void *bytes, size_t count);
+void muster_sha256_end(struct muster_sha256 *hash, uint8_t digest[MUSTER_SHA256_BYTES]);
+
 // ---- Readiness (calls.c) ----
 
 int muster_epoll_create(void);

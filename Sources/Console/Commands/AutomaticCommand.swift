@@ -46,7 +46,7 @@ struct AutomaticPauseCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var change: ChangeOptions
 
-    func run() async throws { try await change.send(.pauseAutomatic, over: connection) }
+    func run() async throws { try await change.sendAlone(.pauseAutomatic, over: connection) }
 }
 
 struct AutomaticResume: AsyncParsableCommand {
@@ -58,7 +58,7 @@ struct AutomaticResume: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var change: ChangeOptions
 
-    func run() async throws { try await change.send(.resumeAutomatic, over: connection) }
+    func run() async throws { try await change.sendAlone(.resumeAutomatic, over: connection) }
 }
 
 struct AutomaticLiftBrake: AsyncParsableCommand {
@@ -74,11 +74,11 @@ struct AutomaticLiftBrake: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var change: ChangeOptions
 
-    func run() async throws { try await change.send(.liftBrake, over: connection) }
+    func run() async throws { try await change.sendAlone(.liftBrake, over: connection) }
 }
 
 extension ChangeOptions {
-    fileprivate func send(_ route: Route, over connection: ConnectionOptions) async throws {
+    fileprivate func sendAlone(_ route: Route, over connection: ConnectionOptions) async throws {
         try await Session.run(connection) { session in
             let answer: Answer<ChangeDone> = try await session.client.send(
                 route,

@@ -6,7 +6,8 @@ struct SiteCommand: AsyncParsableCommand {
         commandName: "site",
         abstract: "The sites of the cluster.",
         subcommands: [
-            SiteList_.self, SiteShow.self, SiteReadinessCommand.self, SiteAdd.self,
+            SiteList_.self, SiteShow.self, SiteReadinessCommand.self, SiteDriftCommand.self,
+            SiteAdd.self,
             SiteRemove.self, SiteSetMinimum.self, SiteSetForm.self,
         ],
         aliases: ["sites"]

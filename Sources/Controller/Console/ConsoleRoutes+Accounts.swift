@@ -162,7 +162,7 @@ extension ConsoleRoutes {
     private func handOver(_ outcome: Reply.Outcome, key: KeyFingerprint) async throws -> Response {
         switch outcome {
         case .refused(let refused): throw API.Failure(refused)
-        case .done, .preflightStarted, .runStarted, .tasks:
+        case .done, .preflightStarted, .runStarted, .tasks, .texts:
             throw API.Failure(code: API.FailureCode.internal, detail: "an unexpected reply")
         case .certificate(let issued):
             let servers = server.configuration.consoleURLs

@@ -45,7 +45,7 @@ extension ConsoleRoutes {
         switch await driver.submit(offers, by: caller(request)) {
         case .tasks(let answers) where answers.count == offers.count: return answers
         case .refused(let refused): throw API.Failure(refused)
-        case .tasks, .done, .preflightStarted, .runStarted, .certificate:
+        case .tasks, .texts, .done, .preflightStarted, .runStarted, .certificate:
             throw API.Failure(code: API.FailureCode.internal, detail: "an unexpected reply")
         }
     }

@@ -220,6 +220,8 @@ struct ConsoleRoutes: Sendable {
         case .setSiteMinimum: try await setSiteMinimum(request)
         case .setSiteForm: try await setSiteForm(request)
         case .showReadiness: try await showReadiness(request)
+        case .showDrift: try await showDrift(request)
+        case .showFileDiff: try await showFileDiff(request)
         case .listDataSets: try await listDataSets(request)
         case .showDataSet: try await showDataSet(request)
         case .listPairs: try await listPairs(request)
@@ -279,7 +281,9 @@ struct ConsoleRoutes: Sendable {
 
 extension Route {
     /// Who reads it is written down.
-    var isReadingAudited: Bool { self == .getTaskPayload || self == .showTaskOutput }
+    var isReadingAudited: Bool {
+        self == .getTaskPayload || self == .showTaskOutput || self == .showFileDiff
+    }
 
     /// Bytes of the body that are read.
     var bodyBytesMax: Int {

@@ -33,6 +33,7 @@ public enum Authorization {
         ("task.resolve", .operator),
         ("task.payload", .operator),
         ("task.output", .viewer),
+        ("drift.read", .operator),
         ("schedule.add", .operator),
         ("schedule.remove", .operator),
         ("schedule.pause", .operator),
@@ -92,6 +93,7 @@ extension Command.Verb {
         case .resolveTasks: "task.resolve"
         case .readPayload: "task.payload"
         case .readOutput: "task.output"
+        case .readFile: "drift.read"
         case .addSchedule: "schedule.add"
         case .removeSchedule: "schedule.remove"
         case .pauseSchedule: "schedule.pause"
@@ -127,6 +129,7 @@ extension Command.Verb {
         case .service(_, let service, let node): "\(node)/\(service?.text ?? "*")"
         case .createToken(let seed, _, _): seed.id.text
         case .revokeToken(let id): id.text
+        case .readFile(let node, let set, let path): "\(node)/\(set)/\(path)"
         case .addOperator(let name, let role, _): "\(name) as \(role.rawValue)"
         case .removeOperator(let name): name.text
         case .addSite(let name), .removeSite(let name): name.text
@@ -170,7 +173,7 @@ extension Command.Verb {
         case .set(_, _, let value): "value=\(value)"
         case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
             .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup, .cancelTasks,
-            .retryTasks, .readPayload, .readOutput, .removeSchedule, .pauseSchedule,
+            .retryTasks, .readPayload, .readOutput, .readFile, .removeSchedule, .pauseSchedule,
             .resumeSchedule, .setCalendar,
             .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
             .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake:

@@ -237,6 +237,8 @@ extension ControllerMachine {
         try checkScope(scope)
         try checkKnown(key)
         try checkWorkSetting(scope, key, value)
+        try checkDrillSetting(scope, key, value)
+        try checkActiveValue(scope, key)
         let storeKey = "\(scope.text)/\(key)"
         let before = settingRecords[storeKey]?.value
         guard before != value else {
@@ -317,17 +319,23 @@ extension ControllerMachine {
         )
         readWorkSettings()
         readReplicationSettings()
+        sendConfigurations()
+    }
+
+    mutating func sendConfigurations() {
         for (id, member) in nodes {
             guard let link = member.link, link.phase != .welcomed else { continue }
             sendConfiguration(to: id, link.connection)
         }
     }
 
-    /// The values that hold for one node: its own over its site's over the cluster's.
+    /// The values that hold for one node: its own over its site's, over the active site's, over the
+    /// cluster's.
     public func effectiveSettings(for record: NodeRecord) -> [Setting] {
         var merged = OrderedTable<String, Setting>()
         func merge(_ wanted: SettingScope, as scope: Setting.Scope) {
-            for setting in settingRecords.values where setting.scope == wanted {
+            for setting in settingRecords.values
+            where setting.scope == wanted && ActiveValue.name(of: setting.key) == nil {
                 merged[setting.key] = Setting(
                     key: setting.key,
                     value: setting.value,
@@ -336,6 +344,7 @@ extension ControllerMachine {
             }
         }
         merge(.cluster, as: .cluster)
+        for value in activeValues { merged[value.key] = value }
         merge(.site(record.site), as: .site)
         merge(.node(record.name), as: .node)
         return merged.values

@@ -21,7 +21,7 @@ extension ControllerMachine {
             try checkTexts(of: command)
             try checkLock(command.verb)
             retirePreviousKey(of: caller)
-            outcome = .success(try carryOut(command, caller))
+            outcome = .success(try carryOut(command, caller, request))
         } catch {
             outcome = .failure(error)
         }
@@ -29,7 +29,8 @@ extension ControllerMachine {
         switch outcome {
         case .success(let done):
             word = "done"
-            reply(request, done)
+            // What nodes must be asked for is given when they have answered.
+            if drift.readings[request] == nil { reply(request, done) }
             guard !isAuditedAlready(command.verb, caller) else { return }
         case .failure(let refused):
             word = refused.code.rawValue
@@ -132,7 +133,8 @@ extension ControllerMachine {
 
     private mutating func carryOut(
         _ command: Command,
-        _ caller: Caller
+        _ caller: Caller,
+        _ request: RequestID
     ) throws(Refused) -> Reply.Outcome {
         let by = caller.name.text
         switch command.verb {
@@ -169,6 +171,9 @@ extension ControllerMachine {
             return .done("backup to \(path)", orders: [])
         case .readPayload(let id): return .done("the payload of task \(id)", orders: [])
         case .readOutput(let id): return .done("the output of task \(id)", orders: [])
+        case .readFile(let node, let set, let path):
+            try readFile(node, set, path, for: request)
+            return .done("\(path) of \(set)", orders: [])
         case .cancelTasks(let ids):
             return try handleTasks(ids, "cancelled") { $0.cancel($1) }
         case .addSchedule(let draft): return try addSchedule(draft, by: by)

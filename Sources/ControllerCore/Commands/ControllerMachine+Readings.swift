@@ -15,7 +15,7 @@ extension Command.Verb {
     /// Nothing is changed by it.
     var isReading: Bool {
         switch self {
-        case .readPayload, .readOutput: true
+        case .readPayload, .readOutput, .readFile: true
         default: false
         }
     }

@@ -96,6 +96,9 @@ public struct Command: Hashable, Sendable {
         case readPayload(TaskID)
         /// The same of what a task's handler has written.
         case readOutput(TaskID)
+        /// The same of a file of a compared set, of a node and its pair. The reply comes when both
+        /// nodes have answered.
+        case readFile(NodeName, ComparedSetName, path: String)
         case addSchedule(ScheduleDraft)
         case removeSchedule(ScheduleName)
         case pauseSchedule(ScheduleName)
@@ -145,6 +148,7 @@ public struct Reply: Hashable, Sendable {
         case runStarted(RunID)
         /// One answer for each task that was submitted, in order.
         case tasks([TaskAnswer])
+        case texts(FileTexts)
         case refused(Refused)
     }
 }

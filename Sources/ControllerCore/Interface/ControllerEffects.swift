@@ -181,6 +181,8 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case scheduleRefused = "schedule.refused"
     case nodePaired = "node.paired"
     case nodeUnfenced = "node.unfenced"
+    case driftFound = "drift.found"
+    case driftGone = "drift.gone"
     case nodeUnpaired = "node.unpaired"
     case planChanged = "plan.changed"
     case runStarted = "run.started"

@@ -238,6 +238,7 @@ extension ControllerMachine {
             $0.reachability = .unreachable
             $0.lossCause = "removed"
         }
+        forgetDrift(of: pair(of: id).flatMap { nodes[$0]?.record.pair == id ? $0 : nil } ?? id)
         work.forgetLosses(of: id)
         if work.hasTasks(id) { expect(by: member.lastGrant + settings.lease.wait) }
         if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }

@@ -53,6 +53,11 @@ public struct Member: Hashable, Sendable {
     var preflightNotBefore: Instant
     /// Failed findings of the last preflight, for the reason; empty when there are none.
     public internal(set) var preflightFailures: [String]
+    /// What the last preflight that it answered has found of shared paths and endpoints; nil when there
+    /// was none since this controller started.
+    public internal(set) var places: CheckedPlaces?
+    /// What is compared with its pair.
+    public internal(set) var sets: OrderedTable<ComparedSetName, KnownSet>
     public internal(set) var handlers: OrderedTable<HandlerName, HandlerReport>
     public internal(set) var dataSets: OrderedTable<DataSetName, DataSetReport> = OrderedTable()
     /// What the settings say of it, as of the configuration's version.
@@ -86,6 +91,7 @@ public struct Member: Hashable, Sendable {
         preflightNotBefore = start
         preflightFailures = []
         handlers = OrderedTable()
+        sets = OrderedTable()
         preferences = NodePreferences()
         preferencesVersion = 0
         staleShown = 0

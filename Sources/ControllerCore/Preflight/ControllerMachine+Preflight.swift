@@ -327,6 +327,7 @@ extension ControllerMachine {
             let failures = part.failures
             touch(id) { [now] in
                 $0.preflightFailures = failures
+                if let places = CheckedPlaces(part, at: now.wall) { $0.places = places }
                 $0.preflightNotBefore = now.instant + Limits.preflightRetry
             }
             guard failures.isEmpty, nodes[id]?.record.isAdmitted == false else { continue }

@@ -43,7 +43,8 @@ extension Command.Verb {
         // What lets a node take part that a run may wait for.
         case .uncordon, .endMaintenance, .release, .service, .revokeToken, .addOperator,
             .removeOperator, .preflight, .backup,
-            .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .pauseSchedule,
+            .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .readFile,
+            .pauseSchedule,
             .resumeSchedule, .retryStep,
             .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,
             .liftBrake:
@@ -112,6 +113,7 @@ extension ControllerMachine {
             "Node \(standby) of site \(first.site) is the pair of \(production) of site "
                 + "\(second.site), by \(by)."
         )
+        considerDrift(of: own)
         return .done("\(standby) and \(production) are a pair", orders: [])
     }
 
@@ -134,6 +136,7 @@ extension ControllerMachine {
         }
         let holder = nodes[own]?.record.pair == nil ? other : own
         amend(holder) { $0.pair = nil }
+        forgetDrift(of: holder)
         tell(
             .nodeUnpaired,
             .info,

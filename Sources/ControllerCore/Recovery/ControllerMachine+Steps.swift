@@ -287,6 +287,7 @@ extension ControllerMachine {
         cluster.activeSite = run.to
         work.epoch = cluster.epoch
         put(.cluster(cluster))
+        followActiveSite()
         let steps = runs.steps(of: run.id)
         let startsLater = steps.contains {
             if case .start = $0.step.act { true } else { false }

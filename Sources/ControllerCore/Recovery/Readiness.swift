@@ -11,8 +11,9 @@ public struct ReadinessFinding: Hashable, Sendable {
         case blocking
     }
 
-    /// `nodes`, `pairs`, `services`, `handlers`, `capacity`, `clocks`, `configuration`, `drill`,
-    /// `replication`, `divergence`, `run`, `authority`, `automatic`.
+    /// `nodes`, `pairs`, `services`, `handlers`, `drift`, `capacity`, `clocks`, `shared-paths`,
+    /// `endpoints`, `configuration`, `drill`, `replication`, `divergence`, `run`, `authority`,
+    /// `automatic`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -59,7 +60,10 @@ extension ControllerMachine {
         }
         found += nodeFindings(of: site, able)
         found += pairFindings(of: site)
+        found += driftFindings(of: site)
         found += capacityFindings(of: site, able)
+        found += clockFindings(of: site, able)
+        found += placeFindings(of: site, able)
         found += drillFindings(of: site)
         found += replicationFindings(of: site)
         found.append(authorityFinding)
@@ -115,16 +119,6 @@ extension ControllerMachine {
                         text: "service \(known.report.name) of warm standby node \(name) is "
                             + known.report.state.rawValue + (detail.isEmpty ? "" : ": \(detail)"),
                         mend: "muster node show \(name)"
-                    )
-                )
-            }
-            if let clock = member.clock, clock.exceeds(settings.clockOffsetMax) {
-                found.append(
-                    ReadinessFinding(
-                        topic: "clocks",
-                        level: .warning,
-                        text: "the clock of node \(name) is off",
-                        mend: "look at its time service"
                     )
                 )
             }
@@ -258,12 +252,13 @@ extension ControllerMachine {
                 )
             ]
         }
-        let isOld = now.wall - at > .seconds(90 * 86_400)
+        let isOld = now.wall - at > .seconds(drillDays * 86_400)
         return [
             ReadinessFinding(
                 topic: "drill",
                 level: isOld ? .warning : .fine,
-                text: "the last drill ended at \(at.iso8601)",
+                text: "the last drill ended at \(at.iso8601)"
+                    + (isOld ? ", more than \(drillDays) days ago" : ""),
                 mend: isOld ? "muster drill \(site)" : ""
             )
         ]

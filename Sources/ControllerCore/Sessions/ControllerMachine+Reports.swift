@@ -43,6 +43,7 @@ extension ControllerMachine {
         case .note(let note, let text): tell(note, text, of: id)
         case .bye(let reason): touch(id) { $0.link?.farewell = reason }
         case .work(let message): hear(message, from: id, connection)
+        case .comparing(let message): hear(message, from: id, connection)
         case .data(let message): hear(message, from: id, connection)
         }
     }
@@ -140,6 +141,7 @@ extension ControllerMachine {
         hear(id)
         showWork(id)
         work.synced(id, holdings)
+        considerDrift(of: id)
         repeatOrders(of: id)
         if !member.record.isAdmitted { startPreflight(of: [id], isAutomatic: true) }
     }

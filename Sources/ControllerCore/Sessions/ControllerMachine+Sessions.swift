@@ -298,6 +298,7 @@ extension ControllerMachine {
             // Whatever was known of the node is told anew.
             $0.services = OrderedTable()
             $0.handlers = OrderedTable()
+            $0.sets = OrderedTable()
             $0.dataSets = OrderedTable()
             $0.checks = OrderedTable()
             $0.disks = []
@@ -305,6 +306,7 @@ extension ControllerMachine {
             $0.floor = nil
             $0.configurationVersion = nil
         }
+        abandonDrift(of: id)
         hear(id)
         sendConfiguration(to: id, connection)
     }
@@ -361,6 +363,7 @@ extension ControllerMachine {
             orders[order]?.state = .waiting
         }
         failPreflights(of: id)
+        abandonDrift(of: id)
     }
 
     /// The node can not be reached any more. Showing that is all that happens here: taking work

@@ -36,7 +36,10 @@ extension ControllerMachine {
 
     /// Turns away a key that nothing reads: a slip of the finger would be taken for a setting.
     func checkKnown(_ key: String) throws(Refused) {
-        let prefixes = [WorkSetting.prefix, SettingKey.environmentPrefix, SettingKey.ownPrefix]
+        let prefixes = [
+            WorkSetting.prefix, SettingKey.environmentPrefix, SettingKey.ownPrefix,
+            ReplicationRules.prefix, ActiveValue.prefix, Self.drillPrefix,
+        ]
         guard !prefixes.contains(where: { key.hasPrefix($0) && key != $0 }) else { return }
         var near = NearestName.to(key, among: WorkSetting.clusterKeys + WorkSetting.nodeKeys)
         if near == nil, let dot = key.firstIndex(of: ".") {

@@ -309,7 +309,7 @@ extension Checks {
     func replied(_ reply: Reply, _ asked: Operators.Asked?) {
         guard let asked else { return }
         switch reply.outcome {
-        case .done, .preflightStarted, .runStarted:
+        case .done, .preflightStarted, .runStarted, .texts:
             if asked.mayAct == false {
                 world.fail("\(asked.caller.name) may not do \(asked.command.verb.name)")
             }

@@ -114,7 +114,7 @@ final class Operators {
     static func may(_ role: OperatorRole?, _ verb: Command.Verb) -> Bool {
         switch verb {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
-            .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload,
+            .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readFile,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
             .removeCalendar, .retryStep, .abortRun, .answerRun, .pauseAutomatic:
             role == .operator || role == .admin
