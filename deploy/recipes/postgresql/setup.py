@@ -141,6 +141,7 @@ def rebuild(instance, options):
         keep_safe(instance)
         recipe.durable_write(instance.signal_file, "", 0o600)
         recipe.durable_remove(instance.file("granted"))
+        recipe.durable_remove(instance.file("canary"))
         recipe.durable_remove(mark)
     recipe.say(f"{how} from the primary under {epoch}; thrown away: {beyond if beyond is not None else '?'} bytes")
     return 0

@@ -49,7 +49,7 @@ def main():
     for name, site in ((NORTH, "north"), (SOUTH, "south")):
         write(f"{FOLDER}/{site}.conf", shipped(
             "address/agent/address.conf", {"/var/lib/muster-address": f"{FOLDER}/{site}"}))
-        start([IP, "netns", "exec", name, "/usr/bin/python3", "-c", SERVER, site, FOLDER], f"server-{site}")
+        start([IP, "netns", "exec", name, "/usr/bin/python3", "-c", SERVER, site, FOLDER + "/"], f"server-{site}")
     program = f"{RECIPES}/address/muster-address"
 
     def hold(name, site, epoch):

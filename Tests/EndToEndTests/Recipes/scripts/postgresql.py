@@ -331,6 +331,8 @@ def main():
     await_("its site may not take over, because of the service", lambda: re.search(
         "blocking +services +service postgresql-standby of warm standby node n-1",
         cluster.muster("site", "readiness", "north", status=None)))
+    await_("Muster knows that its data have diverged", lambda: re.search(
+        "database +north .*diverged", cluster.muster("replication", "list", status=None)))
     sites.postgresql("north", "rebuild", status=3)
     sites.lines["south"].delay = 0
     rebuilt = sites.postgresql("north", "rebuild", "--confirm", "north")
@@ -339,9 +341,10 @@ def main():
     await_("north follows", lambda: "a standby at" in sites.postgresql("north", "is-standby", status=None))
     expect(not set(gone) & sites.rows("north"), "what was lost is not there any more")
     cluster.online("n-1")
-    await_("north is ready", lambda: "may take over" in cluster.muster("site", "readiness", "north", status=None))
-
-    cluster.move("failback")
+    refused = cluster.muster("failback", "--yes", "--reason", "a test", status=3)
+    loss = re.search("--accept-divergence ([0-9]+)", refused)
+    expect(loss, "the way home asks by number whether the loss is accepted")
+    cluster.move("failback", "--accept-divergence", loss[1])
     application.goes_on()
     application.stop()
     missing = lost(sites, "north", application) - set(gone)
