@@ -130,7 +130,7 @@ import YAMLFiles
         ), ("failover: {authority: ' '}\n", "1:23", "is not outside, or the name of the site"),
         ("failover: {hold: 59s}\n", "1:18", "failover.hold: 59s is too short"),
         ("failover: {hold: x}\n", "1:18", "failover.hold: x is not a duration"),
-        ("failover: {brake: 59m}\n", "1:19", "failover.brake: 59m is too short"),
+        ("failover: {brake: 59m}\n", "1:19", "failover.brake: 59m00s is too short"),
         ("failover: {brake: x}\n", "1:19", "failover.brake: x is not a duration"),
         ("failover: {per-day: 3}\n", "1:21", "failover.per-day: 3 is not 1 or 2"),
         ("failover: {prefer: ' '}\n", "1:20", "is not the name of a site"),

@@ -224,6 +224,21 @@ struct LiveView: Sendable {
             certificate.remainingMilliseconds = 0
             return certificate
         }
+        // Whoever shows how long a hold still lasts counts down by himself.
+        status.automatic = status.automatic.map {
+            var automatic = $0
+            automatic.asOf = ""
+            automatic.belowMilliseconds = automatic.belowMilliseconds.map { _ in 0 }
+            automatic.remainingMilliseconds = automatic.remainingMilliseconds.map { _ in 0 }
+            return automatic
+        }
+        // A canary comes each second. What counts is how far behind it is, in seconds.
+        status.dataSets = status.dataSets?.map { dataSet in
+            var dataSet = dataSet
+            dataSet.canary = nil
+            dataSet.sites = dataSet.sites.map { Self.withoutAges($0) }
+            return dataSet
+        }
         // A problem that is told "since now" is the same one a second later.
         status.problems = status.problems.map {
             var problem = $0
@@ -231,6 +246,17 @@ struct LiveView: Sendable {
             return problem
         }
         return status
+    }
+
+    private static func withoutAges(_ copy: DataSetAtSite) -> DataSetAtSite {
+        var copy = copy
+        copy.text = ""
+        copy.canary = nil
+        copy.sampleAgeMilliseconds = nil
+        copy.lagMilliseconds = copy.lagMilliseconds.map { $0 / 1_000 }
+        copy.replicatorLagMilliseconds = copy.replicatorLagMilliseconds.map { $0 / 1_000 }
+        copy.replicatorLagBytes = nil
+        return copy
     }
 
     private static func withoutAges(_ node: NodeSummary) -> NodeSummary {

@@ -117,7 +117,8 @@ import Testing
         #expect(
             readAgent("[lod]\n").errors == [
                 "/etc/muster/agent.conf:1:1: [lod]: not a section of this file "
-                    + "(did you mean [load]? sections: agent, load, preflight, submit)"
+                    + "(did you mean [load]? sections: agent, load, preflight, "
+                    + "submit, files, private, version)"
             ]
         )
         #expect(

@@ -17,6 +17,7 @@ import Testing
         KeyExample("agent", "state-directory", good: "/var/lib/m", bad: "lib/m", "absolute path"),
         KeyExample("agent", "run-directory", good: "/run/m", bad: "/run/../m", "goes up by .."),
         KeyExample("agent", "services-directory", good: "/srv/s.d", bad: "s.d", "absolute path"),
+        KeyExample("agent", "data-directory", good: "/srv/d.d", bad: "d.d", "absolute path"),
         KeyExample("agent", "handlers-directory", good: "/srv/h.d", bad: "h.d", "absolute path"),
         KeyExample("agent", "leash", good: "/usr/lib/leash", bad: "leash", "absolute path"),
         KeyExample("agent", "cgroup", good: "off", bad: "maybe", "auto, off"),
