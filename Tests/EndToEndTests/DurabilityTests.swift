@@ -33,7 +33,7 @@ import Testing
             for round in 1...5 {
                 let submitters = [
                     try Submissions(
-                        (1...40).map { setting("k\(round)-\($0)") },
+                        (1...40).map { setting("x.k\(round)-\($0)") },
                         by: cluster.admin,
                         log: "settings-\(round)"
                     ),
@@ -129,7 +129,7 @@ import Testing
                 if number % 20 == 0 { fill(ballast) }
                 let body = SetSettingRequest(
                     scope: "cluster",
-                    key: "k\(number)",
+                    key: "x.k\(number)",
                     value: String(repeating: "v", count: 2_000)
                 )
                 do {
@@ -170,7 +170,7 @@ import Testing
                     )) != nil
                 }
             )
-            kept.append("after")
+            kept.append("x.after")
             try await cluster.offline("page-1")
             _ = try python.run()
             try await cluster.online("page-1")

@@ -149,7 +149,7 @@ import Testing
             for number in 1...40 {
                 let body = SetSettingRequest(
                     scope: "cluster",
-                    key: "key-\(number)",
+                    key: "x.key-\(number)",
                     value: "a value that is not to change \(number)"
                 )
                 try await cluster.admin.change(.setSetting, body: body)

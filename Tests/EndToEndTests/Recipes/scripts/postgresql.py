@@ -262,8 +262,11 @@ def main():
     # The primary's site is lost in the middle of writes, with a replication that is 1.5 s late.
     sites.lines["north"].delay = 1.5
     canaries = Canaries(sites)
-    await_("a canary crosses the slow line", lambda: sites.postgresql(
-        "south", "canary-read", status=None).strip() in canaries.written)
+    def is_behind():
+        """South has a canary of this run, and north a later one that is still on its way."""
+        seen = sites.postgresql("south", "canary-read", status=None).strip()
+        return seen in canaries.written and seen != list(canaries.written)[-1]
+    await_("a canary crosses the slow line, and the next one is on it", is_behind)
     power_cut(f"{FOLDER}/n-1")
     killed = time.time()
     sites.lines["north"].cut()
