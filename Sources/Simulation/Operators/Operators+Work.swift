@@ -1,3 +1,4 @@
+import AgentCore
 import ControllerCore
 import Model
 import Protocol
@@ -88,6 +89,9 @@ extension Operators {
         for member in machine.nodes.values where member.record.membership == .joined {
             let record = member.record
             if record.conflict != nil { ask(.release(record.name), reason: "copy stopped") }
+            if isOvertaken(record) {
+                ask(.removeNodes([record.name]), reason: "its copy has renewed", force: true)
+            }
             if let drain = record.drain, drain.keepServices { ask(.uncordon(record.name)) }
             for known in member.services.values
             where known.report.state == .failed && known.report.isWanted
@@ -95,6 +99,15 @@ extension Operators {
             {
                 ask(.service(.start, known.report.name, record.name))
             }
+        }
+    }
+
+    /// A copy that was released in the node's place has renewed the certificate: the node's own is none
+    /// any more, and its machine has to join anew.
+    private func isOvertaken(_ record: NodeRecord) -> Bool {
+        world.hosts.contains { host in
+            !host.isClone && host.identity?.node == record.id && record.key != host.key
+                && !record.previousKeys.contains(host.key)
         }
     }
 }
