@@ -169,12 +169,14 @@ struct Stage {
     }
 
     /// The same store, another process.
-    mutating func restart() {
+    ///
+    /// - Parameter generation: higher than before where the store was restored.
+    mutating func restart(generation: UInt16 = 1) {
         advance(.milliseconds(500))
         let (machine, effects) = ControllerMachine.started(
             settings: machine.settings,
             records: store.values,
-            generation: 1,
+            generation: generation,
             lastEventSequence: events.last?.sequence ?? 0,
             seed: 2,
             at: now

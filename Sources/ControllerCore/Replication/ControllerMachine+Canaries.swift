@@ -42,7 +42,8 @@ extension ControllerMachine {
         guard replication.entries.count < ReplicationBook.dataSetsMax else {
             return dismiss(connection, .badLine, "more data sets than a cluster may have")
         }
-        let record = DataSetRecord(name: report.name)
+        var record = DataSetRecord(name: report.name)
+        record.ceiling = leastCanary
         replication.entries[report.name] = ReplicationBook.Entry(record)
         put(.dataSet(record))
         auditOwn("data.add", report.name.text, reason: "node \(member.record.name) defines it")
@@ -136,6 +137,26 @@ extension ControllerMachine {
         else { return }
         replication.entries.update(name) { $0.record.acknowledged = $0.acknowledged }
         if let record = replication.entries[name]?.record { put(.dataSet(record)) }
+    }
+
+    // MARK: Numbers
+
+    /// Of the time that a restored backup does not know of, data has higher numbers than the store, and
+    /// data sets may have been defined in it.
+    private var leastCanary: UInt64 {
+        let generation = UInt64(cluster.epoch.generation)
+        return generation > 1 ? generation << 40 : 1
+    }
+
+    /// With a new generation: no number is given out again.
+    mutating func raiseCanaries() {
+        for name in replication.entries.keys {
+            replication.entries.update(name) { [leastCanary] entry in
+                entry.record.ceiling = max(entry.record.ceiling, leastCanary)
+                entry.next = entry.record.ceiling
+            }
+            if let record = replication.entries[name]?.record { put(.dataSet(record)) }
+        }
     }
 
     // MARK: Writing

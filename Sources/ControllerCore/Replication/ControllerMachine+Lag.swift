@@ -80,7 +80,8 @@ extension ControllerMachine {
 
     /// How long before `moment` a canary was written, or longer; nil when that is not known any more.
     func age(ofCanary sequence: UInt64, of name: DataSetName, at moment: Instant) -> Duration? {
-        guard let entry = replication.entries[name] else { return nil }
+        // A number that was not given out here is of a time that this store does not know of.
+        guard let entry = replication.entries[name], sequence < entry.next else { return nil }
         if let exact = entry.moments.last(where: { $0.sequence <= sequence }) {
             return max(.zero, moment - exact.at)
         }

@@ -100,6 +100,41 @@ struct LagTests {
         #expect(data.lag == .known(.zero, canaries: 0))
     }
 
+    @Test func `a store that was restored gives no number again that its backup does not know of`()
+    {
+        var data = DataStage()
+        data.live(5)
+        let backup = data.stage.store
+        data.live(100)
+        let given = data.canaries
+        let unknown = data.replica
+        data.stage.store = backup
+        data.stage.restart(generation: 2)
+        guard case .dataSet(let record)? = data.stage.store["data-set/orders"] else {
+            Issue.record("no record")
+            return
+        }
+        #expect(record.ceiling == 2 << 40)
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        data.define()
+        data.live(5)
+        let new = data.canaries.dropFirst(given.count).map(\.sequence)
+        #expect(!new.isEmpty)
+        #expect(Set(new).isDisjoint(with: given.map(\.sequence)))
+        // Nobody may take what was written in the lost time for something that is to be written yet.
+        #expect(new.allSatisfy { $0 > unknown?.sequence ?? .max })
+        let audit = DataSetReport(name: "audit", isWritable: true, isReadable: true)
+        data.stage.say(.data(.dataSet(audit)), on: data.production)
+        #expect(
+            data.stage.machine.replication.entries["audit"]?.record.ceiling ?? 0 >= 2 << 40
+        )
+    }
+
     @Test func `the number is durable before it goes out`() {
         var data = DataStage()
         for _ in 0..<200 {
