@@ -87,6 +87,7 @@ extension ControllerMachine {
             }
         }
         keepClosing(name)
+        touch(id) { _ in }
         if runs.live != nil { runs.isDue = true }
     }
 
@@ -110,6 +111,7 @@ extension ControllerMachine {
     ///
     /// - Parameter isSaid: its node says that it could not, and was not only silent.
     private mutating func giveUp(_ name: DataSetName, _ problem: String, isSaid: Bool) {
+        if let node = replication.entries[name]?.pending?.node { touch(node) { _ in } }
         let others = writers(of: name).map(\.record.id)
         replication.entries.update(name) { entry in
             let failed = entry.pending?.node
@@ -164,8 +166,14 @@ extension ControllerMachine {
     /// Members of the active site that can be told to write, by name.
     func writers(of name: DataSetName) -> [Member] {
         members(of: cluster.activeSite).filter {
-            $0.isSynced && $0.record.conflict == nil && $0.dataSets[name]?.isWritable ?? false
+            $0.isSynced && $0.record.conflict == nil && $0.record.isAdmitted
+                && $0.record.membership == .joined && $0.dataSets[name]?.isWritable ?? false
         }
+    }
+
+    /// A node was given a canary and has not answered: it may be writing it.
+    func isWriting(_ id: NodeID) -> Bool {
+        replication.entries.values.contains { $0.pending?.node == id }
     }
 
     /// Gives out what is due, and looks once a second at how far every site is behind.

@@ -135,6 +135,44 @@ struct LagTests {
         )
     }
 
+    @Test func `a node that is not admitted is given no canary`() {
+        var data = DataStage()
+        let report = DataSetReport(name: "audit", isWritable: true, isReadable: true)
+        data.stage.join("n3")
+        let stranger = data.stage.attach("n3")
+        data.stage.say(.data(.dataSet(report)), on: stranger)
+        for _ in 0..<3 {
+            data.live(1)
+            data.stage.beat(stranger)
+        }
+        #expect(!data.stage.verbs(stranger).contains("CANARY"))
+        for order in data.stage.openOrders(of: "n3") where order.action == .preflight {
+            data.stage.say(.done(order: order.id), on: stranger)
+        }
+        data.stage.pass(.seconds(2))
+        #expect(data.stage.verbs(stranger).contains("CANARY"))
+    }
+
+    @Test func `a node is not removed while it may write a canary, and is given none after that`() {
+        var data = DataStage()
+        data.live(3)
+        data.stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: data.production)
+        // It is given one, and does not answer.
+        data.stage.pass(.milliseconds(1_100))
+        data.stage.beat(data.production)
+        data.stage.ask(.removeNodes(["n1"]), force: false)
+        #expect(data.stage.machine.member(named: "n1")?.record.membership == .removing)
+        let count = data.canaries.count
+        guard let canary = data.canaries.last else {
+            Issue.record("none was given")
+            return
+        }
+        data.stage.say(.data(.written("orders", canary)), on: data.production)
+        #expect(data.stage.machine.member(named: "n1") == nil)
+        data.stage.pass(.seconds(3))
+        #expect(data.canaries.count == count)
+    }
+
     @Test func `the number is durable before it goes out`() {
         var data = DataStage()
         for _ in 0..<200 {
