@@ -86,6 +86,44 @@ struct DataLossTests {
         #expect(data.stage.machine.role(of: "a") == .active)
     }
 
+    /// Nothing stops the old site by itself: until an operator has seen it off, it may have worked on.
+    @Test func `the gate looks again before the activation, and an abort is the way out`() {
+        var data = DataStage(isSelfFenced: false, objective: "30s")
+        data.live(5)
+        data.loseProduction()
+        data.live(5)
+        #expect(data.begin(.failover).refusal == nil)
+        data.live(600)
+        #expect(data.stage.run.isFenced)
+        data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
+        data.live(2)
+        #expect(!data.stage.run.isActivated)
+        #expect(data.stage.machine.cluster.activeSite == "a")
+        let text = data.stage.run.text
+        #expect(text.contains("site b has last seen canary 1.1."), "\(text)")
+        #expect(text.contains("when site a had surely stopped, more than its RPO 30s"), "\(text)")
+        #expect(text.contains("muster run abort 1, then anew with --accept-data-loss"), "\(text)")
+        data.stage.ask(.abortRun(data.stage.run.id))
+        #expect(data.stage.run.state == .aborted)
+        #expect(data.stage.machine.role(of: "a") == .active)
+        #expect(data.begin(.failover).refusal?.code == .notNow)
+        #expect(data.begin(.failover, acceptsLoss: true).refusal == nil)
+        data.live(2)
+        data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
+        #expect(data.stage.machine.cluster.activeSite == "b")
+    }
+
+    @Test func `who certifies the old site in time loses no more than the objective`() {
+        var data = DataStage(isSelfFenced: false, objective: "30s")
+        data.live(5)
+        data.loseProduction()
+        data.live(5)
+        #expect(data.begin(.failover).refusal == nil)
+        data.live(10)
+        data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
+        #expect(data.stage.machine.cluster.activeSite == "b")
+    }
+
     // MARK: A planned move loses nothing
 
     @Test func `a switchover waits until the last canary is at the new site`() {
