@@ -124,6 +124,40 @@ struct DataLossTests {
         #expect(data.stage.machine.cluster.activeSite == "b")
     }
 
+    private static var automatic: ControllerSettings {
+        var settings = ControllerSettings()
+        settings.failover = FailoverSettings(
+            mode: .automatic,
+            authority: .outside,
+            brake: .seconds(3_600),
+            preferred: nil
+        )
+        return settings
+    }
+
+    @Test func `a failover is automatic where the data was there when the source had stopped`() {
+        var data = DataStage(settings: Self.automatic)
+        data.live(5)
+        data.loseProduction()
+        data.live(90)
+        #expect(data.stage.told(.automaticTaken) == 1)
+        #expect(data.stage.machine.cluster.activeSite == "b")
+    }
+
+    @Test func `no loss is accepted by itself`() {
+        var data = DataStage(objective: "20s", settings: Self.automatic)
+        data.live(5)
+        data.isReplicating = false
+        data.live(30)
+        data.loseProduction()
+        data.live(90)
+        #expect(data.stage.machine.runs.runs.isEmpty)
+        let refused = data.stage.events.filter { $0.kind == .automaticRefused }.map(\.cause)
+        #expect(refused.count == 1)
+        #expect(refused[0].contains("b: data set orders: site b has last seen canary 1.1."))
+        #expect(refused[0].contains("more than its RPO 20s"))
+    }
+
     // MARK: A planned move loses nothing
 
     @Test func `a switchover waits until the last canary is at the new site`() {
