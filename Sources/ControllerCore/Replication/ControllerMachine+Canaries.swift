@@ -65,7 +65,7 @@ extension ControllerMachine {
         if runs.live != nil { runs.isDue = true }
         guard case .canary(let canary) = reading else { return }
         if member.record.site == cluster.activeSite {
-            raiseFork(of: name, to: canary)
+            raiseFork(of: name)
         } else {
             considerDivergence(of: name, canary, at: member.record)
         }
@@ -132,10 +132,13 @@ extension ControllerMachine {
         if runs.live != nil { runs.isDue = true }
     }
 
-    /// That the last canary is the last one must outlive this controller.
+    /// That the last canary is the last one must outlive this controller, and so must that the active
+    /// site has written under its epoch.
     private mutating func keepClosing(_ name: DataSetName) {
-        guard let entry = replication.entries[name], entry.closing?.canary != nil,
-            entry.record.acknowledged != entry.acknowledged
+        guard let entry = replication.entries[name],
+            entry.record.acknowledged != entry.acknowledged,
+            entry.closing?.canary != nil
+                || entry.record.acknowledged?.epoch != entry.acknowledged?.epoch
         else { return }
         replication.entries.update(name) { $0.record.acknowledged = $0.acknowledged }
         if let record = replication.entries[name]?.record { put(.dataSet(record)) }

@@ -183,11 +183,13 @@ extension ControllerMachine {
         auditOwn("data.diverged", "\(name)/\(node.site)", reason: text(of: record))
     }
 
-    /// The active site reads more of the old history than was seen there when it became active: what was
-    /// on its way has arrived before it was promoted.
-    mutating func raiseFork(of name: DataSetName, to canary: Canary) {
+    /// Every node of the active site reads more of the old history than was seen there when it became
+    /// active: what was on its way has arrived before it was promoted. Once it has written a canary of
+    /// its own, an old one that turns up there is no part of its history.
+    mutating func raiseFork(of name: DataSetName) {
         guard let entry = replication.entries[name], let last = entry.forks.last,
-            last.to == cluster.activeSite, canary.epoch <= last.epoch,
+            last.to == cluster.activeSite, entry.acknowledged?.epoch ?? .zero <= last.epoch,
+            let canary = canarySeen(of: name, at: last.to), canary.epoch <= last.epoch,
             canary > last.canary ?? .least, canary.sequence < entry.next
         else { return }
         var fork = last

@@ -329,6 +329,77 @@ struct DataLossTests {
         #expect(data.stage.machine.openDivergences(of: "a").isEmpty)
     }
 
+    /// A failover that has lost canaries, and the last one of them.
+    private func partedWithoutOwn() -> (DataStage, third: ConnectionID, late: Canary?) {
+        var data = DataStage()
+        let third = data.stage.online("n3", [.plain("other")], site: "b")
+        let report = DataSetReport(name: "orders", isWritable: false, isReadable: true)
+        data.stage.say(.data(.dataSet(report)), on: third)
+        for _ in 0..<5 {
+            data.live(1)
+            data.stage.beat(third)
+        }
+        data.isReplicating = false
+        let seen = data.replica.map { CanaryReading.canary($0) } ?? .none
+        for _ in 0..<3 {
+            data.live(1)
+            data.stage.beat(third)
+            data.stage.say(.data(.seen("orders", seen)), on: third)
+        }
+        let late = data.source
+        data.loseProduction()
+        _ = data.begin(.failover, acceptsLoss: true)
+        data.isWritable = false
+        for _ in 0..<20 {
+            data.live(1)
+            data.stage.beat(third)
+            data.stage.say(.data(.seen("orders", seen)), on: third)
+        }
+        return (data, third, late)
+    }
+
+    @Test func `the fork is where the last node of the new site stands`() {
+        var (data, third, late) = partedWithoutOwn()
+        #expect(data.stage.machine.cluster.activeSite == "b")
+        let before = data.stage.machine.forks(of: data.stage.run.id).first?.canary
+        #expect(before != nil)
+        guard let late else {
+            Issue.record("nothing was written")
+            return
+        }
+        data.replica = late
+        data.look()
+        #expect(data.stage.machine.forks(of: data.stage.run.id).first?.canary == before)
+        data.stage.say(.data(.seen("orders", .canary(late))), on: third)
+        #expect(data.stage.machine.forks(of: data.stage.run.id).first?.canary == late)
+    }
+
+    /// A node that shows the old history again, of a volume that was put back, changes nothing.
+    @Test func `the fork stands once the new site has written`() {
+        var (data, third, late) = partedWithoutOwn()
+        let before = data.stage.machine.forks(of: data.stage.run.id).first?.canary
+        guard let late else {
+            Issue.record("nothing was written")
+            return
+        }
+        data.isWritable = true
+        data.live(3)
+        #expect(data.replica?.epoch.counter == 2)
+        for connection in [third, data.standby] {
+            data.stage.say(.data(.seen("orders", .canary(late))), on: connection)
+        }
+        #expect(data.stage.machine.forks(of: data.stage.run.id).first?.canary == before)
+        data.stage.restart()
+        data.standby = data.stage.attach(
+            "n2",
+            [.plain("db", .stopped, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.define()
+        data.stage.say(.data(.seen("orders", .canary(late))), on: data.standby)
+        #expect(data.stage.machine.forks(of: data.stage.run.id).first?.canary == before)
+    }
+
     @Test func `every record of data sets is read as it was written`() throws {
         var data = parted()
         data.live(70)
