@@ -71,9 +71,12 @@ extension ControllerMachine {
         }
     }
 
+    /// Believed of a node of the active site that was told to write just this one, and may.
     private mutating func written(_ canary: Canary, of name: DataSetName, by id: NodeID) {
-        guard let entry = replication.entries[name], canary.epoch <= cluster.epoch,
-            canary.sequence < entry.next
+        guard let entry = replication.entries[name], let member = nodes[id],
+            member.record.site == cluster.activeSite,
+            member.dataSets[name]?.isWritable ?? false,
+            entry.moments.contains(where: { $0.canary == canary && $0.node == id })
         else { return }
         replication.entries.update(name) { [now] entry in
             if entry.pending?.canary == canary { entry.pending = nil }
@@ -233,7 +236,7 @@ extension ControllerMachine {
         let canary = Canary(epoch: cluster.epoch, sequence: sequence)
         replication.entries.update(name) { [now] entry in
             entry.next += 1
-            entry.moments.append(.init(sequence: sequence, at: now.instant))
+            entry.moments.append(.init(canary: canary, node: member.record.id, at: now.instant))
             if entry.moments.count > ReplicationBook.momentsKept { entry.moments.removeFirst() }
             entry.dueAt = now.instant + report.pause
             entry.pending = .init(

@@ -23,8 +23,12 @@ public struct ReplicationBook: Hashable, Sendable {
     }
 
     struct Moment: Hashable, Sendable {
-        var sequence: UInt64
+        var canary: Canary
+        /// Who was told to write it.
+        var node: NodeID
         var at: Instant
+
+        var sequence: UInt64 { canary.sequence }
     }
 
     /// The last canary before the old site gives its part up, in a run that is to lose nothing.

@@ -173,6 +173,33 @@ struct LagTests {
         #expect(data.canaries.count == count)
     }
 
+    @Test func `only who was told to write a canary is believed to have written it`() {
+        var data = DataStage()
+        data.live(3)
+        let third = data.stage.online("n3")
+        let readable = DataSetReport(name: "orders", isWritable: false, isReadable: true)
+        data.stage.say(.data(.dataSet(readable)), on: third)
+        data.stage.pass(.milliseconds(1_100))
+        let before = data.stage.machine.replication.entries["orders"]?.acknowledged
+        guard let given = data.canaries.last, given > before ?? given else {
+            Issue.record("none was given")
+            return
+        }
+        let forged = Canary(epoch: Epoch(generation: 1, counter: 0), sequence: given.sequence)
+        for (canary, connection) in [
+            (given, data.standby), (given, third), (forged, data.production),
+        ] {
+            data.stage.say(.data(.written("orders", canary)), on: connection)
+            #expect(data.stage.machine.replication.entries["orders"]?.acknowledged == before)
+        }
+        let writable = DataSetReport(name: "orders", isWritable: true, isReadable: true)
+        data.stage.say(.data(.dataSet(writable)), on: third)
+        data.stage.say(.data(.written("orders", given)), on: third)
+        #expect(data.stage.machine.replication.entries["orders"]?.acknowledged == before)
+        data.stage.say(.data(.written("orders", given)), on: data.production)
+        #expect(data.stage.machine.replication.entries["orders"]?.acknowledged == given)
+    }
+
     @Test func `the number is durable before it goes out`() {
         var data = DataStage()
         for _ in 0..<200 {
