@@ -216,13 +216,14 @@ extension ControllerMachine {
 
     // MARK: The point of no return
 
-    /// With the activation, in its transaction: what the new site has of each data set.
+    /// With the activation, in its transaction: what the new site has of each data set. The epoch that
+    /// ends is the one of now: a restore during the run has raised it.
     mutating func makeForks(_ run: RunRecord) {
         let stop = stoppedAt(run.from) ?? now.instant
         for (name, entry) in replication.entries {
             var fork = ForkRecord(
                 dataSet: name,
-                epoch: run.epochBefore,
+                epoch: cluster.epoch,
                 run: run.id,
                 from: run.from,
                 to: run.to,
@@ -252,7 +253,7 @@ extension ControllerMachine {
                 "data.fork",
                 name.text,
                 reason: "site \(run.to) has \(fork.canary.map { "\($0)" } ?? "no canary") of epoch "
-                    + "\(run.epochBefore)"
+                    + "\(cluster.epoch)"
             )
         }
     }
@@ -334,7 +335,7 @@ extension ControllerMachine {
     func dataLeftBehind(_ run: RunRecord) -> [String] {
         guard run.kind != .failover, !run.acceptsLoss else { return [] }
         return requiredDataSets.compactMap { name in
-            guard let last = replication.entries[name]?.acknowledged, last.epoch == run.epochBefore
+            guard let last = replication.entries[name]?.acknowledged, last.epoch == cluster.epoch
             else { return "data set \(name): no canary of site \(run.from) is known" }
             return missing(name, last, at: run.to)
         }

@@ -400,6 +400,39 @@ struct DataLossTests {
         #expect(data.stage.machine.forks(of: data.stage.run.id).first?.canary == before)
     }
 
+    /// The active site goes on writing under the epoch of the restored store before it is fenced.
+    @Test func `the epoch that ends is the one of a restore during the run`() {
+        var data = DataStage()
+        var wait = PlanStep(name: "wait", act: .ask("go on?"), timeout: .seconds(600))
+        wait.isInDrill = false
+        data.stage.ask(.setPlan(.around(before: [wait])))
+        data.live(5)
+        #expect(data.begin(.failover, acceptsLoss: true).refusal == nil)
+        data.stage.restart(generation: 2)
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        data.define()
+        data.live(5)
+        data.isReplicating = false
+        data.live(5)
+        #expect(data.source?.epoch == Epoch(generation: 2, counter: 1))
+        data.loseProduction()
+        data.stage.ask(.answerRun(data.stage.run.id, isYes: true))
+        data.live(3)
+        data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
+        data.finishFailover()
+        #expect(data.stage.machine.cluster.activeSite == "b")
+        let fork = data.stage.machine.forks(of: data.stage.run.id).first
+        #expect(fork?.epoch == Epoch(generation: 2, counter: 1))
+        data.returnProduction()
+        data.live(2)
+        #expect(data.stage.machine.openDivergences(of: "a").count == 1)
+    }
+
     @Test func `every record of data sets is read as it was written`() throws {
         var data = parted()
         data.live(70)
