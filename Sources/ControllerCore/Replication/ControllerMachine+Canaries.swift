@@ -53,8 +53,12 @@ extension ControllerMachine {
         guard let member = nodes[id], member.dataSets[name]?.isReadable ?? false else { return }
         replication.entries.update(name) { [now] entry in
             let before = entry.readings[id]
-            var last = before?.last
-            if case .canary(let canary) = reading { last = canary }
+            let last: Canary? =
+                switch reading {
+                case .canary(let canary): canary
+                case .none: nil
+                case .failed: before?.last
+                }
             entry.readings[id] = ReplicationBook.Reading(
                 result: reading,
                 at: now.instant,

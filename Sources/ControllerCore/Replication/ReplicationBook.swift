@@ -43,7 +43,8 @@ public struct ReplicationBook: Hashable, Sendable {
     public struct Reading: Hashable, Sendable {
         public var result: CanaryReading
         public var at: Instant
-        /// The canary that could be read last: it is there, also when nothing can be read now.
+        /// The canary that could be read last: it is there, also when nothing can be read now. Nil when
+        /// the data was found empty since.
         var last: Canary?
         /// What the replicator said of itself.
         public var own: ReplicatorLag?

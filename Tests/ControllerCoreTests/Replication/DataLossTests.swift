@@ -433,6 +433,42 @@ struct DataLossTests {
         #expect(data.stage.machine.openDivergences(of: "a").count == 1)
     }
 
+    @Test func `a replica that was emptied has nothing, whatever was seen there before`() {
+        var data = DataStage()
+        data.live(5)
+        data.isReplicating = false
+        data.replica = nil
+        data.live(1)
+        data.isReadable = false
+        data.loseProduction()
+        _ = data.begin(.failover, acceptsLoss: true)
+        data.finishFailover()
+        #expect(data.stage.machine.cluster.activeSite == "b")
+        let fork = data.stage.machine.forks(of: data.stage.run.id).first
+        #expect(fork != nil && fork?.canary == nil)
+        #expect(fork?.lossMilliseconds == nil)
+    }
+
+    @Test func `what a node has that nobody has read is not known`() {
+        var data = DataStage()
+        let third = data.stage.online("n3", [.plain("other")], site: "b")
+        let report = DataSetReport(name: "orders", isWritable: false, isReadable: true)
+        data.stage.say(.data(.dataSet(report)), on: third)
+        for _ in 0..<3 {
+            data.live(1)
+            data.stage.beat(third)
+        }
+        data.loseProduction()
+        _ = data.begin(.failover, acceptsLoss: true)
+        for _ in 0..<20 {
+            data.live(1)
+            data.stage.beat(third)
+        }
+        #expect(data.stage.machine.cluster.activeSite == "b")
+        let fork = data.stage.machine.forks(of: data.stage.run.id).first
+        #expect(fork != nil && fork?.canary == nil)
+    }
+
     @Test func `every record of data sets is read as it was written`() throws {
         var data = parted()
         data.live(70)

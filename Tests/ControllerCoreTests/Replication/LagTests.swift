@@ -200,6 +200,31 @@ struct LagTests {
         #expect(data.stage.machine.replication.entries["orders"]?.acknowledged == given)
     }
 
+    /// The clock on the wall is all that a new process knows of the time before it.
+    @Test func `a clock that was set back makes no canary younger`() {
+        var data = DataStage(objective: "60s")
+        data.live(70)
+        data.isReplicating = false
+        data.live(130)
+        // Two minutes and a half back, with the restart: the replica's canary would seem to be new.
+        data.stage.wallOffset = .seconds(-150)
+        data.stage.restart()
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        data.define()
+        data.live(3)
+        let text = data.stage.machine.lossObstacles(at: "b").first ?? ""
+        #expect(text.contains("was written is not known any more"), "\(text)")
+        // Nor when the clock has come by the time of the newest block again.
+        data.live(200)
+        let later = data.stage.machine.lossObstacles(at: "b").first ?? ""
+        #expect(later.contains("was written is not known any more"), "\(later)")
+    }
+
     @Test func `the number is durable before it goes out`() {
         var data = DataStage()
         for _ in 0..<200 {
