@@ -120,17 +120,24 @@ extension ControllerMachine {
     private mutating func giveUp(_ name: DataSetName, _ problem: String, isSaid: Bool) {
         if let node = replication.entries[name]?.pending?.node { touch(node) { _ in } }
         let others = writers(of: name).map(\.record.id)
+        let patience =
+            writers(of: name).compactMap { $0.dataSets[name]?.patience }.min()
+            ?? ReplicationBook.patience
         replication.entries.update(name) { entry in
             let failed = entry.pending?.node
+            let sequence = entry.pending?.canary.sequence ?? 0
             entry.pending = nil
             entry.problem = kept(problem, bytesMax: Limits.textBytesMax)
             entry.writer = others.first { $0 > failed ?? $0 } ?? others.first
-            guard isSaid, let closing = entry.closing, closing.canary == nil else { return }
+            guard isSaid, let closing = entry.closing, closing.canary == nil,
+                sequence >= closing.from
+            else { return }
             entry.closing?.failures += 1
             // A database that was stopped with the services takes no more: then the last one that it
-            // had taken is the last one.
+            // had taken is the last one, if it took canaries until then.
             if closing.failures + 1 >= 2, let last = entry.acknowledged,
-                last.epoch == cluster.epoch
+                last.epoch == cluster.epoch, let at = entry.acknowledgedAt,
+                at + patience >= closing.since
             {
                 entry.closing?.canary = last
             }
@@ -142,12 +149,17 @@ extension ControllerMachine {
     /// That the last canary is the last one must outlive this controller, and so must that the active
     /// site has written under its epoch.
     private mutating func keepClosing(_ name: DataSetName) {
-        guard let entry = replication.entries[name],
-            entry.record.acknowledged != entry.acknowledged,
-            entry.closing?.canary != nil
-                || entry.record.acknowledged?.epoch != entry.acknowledged?.epoch
+        guard let entry = replication.entries[name] else { return }
+        let closed = entry.closing.flatMap { $0.canary == nil ? nil : $0.run }
+        let isClosedNow = closed != nil && entry.record.closed != closed
+        guard
+            isClosedNow || entry.record.acknowledged?.epoch != entry.acknowledged?.epoch
+                || closed != nil && entry.record.acknowledged != entry.acknowledged
         else { return }
-        replication.entries.update(name) { $0.record.acknowledged = $0.acknowledged }
+        replication.entries.update(name) {
+            $0.record.acknowledged = $0.acknowledged
+            $0.record.closed = closed ?? $0.record.closed
+        }
         if let record = replication.entries[name]?.record { put(.dataSet(record)) }
     }
 

@@ -234,7 +234,9 @@ extension ControllerMachine {
             fork.objectiveMilliseconds = replicationRules.objectives[name].map {
                 UInt64($0.wholeMilliseconds)
             }
-            let isWhole = run.kind != .failover && !run.acceptsLoss && fork.lost == 0
+            let isWhole =
+                run.kind != .failover && !run.acceptsLoss && fork.lost == 0
+                && entry.record.closed == run.id
             fork.lossMilliseconds = isWhole ? 0 : loss(of: name, fork, until: stop)
             replication.entries.update(name) { entry in
                 entry.forks.append(fork)
@@ -301,9 +303,14 @@ extension ControllerMachine {
             return "data set \(name): no node defines it"
         }
         if entry.closing?.run != run.id {
-            replication.entries.update(name) { [now] entry in
-                entry.closing = .init(run: run.id, from: entry.next)
+            let since = stoppingSince(run)
+            replication.entries.update(name) { [now, cluster] entry in
+                entry.closing = .init(run: run.id, from: entry.next, since: since)
                 entry.dueAt = now.instant
+                // As it was before this controller started.
+                if entry.record.closed == run.id, entry.acknowledged?.epoch == cluster.epoch {
+                    entry.closing?.canary = entry.acknowledged
+                }
             }
             expect(by: now.instant)
         }
@@ -314,9 +321,25 @@ extension ControllerMachine {
                     + "canary"
             }
             let problem = entry.problem.isEmpty ? "" : ": \(entry.problem)"
+            if entry.closing?.failures ?? 0 >= 2 {
+                let last = entry.acknowledged.map { "canary \($0)" } ?? "no canary"
+                return
+                    "data set \(name): its last canary cannot be written, and \(last), which was "
+                    + "written last, is not known to be of the moment when its services were "
+                    + "stopped\(problem)"
+            }
             return "data set \(name): its last canary is being written\(problem)"
         }
         return missing(name, last, at: run.to)
+    }
+
+    /// When a run began to stop the services of the old site, by the clock of this process.
+    private func stoppingSince(_ run: RunRecord) -> Instant {
+        let stops = runs.steps(of: run.id).filter {
+            if case .stop = $0.step.act { true } else { false }
+        }
+        guard let at = stops.compactMap(\.startedAt).min() else { return now.instant }
+        return now.instant - max(.zero, now.wall - at)
     }
 
     private func missing(_ name: DataSetName, _ last: Canary, at site: SiteName) -> String? {

@@ -36,7 +36,10 @@ public struct ReplicationBook: Hashable, Sendable {
         var run: RunID
         /// Only canaries from this number on were written after the old site's services had stopped.
         var from: UInt64
+        /// When the run began to stop the old site's services.
+        var since: Instant
         var canary: Canary?
+        /// How many of its canaries a node could not write.
         var failures = 0
     }
 
