@@ -168,7 +168,7 @@ extension ControllerMachine {
 
     private mutating func settleRemoval(of id: NodeID) {
         guard let member = nodes[id], member.record.membership == .removing else { return }
-        if member.isSynced, member.isQuiet, !work.hasTasks(id) {
+        if member.isSynced, member.isQuiet, !work.hasTasks(id), !isWriting(id) {
             finishRemoval(of: id, cause: "its services have stopped")
         } else if member.removalDeadline == nil {
             let deadline = now.instant + settings.removalDeadline
@@ -182,7 +182,7 @@ extension ControllerMachine {
     mutating func removalOverdue(of id: NodeID, _ member: Member) {
         let isFenced =
             member.reachability == .unreachable && member.isFenceTold && !work.hasTasks(id)
-            && member.record.fencesItself == true
+            && !isWriting(id) && member.record.fencesItself == true
         if isFenced {
             return finishRemoval(of: id, cause: "its services have stopped by themselves")
         }

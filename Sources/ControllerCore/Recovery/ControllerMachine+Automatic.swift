@@ -170,8 +170,15 @@ extension ControllerMachine {
     private var readySites: [SiteName] {
         sites.keys.filter { site in
             site != cluster.activeSite && count(of: site).total > 0
-                && !readiness(of: site).contains { $0.level == .blocking }
+                && reasonAgainst(site) == nil
         }
+    }
+
+    /// How far a site is behind is not known once the source is gone; what counts then is how old its
+    /// data was when the source had stopped, and no loss is ever accepted here.
+    private func reasonAgainst(_ site: SiteName) -> String? {
+        readiness(of: site).first { $0.level == .blocking && $0.topic != "replication" }?.text
+            ?? lossObstacles(at: site).first
     }
 
     private var failoverTarget: SiteName? {
@@ -202,7 +209,7 @@ extension ControllerMachine {
         }
         let others = sites.keys.filter { $0 != cluster.activeSite && count(of: $0).total > 0 }
         let reasons = others.compactMap { site in
-            readiness(of: site).first { $0.level == .blocking }.map { "\(site): \($0.text)" }
+            reasonAgainst(site).map { "\(site): \($0)" }
         }
         return (
             "no site is ready" + (reasons.isEmpty ? "" : ": \(short(reasons))"),

@@ -78,10 +78,8 @@ extension ControllerMachine {
     ) -> StepProgress {
         if !run.isFenced {
             // The last look before anything of the old site is taken from it, whatever the plan says.
-            if run.kind == .failover, !run.acceptsLoss {
-                let obstacles = lossObstacles(at: run.to)
-                guard obstacles.isEmpty else { return .waiting(lossWaiting(obstacles, run)) }
-            }
+            let losses = unacceptedLosses(run)
+            guard losses.isEmpty else { return .waiting(lossWaiting(losses, run)) }
             let open = closeData(run)
             guard open.isEmpty else { return .waiting(open) }
             demote(run)

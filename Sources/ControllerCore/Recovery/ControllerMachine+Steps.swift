@@ -74,10 +74,8 @@ extension ControllerMachine {
     // MARK: Gate, tasks, services
 
     private func lookAtGate(_ run: RunRecord) -> StepProgress {
-        if run.kind == .failover, !run.acceptsLoss {
-            let obstacles = lossObstacles(at: run.to)
-            guard obstacles.isEmpty else { return .waiting(lossWaiting(obstacles, run)) }
-        }
+        let losses = unacceptedLosses(run)
+        guard losses.isEmpty else { return .waiting(lossWaiting(losses, run)) }
         let all = readiness(of: run.to, in: run.id).filter { $0.level == .blocking }
         // That a loss is accepted is said apart, and `--force` does not say it.
         let diverged = all.filter { $0.topic == "divergence" && run.kind != .drill }
@@ -92,6 +90,11 @@ extension ControllerMachine {
         let text = blocking.map(\.text).joined(separator: "; ")
         if run.isForced { return .done("overruled by \(run.by): \(text)") }
         return .waiting(text)
+    }
+
+    /// What a failover would lose beyond the objectives, and nobody has accepted.
+    func unacceptedLosses(_ run: RunRecord) -> [String] {
+        run.kind == .failover && !run.acceptsLoss ? lossObstacles(at: run.to) : []
     }
 
     func lossWaiting(_ obstacles: [String], _ run: RunRecord) -> String {
@@ -264,6 +267,9 @@ extension ControllerMachine {
             guard busy.isEmpty else { return .waiting("a hook still runs on \(short(busy))") }
             let behind = dataLeftBehind(run)
             guard behind.isEmpty else { return .waiting(behind.joined(separator: "; ")) }
+            // The old site may have worked on until it was proven stopped, long after the fence began.
+            let losses = unacceptedLosses(run)
+            guard losses.isEmpty else { return .waiting(lossWaiting(losses, run)) }
             activate(run)
         }
         guard runs.runs[run.id]?.isActivated ?? false else {
@@ -280,7 +286,8 @@ extension ControllerMachine {
     private mutating func activate(_ run: RunRecord) {
         // The second look, at use: whatever the plan says, nobody acts before everybody is fenced.
         guard run.isFenced, unfenced(run).isEmpty, hooksOfOldSite(run).isEmpty,
-            dataLeftBehind(run).isEmpty, openDivergences(of: run.to).isEmpty
+            dataLeftBehind(run).isEmpty, unacceptedLosses(run).isEmpty,
+            openDivergences(of: run.to).isEmpty
         else { return }
         makeForks(run)
         cluster.epoch.counter += 1

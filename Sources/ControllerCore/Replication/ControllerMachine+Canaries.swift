@@ -42,7 +42,8 @@ extension ControllerMachine {
         guard replication.entries.count < ReplicationBook.dataSetsMax else {
             return dismiss(connection, .badLine, "more data sets than a cluster may have")
         }
-        let record = DataSetRecord(name: report.name)
+        var record = DataSetRecord(name: report.name)
+        record.ceiling = leastCanary
         replication.entries[report.name] = ReplicationBook.Entry(record)
         put(.dataSet(record))
         auditOwn("data.add", report.name.text, reason: "node \(member.record.name) defines it")
@@ -52,8 +53,12 @@ extension ControllerMachine {
         guard let member = nodes[id], member.dataSets[name]?.isReadable ?? false else { return }
         replication.entries.update(name) { [now] entry in
             let before = entry.readings[id]
-            var last = before?.last
-            if case .canary(let canary) = reading { last = canary }
+            let last: Canary? =
+                switch reading {
+                case .canary(let canary): canary
+                case .none: nil
+                case .failed: before?.last
+                }
             entry.readings[id] = ReplicationBook.Reading(
                 result: reading,
                 at: now.instant,
@@ -64,15 +69,18 @@ extension ControllerMachine {
         if runs.live != nil { runs.isDue = true }
         guard case .canary(let canary) = reading else { return }
         if member.record.site == cluster.activeSite {
-            raiseFork(of: name, to: canary)
+            raiseFork(of: name)
         } else {
             considerDivergence(of: name, canary, at: member.record)
         }
     }
 
+    /// Believed of a node of the active site that was told to write just this one, and may.
     private mutating func written(_ canary: Canary, of name: DataSetName, by id: NodeID) {
-        guard let entry = replication.entries[name], canary.epoch <= cluster.epoch,
-            canary.sequence < entry.next
+        guard let entry = replication.entries[name], let member = nodes[id],
+            member.record.site == cluster.activeSite,
+            member.dataSets[name]?.isWritable ?? false,
+            entry.moments.contains(where: { $0.canary == canary && $0.node == id })
         else { return }
         replication.entries.update(name) { [now] entry in
             if entry.pending?.canary == canary { entry.pending = nil }
@@ -86,6 +94,7 @@ extension ControllerMachine {
             }
         }
         keepClosing(name)
+        touch(id) { _ in }
         if runs.live != nil { runs.isDue = true }
     }
 
@@ -109,18 +118,26 @@ extension ControllerMachine {
     ///
     /// - Parameter isSaid: its node says that it could not, and was not only silent.
     private mutating func giveUp(_ name: DataSetName, _ problem: String, isSaid: Bool) {
+        if let node = replication.entries[name]?.pending?.node { touch(node) { _ in } }
         let others = writers(of: name).map(\.record.id)
+        let patience =
+            writers(of: name).compactMap { $0.dataSets[name]?.patience }.min()
+            ?? ReplicationBook.patience
         replication.entries.update(name) { entry in
             let failed = entry.pending?.node
+            let sequence = entry.pending?.canary.sequence ?? 0
             entry.pending = nil
             entry.problem = kept(problem, bytesMax: Limits.textBytesMax)
             entry.writer = others.first { $0 > failed ?? $0 } ?? others.first
-            guard isSaid, let closing = entry.closing, closing.canary == nil else { return }
+            guard isSaid, let closing = entry.closing, closing.canary == nil,
+                sequence >= closing.from
+            else { return }
             entry.closing?.failures += 1
             // A database that was stopped with the services takes no more: then the last one that it
-            // had taken is the last one.
+            // had taken is the last one, if it took canaries until then.
             if closing.failures + 1 >= 2, let last = entry.acknowledged,
-                last.epoch == cluster.epoch
+                last.epoch == cluster.epoch, let at = entry.acknowledgedAt,
+                at + patience >= closing.since
             {
                 entry.closing?.canary = last
             }
@@ -129,13 +146,41 @@ extension ControllerMachine {
         if runs.live != nil { runs.isDue = true }
     }
 
-    /// That the last canary is the last one must outlive this controller.
+    /// That the last canary is the last one must outlive this controller, and so must that the active
+    /// site has written under its epoch.
     private mutating func keepClosing(_ name: DataSetName) {
-        guard let entry = replication.entries[name], entry.closing?.canary != nil,
-            entry.record.acknowledged != entry.acknowledged
+        guard let entry = replication.entries[name] else { return }
+        let closed = entry.closing.flatMap { $0.canary == nil ? nil : $0.run }
+        let isClosedNow = closed != nil && entry.record.closed != closed
+        guard
+            isClosedNow || entry.record.acknowledged?.epoch != entry.acknowledged?.epoch
+                || closed != nil && entry.record.acknowledged != entry.acknowledged
         else { return }
-        replication.entries.update(name) { $0.record.acknowledged = $0.acknowledged }
+        replication.entries.update(name) {
+            $0.record.acknowledged = $0.acknowledged
+            $0.record.closed = closed ?? $0.record.closed
+        }
         if let record = replication.entries[name]?.record { put(.dataSet(record)) }
+    }
+
+    // MARK: Numbers
+
+    /// Of the time that a restored backup does not know of, data has higher numbers than the store, and
+    /// data sets may have been defined in it.
+    private var leastCanary: UInt64 {
+        let generation = UInt64(cluster.epoch.generation)
+        return generation > 1 ? generation << 40 : 1
+    }
+
+    /// With a new generation: no number is given out again.
+    mutating func raiseCanaries() {
+        for name in replication.entries.keys {
+            replication.entries.update(name) { [leastCanary] entry in
+                entry.record.ceiling = max(entry.record.ceiling, leastCanary)
+                entry.next = entry.record.ceiling
+            }
+            if let record = replication.entries[name]?.record { put(.dataSet(record)) }
+        }
     }
 
     // MARK: Writing
@@ -143,8 +188,14 @@ extension ControllerMachine {
     /// Members of the active site that can be told to write, by name.
     func writers(of name: DataSetName) -> [Member] {
         members(of: cluster.activeSite).filter {
-            $0.isSynced && $0.record.conflict == nil && $0.dataSets[name]?.isWritable ?? false
+            $0.isSynced && $0.record.conflict == nil && $0.record.isAdmitted
+                && $0.record.membership == .joined && $0.dataSets[name]?.isWritable ?? false
         }
+    }
+
+    /// A node was given a canary and has not answered: it may be writing it.
+    func isWriting(_ id: NodeID) -> Bool {
+        replication.entries.values.contains { $0.pending?.node == id }
     }
 
     /// Gives out what is due, and looks once a second at how far every site is behind.
@@ -201,7 +252,7 @@ extension ControllerMachine {
         let canary = Canary(epoch: cluster.epoch, sequence: sequence)
         replication.entries.update(name) { [now] entry in
             entry.next += 1
-            entry.moments.append(.init(sequence: sequence, at: now.instant))
+            entry.moments.append(.init(canary: canary, node: member.record.id, at: now.instant))
             if entry.moments.count > ReplicationBook.momentsKept { entry.moments.removeFirst() }
             entry.dueAt = now.instant + report.pause
             entry.pending = .init(

@@ -70,24 +70,32 @@ extension ControllerMachine {
     }
 
     /// The canary that is surely at a site, whenever it was seen there: of its nodes the one that has
-    /// least.
+    /// least. Nil when one of them has none, or could never be looked at.
     func canarySeen(of name: DataSetName, at site: SiteName) -> Canary? {
-        guard let entry = replication.entries[name] else { return nil }
-        return readers(of: name, at: site).compactMap {
-            entry.readings[$0.record.id]?.last
-        }.min()
+        var least: Canary?
+        for member in readers(of: name, at: site) {
+            guard let last = replication.entries[name]?.readings[member.record.id]?.last else {
+                return nil
+            }
+            least = min(least ?? last, last)
+        }
+        return least
     }
 
     /// How long before `moment` a canary was written, or longer; nil when that is not known any more.
     func age(ofCanary sequence: UInt64, of name: DataSetName, at moment: Instant) -> Duration? {
-        guard let entry = replication.entries[name] else { return nil }
+        // A number that was not given out here is of a time that this store does not know of.
+        guard let entry = replication.entries[name], sequence < entry.next else { return nil }
         if let exact = entry.moments.last(where: { $0.sequence <= sequence }) {
             return max(.zero, moment - exact.at)
         }
         // Given out before this controller started, or long ago: in this minute at the earliest.
-        guard let block = entry.record.blocks.last(where: { $0.first <= sequence }),
-            now.wall >= block.at
-        else { return nil }
+        let blocks = entry.record.blocks
+        guard let index = blocks.lastIndex(where: { $0.first <= sequence }) else { return nil }
+        let block = blocks[index]
+        // The clock on the wall was set back since: how far is not known.
+        let moments = blocks[index...].map(\.at) + [now.wall]
+        guard zip(moments, moments.dropFirst()).allSatisfy({ $0 <= $1 }) else { return nil }
         return max(.zero, (now.wall - block.at) - (now.instant - moment))
     }
 

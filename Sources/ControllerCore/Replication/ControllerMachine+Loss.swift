@@ -183,11 +183,13 @@ extension ControllerMachine {
         auditOwn("data.diverged", "\(name)/\(node.site)", reason: text(of: record))
     }
 
-    /// The active site reads more of the old history than was seen there when it became active: what was
-    /// on its way has arrived before it was promoted.
-    mutating func raiseFork(of name: DataSetName, to canary: Canary) {
+    /// Every node of the active site reads more of the old history than was seen there when it became
+    /// active: what was on its way has arrived before it was promoted. Once it has written a canary of
+    /// its own, an old one that turns up there is no part of its history.
+    mutating func raiseFork(of name: DataSetName) {
         guard let entry = replication.entries[name], let last = entry.forks.last,
-            last.to == cluster.activeSite, canary.epoch <= last.epoch,
+            last.to == cluster.activeSite, entry.acknowledged?.epoch ?? .zero <= last.epoch,
+            let canary = canarySeen(of: name, at: last.to), canary.epoch <= last.epoch,
             canary > last.canary ?? .least, canary.sequence < entry.next
         else { return }
         var fork = last
@@ -214,13 +216,14 @@ extension ControllerMachine {
 
     // MARK: The point of no return
 
-    /// With the activation, in its transaction: what the new site has of each data set.
+    /// With the activation, in its transaction: what the new site has of each data set. The epoch that
+    /// ends is the one of now: a restore during the run has raised it.
     mutating func makeForks(_ run: RunRecord) {
         let stop = stoppedAt(run.from) ?? now.instant
         for (name, entry) in replication.entries {
             var fork = ForkRecord(
                 dataSet: name,
-                epoch: run.epochBefore,
+                epoch: cluster.epoch,
                 run: run.id,
                 from: run.from,
                 to: run.to,
@@ -231,7 +234,9 @@ extension ControllerMachine {
             fork.objectiveMilliseconds = replicationRules.objectives[name].map {
                 UInt64($0.wholeMilliseconds)
             }
-            let isWhole = run.kind != .failover && !run.acceptsLoss && fork.lost == 0
+            let isWhole =
+                run.kind != .failover && !run.acceptsLoss && fork.lost == 0
+                && entry.record.closed == run.id
             fork.lossMilliseconds = isWhole ? 0 : loss(of: name, fork, until: stop)
             replication.entries.update(name) { entry in
                 entry.forks.append(fork)
@@ -250,7 +255,7 @@ extension ControllerMachine {
                 "data.fork",
                 name.text,
                 reason: "site \(run.to) has \(fork.canary.map { "\($0)" } ?? "no canary") of epoch "
-                    + "\(run.epochBefore)"
+                    + "\(cluster.epoch)"
             )
         }
     }
@@ -298,9 +303,14 @@ extension ControllerMachine {
             return "data set \(name): no node defines it"
         }
         if entry.closing?.run != run.id {
-            replication.entries.update(name) { [now] entry in
-                entry.closing = .init(run: run.id, from: entry.next)
+            let since = stoppingSince(run)
+            replication.entries.update(name) { [now, cluster] entry in
+                entry.closing = .init(run: run.id, from: entry.next, since: since)
                 entry.dueAt = now.instant
+                // As it was before this controller started.
+                if entry.record.closed == run.id, entry.acknowledged?.epoch == cluster.epoch {
+                    entry.closing?.canary = entry.acknowledged
+                }
             }
             expect(by: now.instant)
         }
@@ -311,9 +321,25 @@ extension ControllerMachine {
                     + "canary"
             }
             let problem = entry.problem.isEmpty ? "" : ": \(entry.problem)"
+            if entry.closing?.failures ?? 0 >= 2 {
+                let last = entry.acknowledged.map { "canary \($0)" } ?? "no canary"
+                return
+                    "data set \(name): its last canary cannot be written, and \(last), which was "
+                    + "written last, is not known to be of the moment when its services were "
+                    + "stopped\(problem)"
+            }
             return "data set \(name): its last canary is being written\(problem)"
         }
         return missing(name, last, at: run.to)
+    }
+
+    /// When a run began to stop the services of the old site, by the clock of this process.
+    private func stoppingSince(_ run: RunRecord) -> Instant {
+        let stops = runs.steps(of: run.id).filter {
+            if case .stop = $0.step.act { true } else { false }
+        }
+        guard let at = stops.compactMap(\.startedAt).min() else { return now.instant }
+        return now.instant - max(.zero, now.wall - at)
     }
 
     private func missing(_ name: DataSetName, _ last: Canary, at site: SiteName) -> String? {
@@ -332,7 +358,7 @@ extension ControllerMachine {
     func dataLeftBehind(_ run: RunRecord) -> [String] {
         guard run.kind != .failover, !run.acceptsLoss else { return [] }
         return requiredDataSets.compactMap { name in
-            guard let last = replication.entries[name]?.acknowledged, last.epoch == run.epochBefore
+            guard let last = replication.entries[name]?.acknowledged, last.epoch == cluster.epoch
             else { return "data set \(name): no canary of site \(run.from) is known" }
             return missing(name, last, at: run.to)
         }

@@ -19,6 +19,8 @@ public struct DataSetRecord: Hashable, Sendable {
     public var ceiling: UInt64
     /// The newest acknowledged one, when the record was written last.
     public var acknowledged: Canary?
+    /// The planned move for which that was the last one of the old site.
+    var closed: RunID?
     /// Ascending.
     var blocks: [Block]
 
@@ -32,6 +34,7 @@ public struct DataSetRecord: Hashable, Sendable {
         self.init(name: try fields.name("name"))
         ceiling = try fields.number("ceiling")
         acknowledged = try fields.optionalCanary("acknowledged")
+        closed = try fields.optionalNumber("closed").map { RunID($0) }
         for part in (fields.optionalText("blocks") ?? "").split(separator: ",") {
             let numbers = part.split(separator: "@")
             guard numbers.count == 2, let first = UInt64(numbers[0]), let at = Int64(numbers[1])
@@ -45,6 +48,7 @@ public struct DataSetRecord: Hashable, Sendable {
         writer.put("name", name)
         writer.put("ceiling", ceiling)
         writer.put("acknowledged", acknowledged.map { "\($0)" })
+        writer.put("closed", closed?.number)
         let texts = blocks.map { "\($0.first)@\($0.at.milliseconds)" }
         if !texts.isEmpty { writer.put("blocks", texts.joined(separator: ",")) }
         return writer.line

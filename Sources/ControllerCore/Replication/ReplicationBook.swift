@@ -23,8 +23,12 @@ public struct ReplicationBook: Hashable, Sendable {
     }
 
     struct Moment: Hashable, Sendable {
-        var sequence: UInt64
+        var canary: Canary
+        /// Who was told to write it.
+        var node: NodeID
         var at: Instant
+
+        var sequence: UInt64 { canary.sequence }
     }
 
     /// The last canary before the old site gives its part up, in a run that is to lose nothing.
@@ -32,14 +36,18 @@ public struct ReplicationBook: Hashable, Sendable {
         var run: RunID
         /// Only canaries from this number on were written after the old site's services had stopped.
         var from: UInt64
+        /// When the run began to stop the old site's services.
+        var since: Instant
         var canary: Canary?
+        /// How many of its canaries a node could not write.
         var failures = 0
     }
 
     public struct Reading: Hashable, Sendable {
         public var result: CanaryReading
         public var at: Instant
-        /// The canary that could be read last: it is there, also when nothing can be read now.
+        /// The canary that could be read last: it is there, also when nothing can be read now. Nil when
+        /// the data was found empty since.
         var last: Canary?
         /// What the replicator said of itself.
         public var own: ReplicatorLag?

@@ -6,9 +6,10 @@ extension Stage {
     /// Site `a`, active, with node n1 that runs `db`; site `b` with node n2 that defines it.
     static func twoSites(
         isSelfFenced: Bool = false,
-        handlers: [HandlerReport] = []
+        handlers: [HandlerReport] = [],
+        settings: ControllerSettings = ControllerSettings()
     ) -> (Stage, production: ConnectionID, standby: ConnectionID) {
-        var stage = Stage()
+        var stage = Stage(settings: settings)
         stage.ask(.addSite("b"))
         let production = stage.online(
             "n1",

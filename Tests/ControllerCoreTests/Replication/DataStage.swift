@@ -17,8 +17,15 @@ struct DataStage {
     var isReadable = true
     private var handled = 0
 
-    init(isSelfFenced: Bool = true, objective: String? = "60s") {
-        (stage, production, standby) = Stage.twoSites(isSelfFenced: isSelfFenced)
+    init(
+        isSelfFenced: Bool = true,
+        objective: String? = "60s",
+        settings: ControllerSettings = ControllerSettings()
+    ) {
+        (stage, production, standby) = Stage.twoSites(
+            isSelfFenced: isSelfFenced,
+            settings: settings
+        )
         define()
         if let objective { stage.ask(.set(.cluster, key: "data.orders.rpo", value: objective)) }
     }

@@ -100,6 +100,131 @@ struct LagTests {
         #expect(data.lag == .known(.zero, canaries: 0))
     }
 
+    @Test func `a store that was restored gives no number again that its backup does not know of`()
+    {
+        var data = DataStage()
+        data.live(5)
+        let backup = data.stage.store
+        data.live(100)
+        let given = data.canaries
+        let unknown = data.replica
+        data.stage.store = backup
+        data.stage.restart(generation: 2)
+        guard case .dataSet(let record)? = data.stage.store["data-set/orders"] else {
+            Issue.record("no record")
+            return
+        }
+        #expect(record.ceiling == 2 << 40)
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        data.define()
+        data.live(5)
+        let new = data.canaries.dropFirst(given.count).map(\.sequence)
+        #expect(!new.isEmpty)
+        #expect(Set(new).isDisjoint(with: given.map(\.sequence)))
+        // Nobody may take what was written in the lost time for something that is to be written yet.
+        #expect(new.allSatisfy { $0 > unknown?.sequence ?? .max })
+        let audit = DataSetReport(name: "audit", isWritable: true, isReadable: true)
+        data.stage.say(.data(.dataSet(audit)), on: data.production)
+        #expect(
+            data.stage.machine.replication.entries["audit"]?.record.ceiling ?? 0 >= 2 << 40
+        )
+    }
+
+    @Test func `a node that is not admitted is given no canary`() {
+        var data = DataStage()
+        let report = DataSetReport(name: "audit", isWritable: true, isReadable: true)
+        data.stage.join("n3")
+        let stranger = data.stage.attach("n3")
+        data.stage.say(.data(.dataSet(report)), on: stranger)
+        for _ in 0..<3 {
+            data.live(1)
+            data.stage.beat(stranger)
+        }
+        #expect(!data.stage.verbs(stranger).contains("CANARY"))
+        for order in data.stage.openOrders(of: "n3") where order.action == .preflight {
+            data.stage.say(.done(order: order.id), on: stranger)
+        }
+        data.stage.pass(.seconds(2))
+        #expect(data.stage.verbs(stranger).contains("CANARY"))
+    }
+
+    @Test func `a node is not removed while it may write a canary, and is given none after that`() {
+        var data = DataStage()
+        data.live(3)
+        data.stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: data.production)
+        // It is given one, and does not answer.
+        data.stage.pass(.milliseconds(1_100))
+        data.stage.beat(data.production)
+        data.stage.ask(.removeNodes(["n1"]), force: false)
+        #expect(data.stage.machine.member(named: "n1")?.record.membership == .removing)
+        let count = data.canaries.count
+        guard let canary = data.canaries.last else {
+            Issue.record("none was given")
+            return
+        }
+        data.stage.say(.data(.written("orders", canary)), on: data.production)
+        #expect(data.stage.machine.member(named: "n1") == nil)
+        data.stage.pass(.seconds(3))
+        #expect(data.canaries.count == count)
+    }
+
+    @Test func `only who was told to write a canary is believed to have written it`() {
+        var data = DataStage()
+        data.live(3)
+        let third = data.stage.online("n3")
+        let readable = DataSetReport(name: "orders", isWritable: false, isReadable: true)
+        data.stage.say(.data(.dataSet(readable)), on: third)
+        data.stage.pass(.milliseconds(1_100))
+        let before = data.stage.machine.replication.entries["orders"]?.acknowledged
+        guard let given = data.canaries.last, given > before ?? given else {
+            Issue.record("none was given")
+            return
+        }
+        let forged = Canary(epoch: Epoch(generation: 1, counter: 0), sequence: given.sequence)
+        for (canary, connection) in [
+            (given, data.standby), (given, third), (forged, data.production),
+        ] {
+            data.stage.say(.data(.written("orders", canary)), on: connection)
+            #expect(data.stage.machine.replication.entries["orders"]?.acknowledged == before)
+        }
+        let writable = DataSetReport(name: "orders", isWritable: true, isReadable: true)
+        data.stage.say(.data(.dataSet(writable)), on: third)
+        data.stage.say(.data(.written("orders", given)), on: third)
+        #expect(data.stage.machine.replication.entries["orders"]?.acknowledged == before)
+        data.stage.say(.data(.written("orders", given)), on: data.production)
+        #expect(data.stage.machine.replication.entries["orders"]?.acknowledged == given)
+    }
+
+    /// The clock on the wall is all that a new process knows of the time before it.
+    @Test func `a clock that was set back makes no canary younger`() {
+        var data = DataStage(objective: "60s")
+        data.live(70)
+        data.isReplicating = false
+        data.live(130)
+        // Two minutes and a half back, with the restart: the replica's canary would seem to be new.
+        data.stage.wallOffset = .seconds(-150)
+        data.stage.restart()
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        data.define()
+        data.live(3)
+        let text = data.stage.machine.lossObstacles(at: "b").first ?? ""
+        #expect(text.contains("was written is not known any more"), "\(text)")
+        // Nor when the clock has come by the time of the newest block again.
+        data.live(200)
+        let later = data.stage.machine.lossObstacles(at: "b").first ?? ""
+        #expect(later.contains("was written is not known any more"), "\(later)")
+    }
+
     @Test func `the number is durable before it goes out`() {
         var data = DataStage()
         for _ in 0..<200 {
