@@ -141,6 +141,7 @@ public struct ControllerMachine: Hashable, Sendable {
             machine.put(.cluster(machine.cluster))
             machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
             machine.openNonces()
+            machine.pauseAfterRestore()
         }
         machine.tell(.controllerStarted, .info, "controller", "The controller started.")
         machine.settleWork()

@@ -12,6 +12,7 @@ struct Stage {
         instant: Instant(nanoseconds: 1_000_000_000_000),
         wall: WallTime(milliseconds: 1_700_000_000_000)
     )
+    private var wallAhead: Duration = .zero
     var store = OrderedTable<String, Record>()
     var events: [ClusterEvent] = []
     var audits: [AuditRecord] = []
@@ -162,10 +163,17 @@ struct Stage {
     /// Time passes and nobody wakes the machine.
     mutating func advance(_ duration: Duration) {
         now.instant = now.instant + duration
-        now.wall = WallTime(
+        let shown = WallTime(
             milliseconds: 1_700_000_000_000
                 + (now.instant.nanoseconds - 1_000_000_000_000) / 1_000_000
         )
+        now.wall = shown + wallAhead
+    }
+
+    /// The clock on the wall is set.
+    mutating func setWall(ahead: Duration) {
+        wallAhead = ahead
+        advance(.zero)
     }
 
     /// The same store, another process.
