@@ -12,7 +12,6 @@ struct Stage {
         instant: Instant(nanoseconds: 1_000_000_000_000),
         wall: WallTime(milliseconds: 1_700_000_000_000)
     )
-    private var wallAhead: Duration = .zero
     var store = OrderedTable<String, Record>()
     var events: [ClusterEvent] = []
     var audits: [AuditRecord] = []
@@ -36,6 +35,8 @@ struct Stage {
     var death: Death?
     /// It was: nothing reaches it until ``restart()``.
     private(set) var isDead = false
+    /// By so much the clock on the wall was set.
+    var wallOffset: Duration = .zero
     /// When what it signs ends.
     var certificateLife: Duration = .seconds(1_000_000)
 
@@ -163,26 +164,19 @@ struct Stage {
     /// Time passes and nobody wakes the machine.
     mutating func advance(_ duration: Duration) {
         now.instant = now.instant + duration
-        let shown = WallTime(
-            milliseconds: 1_700_000_000_000
-                + (now.instant.nanoseconds - 1_000_000_000_000) / 1_000_000
-        )
-        now.wall = shown + wallAhead
-    }
-
-    /// The clock on the wall is set.
-    mutating func setWall(ahead: Duration) {
-        wallAhead = ahead
-        advance(.zero)
+        let passed = now.instant - Instant(nanoseconds: 1_000_000_000_000)
+        now.wall = WallTime(milliseconds: 1_700_000_000_000) + passed + wallOffset
     }
 
     /// The same store, another process.
-    mutating func restart() {
+    ///
+    /// - Parameter generation: higher than before where the store was restored.
+    mutating func restart(generation: UInt16 = 1) {
         advance(.milliseconds(500))
         let (machine, effects) = ControllerMachine.started(
             settings: machine.settings,
             records: store.values,
-            generation: 1,
+            generation: generation,
             lastEventSequence: events.last?.sequence ?? 0,
             seed: 2,
             at: now
