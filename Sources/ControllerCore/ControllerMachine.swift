@@ -142,6 +142,7 @@ public struct ControllerMachine: Hashable, Sendable {
             machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
             machine.openNonces()
             machine.raiseCanaries()
+            machine.pauseAfterRestore()
         }
         machine.tell(.controllerStarted, .info, "controller", "The controller started.")
         machine.settleWork()

@@ -23,6 +23,7 @@ enum TaskEnvironment {
         variables["MUSTER_TASK"] = "\(order.attempt.task)"
         variables["MUSTER_ATTEMPT"] = "\(order.attempt.attempt)"
         let token = order.fencingToken
+        let drill = self.drill(of: order) ?? drill
         variables["MUSTER_TOKEN"] = "\(drill.map { token.inDrill($0) } ?? token)"
         if let drill { variables["MUSTER_DRILL"] = "\(drill)" }
         variables["MUSTER_TYPE"] = order.type.text
@@ -37,6 +38,16 @@ enum TaskEnvironment {
             variables["MUSTER_SITE"] = identity.site.text
         }
         return variables.map { EnvironmentVariable(name: $0.0, value: $0.1) }
+    }
+
+    /// The drill that a hook is part of, by its context: some are executed before the site is isolated,
+    /// and some at the active site. Nil for what is of no drill.
+    private static func drill(of order: RunOrder) -> UInt64? {
+        func value(_ name: String) -> String? {
+            order.attributes.sorted().first { $0.name == name }?.value
+        }
+        guard order.type.isHook, value("KIND") == "drill" else { return nil }
+        return value("RUN").flatMap { UInt64($0) } ?? 0
     }
 
     /// `MUSTER_ATTRIBUTE_REGION`: the prefix is ours, and what follows has letters and digits only,

@@ -74,13 +74,17 @@ extension ControllerMachine {
                 mend: "ask an admin"
             )
         }
-        guard doubt == nil || isReading else {
-            throw Refused(
-                .notActive,
-                "this controller does not act: a node has shown the higher epoch \(doubt!)",
-                mend: "muster status; then on the controller's host: muster-controller adopt"
-            )
-        }
+        if !isReading { try refuseInDoubt() }
+    }
+
+    /// Invariant I2: nodes are told nothing by a controller that has met a higher epoch.
+    func refuseInDoubt() throws(Refused) {
+        guard let doubt else { return }
+        throw Refused(
+            .notActive,
+            "this controller does not act: a node has shown the higher epoch \(doubt)",
+            mend: "muster status; then on the controller's host: muster-controller adopt"
+        )
     }
 
     /// Whoever decides how a run goes on could have ordered it.

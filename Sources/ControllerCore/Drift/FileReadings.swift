@@ -38,6 +38,7 @@ extension ControllerMachine {
         _ path: String,
         for request: RequestID
     ) throws(Refused) {
+        try refuseInDoubt()
         let own = try id(of: name)
         guard let other = pair(of: own), let first = nodes[own], let second = nodes[other] else {
             throw Refused(.notNow, "node \(name) has no pair", mend: "muster node pairs")

@@ -196,6 +196,7 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case dataLate = "data.late"
     case dataRecovered = "data.recovered"
     case dataDiverged = "data.diverged"
+    case dataIgnored = "data.ignored"
     case divergenceAccepted = "data.divergence-accepted"
     case automaticTaken = "automatic.taken"
     case automaticRefused = "automatic.refused"

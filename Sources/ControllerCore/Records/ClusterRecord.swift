@@ -18,6 +18,9 @@ public struct ClusterRecord: Hashable, Sendable {
     public var lastRun: UInt64
     /// Pause and brake of failovers that nobody orders.
     public var automatic = AutomaticRecord()
+    /// Data sets that are new begin with this number of their canaries: data sets that were forgotten
+    /// have used lower ones.
+    public var canaryFloor: UInt64 = 1
 
     public init(
         id: ClusterID,
@@ -54,6 +57,7 @@ public struct ClusterRecord: Hashable, Sendable {
             lastRun: try fields.optionalNumber("runs") ?? 0
         )
         automatic = try AutomaticRecord(fields)
+        canaryFloor = try fields.optionalNumber("canaries") ?? 1
     }
 
     var line: Line {
@@ -68,6 +72,7 @@ public struct ClusterRecord: Hashable, Sendable {
         writer.put("config", configurationVersion)
         if lastRun > 0 { writer.put("runs", lastRun) }
         automatic.put(to: &writer)
+        if canaryFloor > 1 { writer.put("canaries", canaryFloor) }
         return writer.line
     }
 }

@@ -156,16 +156,14 @@ extension ControllerMachine {
         let elapsed = now.wall - last
         // The wall clock may have been set: within one life of the controller its own time counts,
         // and after a start the brake begins anew.
-        let start = watch.takenAt ?? startedAt.instant
-        let isOld = elapsed >= brake + brake
-        guard
-            elapsed < brake || (!isOld && now.instant < start + brake)
-                || watch.takenAt.map({ now.instant < $0 + brake }) ?? false
-        else { return nil }
+        guard elapsed < brake || now.instant < brakedSince + brake else { return nil }
         return
             "the brake is on: the last automatic failover was at \(last.iso8601), and the next is "
             + "\(brake.forPeople) later at the earliest"
     }
+
+    /// All automatic failovers that are known are surely not later, by this controller's own time.
+    private var brakedSince: Instant { watch.takenAt ?? startedAt.instant }
 
     private var readySites: [SiteName] {
         sites.keys.filter { site in
@@ -224,8 +222,11 @@ extension ControllerMachine {
         let from = cluster.activeSite
         guard let plan = plan(named: nil, for: .failover) else { return }
         let reason = "automatic: \(lossText(from, since))"
-        let oldest = now.wall + (.zero - FailoverSettings.day)
-        cluster.automatic.taken.removeAll { $0 < oldest }
+        // They are a day old when both clocks say so: the one on the wall may have been set.
+        if now.instant >= brakedSince + FailoverSettings.day {
+            let oldest = now.wall + (.zero - FailoverSettings.day)
+            cluster.automatic.taken.removeAll { $0 < oldest }
+        }
         cluster.automatic.taken.append(now.wall)
         cluster.automatic.isLatched =
             cluster.automatic.taken.count >= Int(settings.failover.perDay)
@@ -294,6 +295,26 @@ extension ControllerMachine {
             consequence: obstacles.first?.mend ?? ""
         )
         auditOwn("automatic.refuse", site.text, reason: texts)
+    }
+
+    // MARK: What a restored store does not know
+
+    /// What the store does not know any more may have been a pause or an automatic failover: only a
+    /// person knows whether another one may follow (I13).
+    mutating func pauseAfterRestore() {
+        guard cluster.automatic.pause == nil else { return }
+        let reason = "the store was restored or adopted, and may not know of all that was done"
+        cluster.automatic.pause = AutomaticRecord.Pause(by: "restore", reason: reason, at: now.wall)
+        put(.cluster(cluster))
+        tell(
+            .automaticPaused,
+            .warning,
+            "controller",
+            "Automatic failovers are paused: the controller observes and does not act.",
+            cause: reason,
+            consequence: "muster automatic resume"
+        )
+        auditOwn("automatic.pause", "controller", reason: reason)
     }
 
     // MARK: What operators say

@@ -256,6 +256,7 @@ extension ControllerMachine {
             $0.text = kept(text, bytesMax: RunStepRecord.textBytesMax)
         }
         endDrill(id)
+        forgetAcceptance(in: id)
         for site in [run.from, run.to] { amendSite(site) { $0.held = GroupSet() } }
         if run.isFenced { tellRoles() }
         touchNodes(of: run.from)

@@ -242,6 +242,14 @@ extension ControllerMachine {
         guard request.kind != .failover || !reason.isEmpty else {
             throw Refused(.invalid, "a failover needs a reason", mend: "--reason 'what happened'")
         }
+        let acceptsLoss = request.acceptsLoss || request.acceptedDivergence != nil
+        guard !acceptsLoss || !reason.isEmpty else {
+            throw Refused(
+                .invalid,
+                "why a loss of data is accepted must be said",
+                mend: "--reason TEXT"
+            )
+        }
         guard let plan = plan(named: request.plan, for: request.kind) else {
             throw Refused(
                 .unknownName,

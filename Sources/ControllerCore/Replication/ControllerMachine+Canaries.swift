@@ -37,13 +37,13 @@ extension ControllerMachine {
             member.dataSets[report.name] != nil
                 || member.dataSets.count < DataLimits.dataSetsPerNodeMax
         else { return dismiss(connection, .badLine, "more data sets than a node may report") }
+        guard replication.entries[report.name] != nil || hasRoomForDataSet() else {
+            return ignore(report.name, of: member.record)
+        }
         touch(id) { $0.dataSets[report.name] = report }
         guard replication.entries[report.name] == nil else { return }
-        guard replication.entries.count < ReplicationBook.dataSetsMax else {
-            return dismiss(connection, .badLine, "more data sets than a cluster may have")
-        }
         var record = DataSetRecord(name: report.name)
-        record.ceiling = leastCanary
+        record.ceiling = max(leastCanary, cluster.canaryFloor)
         replication.entries[report.name] = ReplicationBook.Entry(record)
         put(.dataSet(record))
         auditOwn("data.add", report.name.text, reason: "node \(member.record.name) defines it")

@@ -133,6 +133,7 @@ extension ControllerMachine {
         for record in openDivergences(of: site) {
             var accepted = record
             accepted.acceptedBy = by
+            accepted.acceptedIn = run
             replication.entries.update(record.dataSet) { $0.divergences[site] = accepted }
             put(.divergence(accepted))
             tell(
@@ -149,6 +150,23 @@ extension ControllerMachine {
                 "\(record.dataSet)/\(site)",
                 reason: "\(record.count) canaries, by \(by) with run \(run)"
             )
+        }
+    }
+
+    /// The run that it was accepted for does not make the site active: the next one asks anew (I19).
+    mutating func forgetAcceptance(in run: RunID) {
+        for (name, entry) in replication.entries {
+            for (site, record) in entry.divergences where record.acceptedIn == run {
+                var open = record
+                (open.acceptedBy, open.acceptedIn) = ("", nil)
+                replication.entries.update(name) { $0.divergences[site] = open }
+                put(.divergence(open))
+                auditOwn(
+                    "data.accept-end",
+                    "\(name)/\(site)",
+                    reason: "run \(run) is rolled back: the loss of \(open.count) is not accepted"
+                )
+            }
         }
     }
 

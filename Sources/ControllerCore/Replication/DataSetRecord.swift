@@ -146,6 +146,8 @@ public struct DivergenceRecord: Hashable, Sendable {
     public var at: WallTime
     /// Who has accepted the loss of so many canaries; empty when nobody has.
     public var acceptedBy: String
+    /// For this run alone: nil when nobody has.
+    public var acceptedIn: RunID?
 
     /// Canaries that are lost when the site follows or becomes active.
     public var count: UInt64 { canary.sequence - (fork?.sequence ?? 0) }
@@ -183,7 +185,9 @@ public struct DivergenceRecord: Hashable, Sendable {
             fork: try fields.optionalCanary("fork"),
             at: try fields.time("at")
         )
-        acceptedBy = fields.optionalText("accepted") ?? ""
+        acceptedIn = try fields.optionalNumber("accepted-run").map { RunID($0) }
+        // What was accepted for no run, before it was kept, is accepted for none.
+        acceptedBy = acceptedIn == nil ? "" : fields.optionalText("accepted") ?? ""
         guard canary.sequence > fork?.sequence ?? 0 else {
             throw .bad(key: "canary", expected: "later than its fork")
         }
@@ -198,6 +202,7 @@ public struct DivergenceRecord: Hashable, Sendable {
         writer.put("fork", fork.map { "\($0)" })
         writer.put("at", at)
         writer.put("accepted", acceptedBy)
+        writer.put("accepted-run", acceptedIn?.number)
         return writer.line
     }
 }

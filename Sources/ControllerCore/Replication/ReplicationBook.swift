@@ -15,6 +15,11 @@ public struct ReplicationBook: Hashable, Sendable {
     /// A change for the worse, or for the better, is told when it has lasted.
     static let worryAfter: Duration = .seconds(10)
 
+    /// Between two events that say that a data set is ignored.
+    static let tellIgnoredAgain: Duration = .seconds(3_600)
+    /// A data set that nobody has told of for so long may be forgotten.
+    static let forgetAfter: Duration = .seconds(600)
+
     /// A canary that was given to a node and is not answered.
     struct Pending: Hashable, Sendable {
         var canary: Canary
@@ -96,6 +101,8 @@ public struct ReplicationBook: Hashable, Sendable {
 
     public internal(set) var entries: OrderedTable<DataSetName, Entry> = OrderedTable()
     var tickAt: Instant?
+    /// When it was told last that a data set is ignored.
+    var ignoredAt: Instant?
 
     /// From the store. What a record is about may come later than the record.
     mutating func restore(

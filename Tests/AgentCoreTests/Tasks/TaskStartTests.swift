@@ -63,6 +63,35 @@ struct TaskStartTests {
         #expect(launch?.deadline == scene.machine.leaseEnd)
     }
 
+    @Test(arguments: ["drill", "switchover"])
+    func `a hook of a drill has a token of the drill, at the active site as well`(kind: String) {
+        let type = TaskType("hook.look")!
+        var scene = Scene.working([.plain("look", types: [type])])
+        var order = scene.runOrder(.first(1), handler: "look", type: type)
+        order.attributes = [("KIND", kind), ("RUN", "12")].compactMap {
+            TaskAttribute(name: $0.0, value: $0.1)
+        }
+        let launch = scene.receive(.work(.run(order))).launch
+        let told = launch?.environment.map(\.description) ?? []
+        let isDrill = kind == "drill"
+        let epoch = isDrill ? "0000.0000000c" : "0001.00000001"
+        #expect(told.contains("MUSTER_TOKEN=\(epoch).00000001.0000000000000001.0001"))
+        #expect(told.contains("MUSTER_DRILL=12") == isDrill)
+        // What fences the attempt itself stays the token of the node.
+        #expect(launch?.token == order.fencingToken)
+    }
+
+    @Test func `work is of no drill, whatever its attributes say`() {
+        var scene = Scene.working()
+        var order = scene.runOrder(.first(1))
+        order.attributes = [("KIND", "drill"), ("RUN", "12")].compactMap {
+            TaskAttribute(name: $0.0, value: $0.1)
+        }
+        let told = scene.receive(.work(.run(order))).launch?.environment.map(\.name) ?? []
+        #expect(told.contains("MUSTER_TOKEN"))
+        #expect(!told.contains("MUSTER_DRILL"))
+    }
+
     @Test(arguments: [DeliveryPolicy.exclusive, .atMostOnce])
     func `what must not run twice waits for a lease`(delivery: DeliveryPolicy) {
         var scene = Scene.working([.plain(delivery: delivery)], leased: false)

@@ -53,6 +53,21 @@ struct FileReadingTests {
         #expect(pair.stage.audits.count == audits + 2)
     }
 
+    @Test func `in doubt no node is asked for a file`() {
+        var pair = Self.pair()
+        let highest = FencingToken(epoch: Epoch(generation: 1, counter: 9), session: 1)
+        pair.stage.join("n3")
+        _ = pair.stage.hello("n3", highest: highest)
+        let sent = pair.stage.sent.count
+        guard case .refused(let refused)? = read(&pair) else {
+            Issue.record("it was not refused")
+            return
+        }
+        #expect(refused.code == .notActive)
+        #expect(pair.stage.sent.dropFirst(sent).allSatisfy { $0.message.line.verb != "SHOW" })
+        #expect(pair.stage.audits.last?.verb == "drift.read")
+    }
+
     @Test func `a viewer sees names and no texts`() {
         var pair = Self.pair()
         let viewer = Caller(name: "eva", key: KeyFingerprint("key-eva"), source: "console")

@@ -265,6 +265,38 @@ struct AutomaticTests {
         #expect(Self.refusals(stage)[0].contains("until somebody lifts it"))
     }
 
+    @Test func `a restart and a clock that is far ahead together do not loosen the brake`() {
+        var (stage, _, _) = Self.taken()
+        stage.wallOffset = .seconds(172_800)
+        stage.restart()
+        let back = stage.attach("n1", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        stage.live([back], for: 3_500)
+        #expect(stage.machine.runs.runs.count == 1)
+        #expect(stage.machine.failoverOutlook.obstacles.map(\.code) == [.brake])
+        stage.live([back], for: 200)
+        // The day is not over either: it is the second one.
+        #expect(stage.machine.runs.runs.count == 2)
+        #expect(stage.machine.cluster.automatic.taken.count == 2)
+        #expect(stage.machine.cluster.automatic.isLatched)
+    }
+
+    @Test func `after a restore nothing is automatic until somebody resumes`() {
+        var (stage, _, _) = Self.stage()
+        stage.restart(generation: 2)
+        #expect(stage.machine.cluster.automatic.pause?.by == "restore")
+        guard case .cluster(let kept) = stage.store["cluster/cluster"] else {
+            Issue.record("there is no cluster in the store")
+            return
+        }
+        #expect(kept.automatic.pause != nil && kept.epoch.generation == 2)
+        let back = stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        stage.live([back], for: 100)
+        #expect(stage.machine.runs.runs.isEmpty)
+        #expect(Self.refusals(stage).contains { $0.contains("paused by restore") })
+        stage.ask(.resumeAutomatic)
+        #expect(stage.machine.cluster.automatic.pause == nil)
+    }
+
     @Test func `settings that could not be safe are named with their key`() {
         let lease = LeaseTerms()
         func keys(_ settings: FailoverSettings) -> [String] {

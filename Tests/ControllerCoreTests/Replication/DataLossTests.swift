@@ -343,6 +343,43 @@ struct DataLossTests {
         #expect(data.begin(.failback, to: "a").refusal?.code == .notNow)
     }
 
+    @Test func `what was accepted for a run that is rolled back is not accepted for the next`() {
+        var data = parted()
+        let count = data.stage.machine.openDivergences(of: "a").first?.count ?? 0
+        #expect(data.begin(.failback, to: "a", divergence: count).refusal == nil)
+        #expect(data.stage.machine.openDivergences(of: "a").isEmpty)
+        // The run's own number is durable with it.
+        data.stage.restart()
+        #expect(data.stage.machine.openDivergences(of: "a").isEmpty)
+        data.stage.ask(.abortRun(data.stage.run.id))
+        #expect(data.stage.machine.openDivergences(of: "a").map(\.count) == [count])
+        #expect(data.stage.audits.contains { $0.verb == "data.accept-end" })
+        data.stage.pass(.seconds(60))
+        #expect(data.stage.run.state == .aborted)
+        data.stage.restart()
+        let refused = data.begin(.failback, to: "a").refusal
+        #expect(refused?.mend.contains("--accept-divergence \(count)") ?? false)
+    }
+
+    @Test func `a loss is accepted only with a reason, in every kind of run`() {
+        var data = DataStage()
+        data.live(5)
+        for kind in [RunKind.switchover, .failback, .failover, .drill] {
+            for number in [nil, 3] as [UInt64?] {
+                let request = RunRequest(
+                    kind: kind,
+                    to: "b",
+                    acceptsLoss: number == nil,
+                    acceptedDivergence: number
+                )
+                let refused = data.stage.ask(.startRun(request), reason: "").refusal
+                #expect(refused?.code == .invalid)
+                #expect(refused?.mend.contains("--reason") ?? false)
+            }
+        }
+        #expect(data.begin(.switchover, acceptsLoss: true).refusal == nil)
+    }
+
     @Test func `a failover to a site that has diverged is refused, too`() {
         var data = parted()
         #expect(data.begin(.failover, to: "a", acceptsLoss: true).refusal?.code == .notNow)

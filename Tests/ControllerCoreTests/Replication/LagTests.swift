@@ -15,6 +15,71 @@ struct LagTests {
         #expect(data.finding()?.level == .fine)
     }
 
+    /// Names that a bad node makes up.
+    private func define(_ numbers: Range<Int>, on connection: ConnectionID, _ data: inout DataStage) {
+        for number in numbers {
+            let name = DataSetName("made-up-\(number)")!
+            let report = DataSetReport(name: name, isWritable: false, isReadable: true)
+            data.stage.say(.data(.dataSet(report)), on: connection)
+        }
+    }
+
+    @Test func `a full table of data sets costs no node its session, and is told once`() {
+        var data = DataStage()
+        data.live(3)
+        let first = data.stage.online("n3", [], site: "b")
+        let second = data.stage.online("n4", [], site: "b")
+        define(0..<32, on: first, &data)
+        define(32..<64, on: second, &data)
+        #expect(data.stage.machine.replication.entries.count == ReplicationBook.dataSetsMax)
+        let closed = data.stage.closed.count
+        let more = DataSetReport(name: "more", isWritable: true, isReadable: true)
+        for _ in 0..<3 {
+            data.stage.say(.data(.dataSet(more)), on: data.production)
+            data.stage.say(.data(.seen("more", .none)), on: data.production)
+        }
+        #expect(data.stage.closed.count == closed)
+        #expect(data.stage.status("n1") == .online)
+        #expect(data.stage.machine.replication.entries["more"] == nil)
+        #expect(data.stage.told(.dataIgnored) == 1)
+        data.live(5)
+        #expect(data.lag == .known(.zero, canaries: 0))
+    }
+
+    @Test func `what no node defines any more makes room, and no number is used again`() {
+        var data = DataStage()
+        data.live(3)
+        let bad = data.stage.online("n3", [], site: "a")
+        data.stage.ask(.set(.cluster, key: "data.made-up-1.rpo", value: "60s"))
+        let report = DataSetReport(name: "made-up-0", isWritable: true, isReadable: true)
+        data.stage.say(.data(.dataSet(report)), on: bad)
+        define(1..<32, on: bad, &data)
+        data.live(2)
+        data.stage.step(.disconnected(bad, .closedByPeer))
+        var again = data.stage.attach("n3", [], incarnation: 2)
+        define(32..<63, on: again, &data)
+        #expect(data.stage.machine.replication.entries.count == ReplicationBook.dataSetsMax)
+        let more = DataSetReport(name: "more", isWritable: true, isReadable: true)
+        // At first it may only be that its node has not told of it again.
+        data.stage.say(.data(.dataSet(more)), on: data.production)
+        #expect(data.stage.machine.replication.entries["more"] == nil)
+        data.live(600)
+        let ceiling = data.stage.machine.replication.entries["made-up-0"]?.record.ceiling ?? 0
+        #expect(ceiling > 1)
+        data.stage.say(.data(.dataSet(more)), on: data.production)
+        let entries = data.stage.machine.replication.entries
+        #expect(entries["more"]?.record.ceiling ?? 0 >= ceiling)
+        #expect(entries["made-up-0"] == nil && entries["orders"] != nil)
+        #expect(data.stage.store["data-set/made-up-0"] == nil)
+        #expect(data.stage.audits.contains { $0.verb == "data.forget" })
+        // What a setting names is kept, and so is what a node defines.
+        again = data.stage.attach("n3", [], incarnation: 3)
+        define(63..<94, on: again, &data)
+        #expect(data.stage.machine.replication.entries["made-up-1"] != nil)
+        data.stage.restart()
+        #expect(data.stage.machine.cluster.canaryFloor >= ceiling)
+    }
+
     @Test func `a replica that stands still is late by the first canary that it lacks`() {
         var data = DataStage()
         data.live(5)

@@ -57,9 +57,45 @@ class Sites:
         return found
 
 
+def covered():
+    """What is written while the tree is copied is not covered by the canary that comes with the copy."""
+    pair = f"{FOLDER}/pair"
+    for site, other in (SITES, SITES[::-1]):
+        os.makedirs(f"{pair}/{site}/app")
+        write(f"{pair}/{site}.conf", f"[files]\nsite = {site}\ndata = {pair}/{site}/app\nstate = {pair}/{site}/state\n"
+              f"peer = {pair}/{other}/app\npeer-state = {pair}/{other}/state\n")
+    north, south = f"{pair}/north/app", f"{pair}/south/app"
+
+    def recipe(site, *words, program=f"{RECIPES}/files/muster-files", **variables):
+        return run([program, "--config", f"{pair}/{site}.conf", *words], MUSTER_SITE=site, **variables)
+
+    recipe("north", "setup", "--epoch", "1.1")
+    write(f"{north}/early", "early")
+    recipe("north", "canary-write", MUSTER_CANARY="1.1/1")
+    # The moment after the tree was copied and before anything else is done, in the copy of one mirror.
+    write(f"{pair}/rsync", f"""#!/bin/sh
+{RSYNC} "$@" || exit
+case "$*" in *--delete-delay*)
+    echo late >{north}/late
+    echo 1.1/2 >{north}/.new && mv {north}/.new {north}/.muster-canary
+    kill -TERM $PPID
+esac
+""", 0o755)
+    program = f"{RECIPES}/files/muster-files-late"
+    write(program, shipped("files/muster-files", {f'"{RSYNC}"': f'"{pair}/rsync"'}), 0o755)
+    recipe("south", "mirror", program=program)
+    expect(os.path.exists(f"{south}/early") and not os.path.exists(f"{south}/late"), "the copy began before")
+    expect(recipe("south", "canary-read").strip() == "1.1/1", "its canary covers only what was copied")
+    recipe("north", "leave", MUSTER_FROM="north", MUSTER_TO="south", MUSTER_EPOCH="1.1")
+    recipe("south", "final", MUSTER_FROM="north", MUSTER_TO="south", MUSTER_EPOCH="1.1")
+    expect(os.path.exists(f"{south}/late") and recipe("south", "canary-read").strip() == "1.1/2", "the next copy has both")
+    os.unlink(program)
+
+
 def main():
     needs(rsync=RSYNC)
     install()
+    covered()
     sites = Sites()
     for name in ("a", "b/c", "b/d e"):
         write(sites.path("north", name), name)

@@ -85,5 +85,21 @@ def main():
     expect("0002.00000003.00000001" in run([check, "--show", file]), "an epoch does not replace its token")
     expect(run([check, file], MUSTER_TOKEN="0002.00000003.00000002") == "", "the token of the environment passes")
 
+    # Of both the one of the lower epoch counts, and the token where they are of one.
+    token = "0002.00000003.00000002"
+    run([check, file], MUSTER_TOKEN=token, MUSTER_EPOCH="2.3")
+    run([check, file], MUSTER_TOKEN=token, MUSTER_EPOCH="2.4")
+    run([check, file], 3, MUSTER_TOKEN=token, MUSTER_EPOCH="2.2")
+    run([check, file], 64)
+    # A drill never passes, and an act of it is not begun.
+    for words, drill in (
+        ([], {"MUSTER_EPOCH": "0.7"}), ([], {"MUSTER_TOKEN": "0000.00000007.00000002"}),
+        ([], {"MUSTER_TOKEN": token, "MUSTER_EPOCH": "0.7"}), ([], {"MUSTER_TOKEN": token, "MUSTER_DRILL": "7"}),
+        (["9.9"], {"MUSTER_EPOCH": "0.7"}), (["9.9"], {"MUSTER_DRILL": "7"}), (["0.7"], {}),
+    ):
+        run([check, file, *words, "--", "/bin/touch", f"{FOLDER}/acted"], 3, **drill)
+    expect(not os.path.exists(f"{FOLDER}/acted"), "nothing of a drill passes")
+    expect(token in run([check, "--show", file]), "nor does it leave anything")
+
 
 ended(main)
