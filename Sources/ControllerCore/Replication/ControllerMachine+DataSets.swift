@@ -46,7 +46,7 @@ extension ControllerMachine {
         }
         replication.entries[name] = nil
         effects.journal.append(.delete(table: .dataSet, key: name.text))
-        auditOwn("data.forget", name.text, reason: "no node defines it, and another needs its place")
+        auditOwn("data.forget", name.text, reason: "no node defines it; another needs its place")
     }
 
     /// Told once an hour at most: a node may tell of new ones without end.

@@ -16,7 +16,8 @@ struct LagTests {
     }
 
     /// Names that a bad node makes up.
-    private func define(_ numbers: Range<Int>, on connection: ConnectionID, _ data: inout DataStage) {
+    private func define(_ numbers: Range<Int>, on connection: ConnectionID, _ data: inout DataStage)
+    {
         for number in numbers {
             let name = DataSetName("made-up-\(number)")!
             let report = DataSetReport(name: name, isWritable: false, isReadable: true)
