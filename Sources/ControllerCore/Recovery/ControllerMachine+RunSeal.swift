@@ -17,7 +17,7 @@ extension ControllerMachine {
         guard let run = runs.runs[id], run.state.isEnded else { return nil }
         let steps = runs.steps(of: id).map { step in
             CanonicalJSON.object([
-                "act": .text(step.step.act.sealedWord),
+                "act": .text(step.step.act.word),
                 "attempt": .number(UInt64(step.attempt)),
                 "deeds": .list(runs.deeds(of: step).map(\.sealed)),
                 "deedsLeftOut": .number(
@@ -99,26 +99,5 @@ extension RunStepRecord.HookTask {
             "task": .number(task.number),
             "text": .text(text),
         ])
-    }
-}
-
-extension PlanAct {
-    fileprivate var sealedWord: String {
-        switch self {
-        case .gate: "gate"
-        case .drainTasks: "drain"
-        case .stop: "stop"
-        case .start: "start"
-        case .fence: "fence"
-        case .activate: "activate"
-        case .hook: "hook"
-        case .check: "check"
-        case .ask: "ask"
-        case .verify: "verify"
-        case .notify: "notify"
-        case .isolate: "isolate"
-        case .endDrill: "end-drill"
-        case .sandbox: "sandbox"
-        }
     }
 }
