@@ -277,7 +277,7 @@ public struct ControllerMachine: Hashable, Sendable {
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
         case .turnedAway(let request): auditRefusal(request)
         case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)
-        case .deadlineReached: break
+        case .delivered, .deadlineReached: break
         case .journalLate(let isLate):
             journalLateSince = isLate ? journalLateSince ?? now.wall : nil
         case .stopping: sayGoodbye()

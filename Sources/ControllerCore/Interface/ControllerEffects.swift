@@ -7,7 +7,7 @@ public import Protocol
 ///    can be forgotten without harm.
 /// 2. `journal` is written, in this order, in one transaction with everything of this step.
 /// 3. Only when that is durable, and everything of the steps before it, `sends`, `closes`,
-///    `replies` and `hooks` go out, in this order. A step without a journal waits for the steps before it all
+///    `replies`, `hooks` and `deliveries` go out, in this order. A step without a journal waits for the steps before it all
 ///    the same: it may rest on what they decided.
 public struct ControllerEffects: Hashable, Sendable {
     public var certificates: [CertificateOrder] = []
@@ -20,12 +20,14 @@ public struct ControllerEffects: Hashable, Sendable {
     /// Hooks that nobody waits for any more: what has not begun never does, what runs is ended, and no
     /// other hook begins before it has.
     public var hookCancels: [UInt64] = []
+    /// To be brought to people and their tools, after what is durable.
+    public var deliveries: [Delivery] = []
 
     public init() {}
 
     public var isEmpty: Bool {
         certificates.isEmpty && journal.isEmpty && sends.isEmpty && closes.isEmpty
-            && replies.isEmpty && hooks.isEmpty && hookCancels.isEmpty
+            && replies.isEmpty && hooks.isEmpty && hookCancels.isEmpty && deliveries.isEmpty
     }
 }
 

@@ -178,6 +178,8 @@ public enum ControllerEvent: Hashable, Sendable {
     case turnedAway(TurnedAway)
     /// A hook of the controller's host has ended; `text` says how, in one line.
     case hookEnded(UInt64, isDone: Bool, text: String)
+    /// An attempt to deliver a notice has come to its end; told once for each ``Delivery``.
+    case delivered(UInt64, attempt: UInt32, DeliveryOutcome)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)

@@ -18,6 +18,8 @@ public struct ControllerSettings: Hashable, Sendable {
     /// The same signing request and token give the same certificate for this long (a lost reply).
     public var enrolmentReplay: Duration
     public var failover: FailoverSettings
+    /// Where notices can go.
+    public var channels: NotifyChannels
 
     public init(
         lease: LeaseTerms = LeaseTerms(),
@@ -29,7 +31,8 @@ public struct ControllerSettings: Hashable, Sendable {
         flapWindow: Duration = .seconds(3_600),
         removalDeadline: Duration = .seconds(60),
         enrolmentReplay: Duration = .seconds(600),
-        failover: FailoverSettings = FailoverSettings()
+        failover: FailoverSettings = FailoverSettings(),
+        channels: NotifyChannels = NotifyChannels()
     ) {
         self.lease = lease
         self.loadInterval = loadInterval
@@ -41,6 +44,7 @@ public struct ControllerSettings: Hashable, Sendable {
         self.removalDeadline = removalDeadline
         self.enrolmentReplay = enrolmentReplay
         self.failover = failover
+        self.channels = channels
     }
 
     /// Every broken rule but those of ``failover``, as a sentence with the values.
