@@ -47,7 +47,7 @@ enum Confirmation {
         case .yes:
             if isGiven || confirmed != nil { return }
             try requireTerminal(statement, flag: "--yes")
-            Terminal.writeError("\(statement)\n\(style.paint("Go on?", .strong)) [y/N] ")
+            Terminal.writeError("\(shown(statement))\n\(style.paint("Go on?", .strong)) [y/N] ")
             let answer = Terminal.readLine()?.lowercased() ?? ""
             guard answer == "y" || answer == "yes" else { throw notDone }
         case .typed(let text):
@@ -63,10 +63,18 @@ enum Confirmation {
             }
             try requireTerminal(statement, flag: "--confirm \(text)")
             Terminal.writeError(
-                "\(statement)\nType \(style.paint(text, .strong)) to go on: "
+                "\(shown(statement))\nType \(style.paint(text, .strong)) to go on: "
             )
             guard Terminal.readLine() == text else { throw notDone }
         }
+    }
+
+    /// Broken between words, not within them.
+    private static func shown(_ statement: String) -> String {
+        let width = Terminal.size.columns
+        return statement.split(separator: "\n", omittingEmptySubsequences: false)
+            .flatMap { DisplayWidth.wrapped(String($0), to: width) }
+            .joined(separator: "\n")
     }
 
     private static let notDone = ConsoleError(.refused, "not confirmed; nothing was done")

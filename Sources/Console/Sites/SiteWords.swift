@@ -25,27 +25,29 @@ enum SiteWords {
         return Listing(columns: [
             Column("NAME") { Cell($0.name, .strong) },
             Column("ROLE") { role($0) },
-            Column("EPOCH") { Cell($0.epoch ?? "-", $0.epoch == nil ? .faint : .plain) },
+            Column("EPOCH", wide: true) {
+                Cell($0.epoch ?? "-", $0.epoch == nil ? .faint : .plain)
+            },
             Column("READY") { ready($0) },
             Column("ONLINE", number: { Int64($0.online) }) { site in
                 let tone = StatusScreen.tone(site)
                 return Cell("\(style.symbol(tone)) \(site.online) of \(site.total)", tone)
             },
             Column("MINIMUM", right: true, number: { Int64($0.minimum) }) { Cell("\($0.minimum)") },
-            Column("LOSSES LEFT", right: true, number: { lossesLeft($0) }) { site in
-                let left = lossesLeft(site)
-                guard site.minimum > 0 else { return Cell("-", .faint) }
-                return Cell("\(max(0, left))", left <= 0 ? .warning : .plain)
+            Column("TOLD AT LOSS", right: true, number: { firesAt($0) ?? .max }) { site in
+                guard let losses = firesAt(site) else { return Cell("-", .faint) }
+                return losses == 0 ? Cell("now", .warning) : Cell("\(losses)")
             },
-            Column("MAINTENANCE", right: true) { Cell("\($0.inMaintenance)") },
-            Column("INVITED", right: true) { Cell("\($0.invited)") },
+            Column("MAINTENANCE", right: true, wide: true) { Cell("\($0.inMaintenance)") },
+            Column("INVITED", right: true, wide: true) { Cell("\($0.invited)") },
             Column("HEARD", right: true) { NodeWords.age($0.heartbeatAgeMilliseconds) },
         ])
     }
 
-    /// How many nodes may still be lost before the site is below its minimum.
-    private static func lossesLeft(_ site: SiteStatus) -> Int64 {
-        Int64(site.online) - Int64(site.minimum)
+    /// At which loss from now the site is below its minimum; 0 when it is already, nil without one.
+    private static func firesAt(_ site: SiteStatus) -> Int64? {
+        guard site.minimum > 0 else { return nil }
+        return max(0, Int64(site.online) - Int64(site.minimum) + 1)
     }
 
     // MARK: Readiness
