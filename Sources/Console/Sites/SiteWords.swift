@@ -25,7 +25,7 @@ enum SiteWords {
         return Listing(columns: [
             Column("NAME") { Cell($0.name, .strong) },
             Column("ROLE") { role($0) },
-            Column("EPOCH", wide: true) {
+            Column("EPOCH") {
                 Cell($0.epoch ?? "-", $0.epoch == nil ? .faint : .plain)
             },
             Column("READY") { ready($0) },
