@@ -161,8 +161,12 @@ public struct AgentMachine: Hashable, Sendable {
         case .sampled(let load, let disks): sampled(load, disks, at: now, &effects)
         case .dataFinished(let id, let outcome): data.finished(id, outcome, at: now)
         case .found(let order, let findings): found(findings, for: order, &effects)
+        case .task(let attempt, let news) where attempt.isOfCanary:
+            data.learned(news, of: attempt, at: now)
         case .task(let attempt, let news):
             fold(&effects) { $0.learned(news, of: attempt, at: now, &$1) }
+        case .taskReport(let attempt, let report) where attempt.isOfCanary:
+            data.reported(report, of: attempt)
         case .taskReport(let attempt, let report): bench.reported(report, of: attempt, at: now)
         case .taskOutput(let attempt, let place, let data):
             fold(&effects) { $0.wrote(data, at: place, of: attempt, &$1) }
@@ -231,7 +235,9 @@ public struct AgentMachine: Hashable, Sendable {
         sampleDueAt = now
         comparing.start(at: now, &generator)
         adopt(leashes, at: now, &effects)
-        fold(&effects) { $0.start(leftovers: tasks, at: now, &$1) }
+        let patience = configuration.timing.stopGrace
+        data.start(leftovers: tasks.filter(\.isOfCanary), at: now, patience: patience)
+        fold(&effects) { $0.start(leftovers: tasks.filter { !$0.isOfCanary }, at: now, &$1) }
         if identity == nil {
             effects.notices.append(
                 AgentNotice(

@@ -357,9 +357,11 @@ extension ConsoleRoutes {
     }
 
     func readiness() async throws -> Response {
-        let isReady = await driver.read { machine, _ in
+        let isSound = await driver.read { machine, _ in
             machine.doubt == nil && !machine.isJournalLate
         }
+        // Nothing is decided while the journal cannot be written.
+        let isReady = isSound && !driver.shortage.isStalled
         return try ConsoleAnswer.json(
             ProbeAnswer(status: isReady ? "ready" : "not ready"),
             status: isReady ? .ok : .serviceUnavailable

@@ -326,7 +326,8 @@ extension ControllerMachine {
             HookCall(
                 id: runs.lastCall,
                 name: hook,
-                variables: hookContext(record, run) + more,
+                variables: activeVariables
+                    + (hookContext(record, run) + more).map { HookCall.Variable($0) },
                 timeout: record.step.timeout
             )
         )

@@ -236,7 +236,6 @@ final class Checks {
                 world.fail("\(host.name) says READY before its nonce is durable")
             }
         case .beat(let beat):
-            world.data?.check(beat, of: host)
             if let floor = beat.floor { checkFloor(host, floor) }
             if let floor = beat.exclusiveFloor { checkExclusiveFloor(host, floor) }
         case .done(let order): checkDone(host, order)

@@ -169,6 +169,7 @@ extension World {
                 }
                 host.leashes = []
                 host.taskLeashes = []
+                host.writerLeashes = []
                 host.identity = nil
                 host.joining = nil
             } else {
