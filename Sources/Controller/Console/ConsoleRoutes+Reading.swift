@@ -35,7 +35,22 @@ extension ConsoleRoutes {
                 authorityNotAfter: authorityNotAfter
             ).status
         }
-        status.controller.journalStalled = driver.shortage.isStalled ? true : nil
+        if driver.shortage.isStalled {
+            status.controller.journalStalled = true
+            status.problems.insert(
+                Problem(
+                    severity: .critical,
+                    subject: "controller",
+                    text:
+                        "the controller's disk is full: nothing is decided and no lease is granted, "
+                        + "so what fences itself ends",
+                    since: status.asOf,
+                    mend: "df -h \(server.configuration.stateDirectory)"
+                ),
+                at: 0
+            )
+            status.verdict = .down
+        }
         return status
     }
 

@@ -184,6 +184,10 @@ struct StatusView {
                 && machine.lostSince(record.site) != nil
             if isFenced == true || isLost { return "" }
         } else if let report = machine.wrongService(of: member) {
+            // What a run has stopped, nobody else starts.
+            guard machine.mayRun(report, on: member) else {
+                return machine.runs.liveRun.map { "muster run show \($0.id)" } ?? ""
+            }
             return Self.mend(report, on: name)
         }
         return "muster node show \(name)"
