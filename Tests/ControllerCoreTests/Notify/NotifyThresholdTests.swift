@@ -69,7 +69,9 @@ struct NotifyThresholdTests {
         #expect(stage.told(.siteBelowMinimum) == 1)
         #expect(stage.subjects.count == 1)
         #expect(stage.messages.first?.items.count == 5)
-        #expect(stage.messages.first?.items.first?.text == "Site a: 1 of 5 nodes Online, minimum 4.")
+        #expect(
+            stage.messages.first?.items.first?.text == "Site a: 1 of 5 nodes Online, minimum 4."
+        )
     }
 
     @Test func `the answer to a minimum says at how many losses it is told`() {
@@ -154,7 +156,12 @@ struct NotifyThresholdTests {
         let losses = world.stage.events.filter { $0.kind == .nodeOffline }
         #expect(!losses.isEmpty)
         let told = world.stage.messages.flatMap(\.items).map(\.kind.rawValue)
-        #expect(told.allSatisfy { $0.hasPrefix("run.") || $0 == "site.fencing" || $0 == "site.activated" }, "\(told)")
+        #expect(
+            told.allSatisfy {
+                $0.hasPrefix("run.") || $0 == "site.fencing" || $0 == "site.activated"
+            },
+            "\(told)"
+        )
         #expect(losses.allSatisfy { $0.isPlanned && $0.severity == .info }, "\(losses)")
         #expect(world.stage.told(.siteBelowMinimum) == 0)
     }

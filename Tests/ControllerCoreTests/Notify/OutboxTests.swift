@@ -36,7 +36,8 @@ struct OutboxTests {
         #expect(isPlain)
     }
 
-    @Test func `a controller killed before the answer says the same again, under the same identity`()
+    @Test
+    func `a controller killed before the answer says the same again, under the same identity`()
         throws
     {
         var (stage, _) = decided()
