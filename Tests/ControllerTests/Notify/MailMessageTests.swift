@@ -109,7 +109,7 @@ import Testing
             mail = email.message_from_bytes(open(sys.argv[1], 'rb').read(), policy=email.policy.default)
             defects = [str(d) for part in mail.walk() for d in part.defects]
             defects += [str(d) for part in mail.walk() for v in part.values() for d in v.defects]
-            body = lambda kind: mail.get_body((kind,)).get_content()
+            body = lambda kind: mail.get_body((kind,)).get_content().replace('\\r\\n', '\\n')
             json.dump({'headers': [[k, str(v)] for k, v in mail.items()], 'plain': body('plain'),
                        'html': body('html'), 'defects': defects}, open(sys.argv[2], 'w'))
             """
@@ -192,6 +192,7 @@ import Testing
         let mail = try Self.parsed(message.text)
         #expect(mail.headers.map { $0[0] } == expected)
         #expect(mail.field("subject") == [MailHeaders.oneLine(text)])
+        #expect(mail.field("to") == ["ops@example.org"])
         #expect(!mail.plain.isEmpty && mail.html.contains("</html>"))
     }
 

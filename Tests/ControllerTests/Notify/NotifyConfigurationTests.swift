@@ -125,44 +125,44 @@ import YAMLFiles
         ),
         ("mail: {server: s, from: \"a@ctl1\"}", "1:34", "a@ctl1 is not an address that"),
         (
-            "mail: {server: s, \(from), tls: maybe}", "1:57",
+            "mail: {server: s, \(from), tls: maybe}", "1:56",
             "maybe is not one of starttls, tls, none"
         ),
-        ("mail: {server: s, \(from), user: u}", "1:58", "mail.user has no password-file beside it"),
+        ("mail: {server: s, \(from), user: u}", "1:57", "mail.user has no password-file beside it"),
         (
-            "mail: {server: s, \(from), password-file: FOLDER/secret}", "1:67",
+            "mail: {server: s, \(from), password-file: FOLDER/secret}", "1:66",
             "mail.password-file has no user beside it"
         ),
         (
-            "mail: {server: s, \(from), user: u, password-file: FOLDER/open}", "1:76",
+            "mail: {server: s, \(from), user: u, password-file: FOLDER/open}", "1:75",
             "others may read it (mode 0644); run: chmod 600"
         ),
         (
-            "mail: {server: s, \(from), user: u, password-file: FOLDER/nowhere}", "1:76",
+            "mail: {server: s, \(from), user: u, password-file: FOLDER/nowhere}", "1:75",
             "No such file"
         ),
-        ("mail: {server: s, \(from), user: u, password-file: FOLDER/empty}", "1:76", "it is empty"),
+        ("mail: {server: s, \(from), user: u, password-file: FOLDER/empty}", "1:75", "it is empty"),
         (
-            "mail: {server: s, \(from), user: u, password-file: FOLDER/lines}", "1:76",
+            "mail: {server: s, \(from), user: u, password-file: FOLDER/lines}", "1:75",
             "it is more than one line"
         ),
         (
-            "mail: {server: s, \(from), user: u, password-file: x}", "1:76",
+            "mail: {server: s, \(from), user: u, password-file: x}", "1:75",
             "x is not an absolute path"
         ),
         (
             "mail: {server: s, \(from), user: u, password-file: FOLDER/secret, tls: none}", "1:0",
             "notify.mail.tls would send the password for everybody to read"
         ),
-        ("mail: {server: s, \(from), ca-file: FOLDER/secret}", "1:61", "holds no certificate"),
+        ("mail: {server: s, \(from), ca-file: FOLDER/secret}", "1:60", "holds no certificate"),
         (
-            "mail: {server: s, \(from), tls: none, ca-file: FOLDER/ca}", "1:72",
+            "mail: {server: s, \(from), tls: none, ca-file: FOLDER/ca}", "1:71",
             "ca-file is of no use with tls: none"
         ),
-        ("mail: {server: s, \(from), domain: localhost}", "1:60", "localhost is not a domain such"),
-        ("mail: {server: s, \(from), helo: ctl1}", "1:58", "ctl1 is not the whole name"),
-        ("mail: {server: s, \(from), timeout: 0s}", "1:61", "is not a duration from 1s to 5m00s"),
-        ("mail: {server: s, \(from), sender: x}", "1:52", "notify.mail.sender is not a setting"),
+        ("mail: {server: s, \(from), domain: localhost}", "1:59", "localhost is not a domain such"),
+        ("mail: {server: s, \(from), helo: ctl1}", "1:57", "ctl1 is not the whole name"),
+        ("mail: {server: s, \(from), timeout: 0s}", "1:60", "is not a duration from 1s to 5m00s"),
+        ("mail: {server: s, \(from), sender: x}", "1:51", "notify.mail.sender is not a setting"),
         ("mail: x", "1:16", "notify.mail is not a mapping"),
         ("mails: {}", "1:10", "did you mean notify.mail?"),
         ("webhooks: {x: {}}", "1:24", "notify.webhooks.x needs either url or url-file"),
