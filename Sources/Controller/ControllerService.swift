@@ -70,14 +70,49 @@ struct ControllerService {
         let hooks = try HookRunner(configuration.hooks, log: log) { id, isDone, text in
             driver.put(.hookEnded(id, isDone: isDone, text: text))
         }
+        let notifier = try Notifier(
+            configuration.notify,
+            cluster: machine.cluster.name
+        ) { number, attempt, outcome in
+            driver.put(.delivered(number, attempt: attempt, outcome))
+        }
+        let exports = try startExports(driver, store, machine.cluster.name, contents.lastEvent, log)
+        defer { for export in exports { export.stop() } }
         driver.start(
             machine: machine,
             first: first,
-            outlets: outlets(door, office, hooks, log)
+            outlets: outlets(door, office, hooks, notifier, log)
         )
         // After the driver has stopped: an end that we bring about ourselves is no failure of a step.
-        defer { hooks.stop() }
+        defer {
+            notifier.stop()
+            hooks.stop()
+        }
         try await serve(driver, door, office, store, log)
+    }
+
+    private func startExports(
+        _ driver: Driver,
+        _ store: SQLiteStore,
+        _ cluster: String,
+        _ lastEvent: UInt64,
+        _ log: Logger
+    ) throws -> [EventExport] {
+        let sinks = configuration.eventsExport.sinks(
+            cluster: cluster,
+            host: ControllerConfiguration.hostname
+        )
+        return try sinks.map { sink in
+            let export = try EventExport(
+                to: sink,
+                from: store,
+                folder: configuration.stateDirectory + "/export",
+                log: log
+            )
+            try export.start(behind: lastEvent)
+            driver.feed.ring { export.ring() }
+            return export
+        }
     }
 
     /// The store's lock keeps a second controller from the same folder; this keeps one from a copy
@@ -98,6 +133,7 @@ struct ControllerService {
         _ door: AgentDoor,
         _ office: CertificateOffice,
         _ hooks: HookRunner,
+        _ notifier: Notifier,
         _ log: Logger
     ) -> Driver.Outlets {
         Driver.Outlets(
@@ -106,6 +142,7 @@ struct ControllerService {
             close: { door.close($0) },
             execute: { hooks.execute($0) },
             cancelHooks: { hooks.cancel($0) },
+            deliver: { notifier.deliver($0) },
             taken: { door.taken($0) },
             fail: { error in
                 // Whether the last decisions are durable is not known. Only a new start, which
