@@ -37,6 +37,8 @@ let coreTargets: [Target] = [
     .target(name: "Calendar", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "Protocol", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "AgentCore", dependencies: ["Model", "Protocol"], swiftSettings: pure),
+    // Not `Metrics`: a dependency of ours has a module of that name.
+    .target(name: "Meters", swiftSettings: common),
     .target(
         name: "ControllerCore",
         dependencies: ["Model", "Protocol", "Calendar"],
@@ -52,6 +54,7 @@ let coreTargets: [Target] = [
         dependencies: ["Simulation", "Model"],
         swiftSettings: common
     ),
+    .testTarget(name: "MetersTests", dependencies: ["Meters"], swiftSettings: common),
     .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: common),
     .testTarget(
         name: "CalendarTests",
