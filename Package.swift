@@ -167,7 +167,7 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Agent",
         dependencies: [
-            "AgentCore", "Model", "Protocol", "Transport", "Host", "CHost", "Logs",
+            "AgentCore", "Model", "Protocol", "Transport", "Host", "CHost", "Logs", "Meters",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
             package("Logging", "swift-log"),
@@ -187,7 +187,7 @@ let shellTargets: [Target] = [
         name: "Controller",
         dependencies: [
             "ControllerCore", "Model", "Calendar", "Protocol", "Transport", "Store", "Identity",
-            "API", "Host", "CHost", "Logs", "Digests", "YAMLFiles",
+            "API", "Host", "CHost", "Logs", "Digests", "Meters", "YAMLFiles",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"), package("NIOTLS", "swift-nio"),
             package("X509", "swift-certificates"),
@@ -249,14 +249,15 @@ let shellTargets: [Target] = [
     .testTarget(
         name: "AgentTests",
         dependencies: [
-            "Agent", "AgentCore", "Host", "Model", "Protocol", package("Logging", "swift-log"),
+            "Agent", "AgentCore", "Host", "Meters", "Model", "Protocol",
+            package("Logging", "swift-log"),
         ],
         swiftSettings: common
     ),
     .testTarget(
         name: "ControllerTests",
         dependencies: [
-            "Controller", "ControllerCore", "Store", "Transport", "API", "Host", "Model",
+            "Controller", "ControllerCore", "Store", "Transport", "API", "Host", "Meters", "Model",
             "Calendar", "Protocol", "YAMLFiles",
         ],
         swiftSettings: common

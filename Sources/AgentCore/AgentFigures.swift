@@ -46,7 +46,9 @@ extension AgentMachine {
         for service in services.values {
             if service.held != nil { held += 1 }
             for check in service.checks {
-                if let place = CheckState.allCases.firstIndex(of: check.state) { checks[place] += 1 }
+                if let place = CheckState.allCases.firstIndex(of: check.state) {
+                    checks[place] += 1
+                }
             }
         }
         let running = bench.live.count - bench.waitingCount

@@ -1,4 +1,5 @@
 public import Model
+import Protocol
 
 /// Whether a load balancer should send clients to this node: what the node says of itself, for as long
 /// as it may be believed.
@@ -62,7 +63,10 @@ public struct Traffic: Hashable, Sendable {
 
     /// What HAProxy shows of a reason: one line of printable characters.
     private static func plain(_ text: String) -> String {
-        String(decoding: text.utf8.prefix(120).map { (32...126).contains($0) ? $0 : 63 }, as: UTF8.self)
+        String(
+            decoding: text.utf8.prefix(120).map { (32...126).contains($0) ? $0 : 63 },
+            as: UTF8.self
+        )
     }
 }
 
@@ -78,17 +82,17 @@ struct TrafficWeight: Hashable, Sendable {
 
     /// 10 to 100 per cent.
     private(set) var shown = 100
-    /// Per mille, of the samples so far, each half as important every two to three samples later.
+    /// Millionths, of the samples so far, each half as important every two to three samples later.
     private var average: Int?
 
     mutating func sampled(_ load: Load) {
         var use = max(load.processorBusyPerMille, load.processorPressurePerMille ?? 0)
         let leastFree = load.memoryTotal / 1_000 * AgentMachine.memoryAvailablePerMilleMin
         if load.memoryAvailable < leastFree { use = 1_000 }
-        let now = Int(min(use, 1_000))
+        let now = Int(min(use, 1_000)) * 1_000
         let smooth = average.map { ($0 * 3 + now) / 4 } ?? now
         average = smooth
-        let excess = max(0, smooth - Self.easyPerMille)
+        let excess = max(0, (smooth + 500) / 1_000 - Self.easyPerMille)
         let exact = 100 - excess * (100 - Self.least) / (1_000 - Self.easyPerMille)
         let target = max(Self.least, exact / Self.step * Self.step)
         if (target - shown).magnitude >= Self.band { shown = target }

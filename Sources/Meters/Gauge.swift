@@ -32,14 +32,11 @@ public final class Gauge: Meter {
     /// In parts of the family's scale.
     public var value: Int64 { number.load(ordering: .relaxed) }
 
-    public func set(_ value: Int64) {
-        number.store(value, ordering: .relaxed)
+    /// - Parameter value: in parts of the family's scale; saturated to what 64 bits hold.
+    public func set(_ value: some BinaryInteger) {
+        number.store(Int64(clamping: value), ordering: .relaxed)
         isSet.store(true, ordering: .relaxed)
     }
-
-    public func set(_ value: Int) { set(Int64(clamping: value)) }
-
-    public func set(_ value: UInt64) { set(Int64(clamping: value)) }
 
     /// Of a family in seconds.
     public func set(_ duration: Duration) {
@@ -47,7 +44,7 @@ public final class Gauge: Meter {
         set(duration.billionths)
     }
 
-    public func set(_ flag: Bool) { set(flag ? 1 : Int64(0)) }
+    public func set(_ flag: Bool) { set(flag ? 1 : 0) }
 
     public func absorb(_ other: Gauge) {
         guard isSet.load(ordering: .relaxed) else { return set(other.value) }
@@ -71,14 +68,9 @@ public struct GaugeSample: Hashable, Sendable {
     /// In parts of the family's scale.
     public var value: Int64
 
-    public init(_ labels: String..., value: Int64) {
+    public init(_ labels: String..., value: some BinaryInteger) {
         self.labels = labels
-        self.value = value
-    }
-
-    public init(_ labels: String..., value: Int) {
-        self.labels = labels
-        self.value = Int64(value)
+        self.value = Int64(clamping: value)
     }
 
     public init(_ labels: String..., duration: Duration) {

@@ -73,7 +73,7 @@ extension Lease {
             length: try fields.milliseconds("length"),
             token: try fields.token("token"),
             watched: try fields.watched("watch"),
-            standing: try fields.standing()
+            standing: try fields.optionalWord("standing")
         )
     }
 

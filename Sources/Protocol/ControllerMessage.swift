@@ -220,7 +220,7 @@ extension ControllerMessage {
             self = .alive(
                 sequence: try fields.number("seq"),
                 sent: try fields.number("sent", in: 0...Int64.max),
-                standing: try fields.standing()
+                standing: try fields.optionalWord("standing")
             )
         case "ROLE":
             self = .role(

@@ -9,12 +9,3 @@ public enum NodeStanding: String, Hashable, Sendable, CaseIterable {
     /// Held after repeated losses, or because its identity was seen twice.
     case held
 }
-
-extension FieldReader {
-    /// A word of a later version says nothing to this one: it can only be a further reason to keep
-    /// new work away.
-    func standing() throws(MessageError) -> NodeStanding? {
-        guard let text = optionalText("standing") else { return nil }
-        return NodeStanding(rawValue: text) ?? .cordoned
-    }
-}

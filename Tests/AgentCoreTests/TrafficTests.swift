@@ -61,7 +61,8 @@ struct TrafficTests {
         #expect(fresh.line == "down #no controller has said yet which part the site has")
     }
 
-    @Test func `the standby is down from the moment it is told so, before any disk has heard of it`() {
+    @Test
+    func `the standby is down from the moment it is told so, before any disk has heard of it`() {
         var scene = scene()
         scene.token.session += 1
         _ = scene.step(
@@ -81,9 +82,10 @@ struct TrafficTests {
         #expect(scene.line == "down #site berlin is a standby, in drill 7")
     }
 
-    @Test func `a required service that does not run takes the node down, an optional one does not`() {
+    @Test
+    func `a required service that does not run takes the node down, an optional one does not`() {
         var scene = scene([Self.web, .plain("extra", isRequired: false)])
-        scene.report("extra", .exited(.status(1)))
+        scene.report("extra", .exited(.exited(1)))
         #expect(scene.line == "up ready 100%")
         scene.receive(.stop(scene.order(9, "web")))
         #expect(scene.line.hasPrefix("down #service web is stopping"))
@@ -91,9 +93,12 @@ struct TrafficTests {
         #expect(scene.line.hasPrefix("down #service web is stopped"))
     }
 
-    @Test func `what needs a lease is down at its end, also when the agent itself does not see it`() {
-        let scene = scene([Self.fenced])
+    @Test func `what needs a lease is down at its end, also when the agent itself does not see it`()
+    {
+        var scene = scene([Self.fenced])
         guard let end = scene.machine.leaseEnd else { return #expect(Bool(false), "no lease") }
+        scene.run(.disconnected(link: scene.link, reason: "gone"))
+        scene.pass(end - scene.now - .milliseconds(10))
         let traffic = scene.machine.traffic
         #expect(traffic.checkLine(at: end - .nanoseconds(1)) == "up ready 100%")
         #expect(traffic.checkLine(at: end) == "down #the lease has ended")
@@ -118,7 +123,8 @@ struct TrafficTests {
         (NodeStanding.cordoned, "drain"), (.draining, "drain"), (.held, "drain"),
         (.maintenance, "maint"),
     ])
-    func `what operators say of a node reaches its balancers`(standing: NodeStanding, line: String) {
+    func `what operators say of a node reaches its balancers`(standing: NodeStanding, line: String)
+    {
         for leased in [true, false] {
             var scene = scene()
             answerBeat(&scene, standing, leased: leased)
@@ -159,14 +165,22 @@ struct TrafficTests {
     @Test func `a reason of many lines is one line`() {
         var scene = scene([.plain("web", restart: RestartPolicy(condition: .never))])
         let text = String(repeating: "é\n", count: 200)
-        scene.run(.checkFinished(CheckID(service: "web", check: "x", attempt: 1), .failed(text), took: .zero))
+        scene.run(
+            .checkFinished(
+                CheckID(service: "web", check: "x", attempt: 1),
+                .failed(output: text),
+                took: .zero
+            )
+        )
         scene.report("web", .notStarted(reason: text))
         #expect(!scene.line.contains("\n") && scene.line.utf8.count < 140)
     }
 
     // MARK: The weight
 
-    private func sample(_ busy: UInt32, pressure: UInt32? = nil, available: UInt64 = 800) -> AgentEvent {
+    private func sample(_ busy: UInt32, pressure: UInt32? = nil, available: UInt64 = 800)
+        -> AgentEvent
+    {
         var load = Load()
         load.processorBusyPerMille = busy
         load.processorPressurePerMille = pressure
