@@ -5,6 +5,7 @@ import Meters
 import Model
 import Protocol
 import Testing
+import Transport
 
 @testable import Controller
 
@@ -71,7 +72,7 @@ import Testing
         let meters = world.driver.meters
         let before = await world.driver.views()
         meters.cluster.show(before, authorityNotAfter: WallTime(milliseconds: 0))
-        _ = await world.driver.perform(Command(.removeSite(SiteName("south")!)), by: World.admin)
+        _ = await world.driver.perform(Command(.removeSite(SiteName("south"))), by: World.admin)
         meters.cluster.show(
             await world.driver.views(),
             authorityNotAfter: WallTime(milliseconds: 0)

@@ -133,7 +133,8 @@ import Testing
         let areUp = try await eventually {
             try await query("count(up == 1)").contains(",\"2\"]")
         }
-        #expect(areUp, "\(try await ask("/api/v1/targets"))")
+        let told = try await ask("/api/v1/targets")
+        #expect(areUp, "\(told)")
         let online = try await eventually {
             try await query("muster_nodes{site=\"north\",state=\"online\"}").contains(",\"1\"]")
         }

@@ -1,5 +1,6 @@
 import ControllerCore
 import Host
+import Meters
 import Model
 import Protocol
 
@@ -43,7 +44,7 @@ struct DriverMeters {
         switch event {
         case .received(let connection, .beat, _):
             hear(connection, machine.settings.lease.heartbeatInterval, at: now.instant)
-        case .received(_, .work(.started(let attempt)), _) where attempt.number == 1:
+        case .received(_, .work(.started(let attempt)), _) where attempt.attempt == 1:
             observe(meters.taskWait, attempt.task, machine, at: now.wall)
         case .disconnected(let connection, _): heardAt[connection] = nil
         default: break

@@ -2,6 +2,7 @@ import AgentCore
 import Glibc
 import Host
 import Logging
+import Meters
 import Model
 import Protocol
 import Testing
