@@ -95,7 +95,9 @@ struct TrafficWeight: Hashable, Sendable {
         let excess = max(0, (smooth + 500) / 1_000 - Self.easyPerMille)
         let exact = 100 - excess * (100 - Self.least) / (1_000 - Self.easyPerMille)
         let target = max(Self.least, exact / Self.step * Self.step)
-        if (target - shown).magnitude >= Self.band { shown = target }
+        // An end is reached by less: it takes a whole band to leave it again.
+        let isEnd = target == Self.least || target == 100
+        if (target - shown).magnitude >= Self.band || isEnd { shown = target }
     }
 }
 
