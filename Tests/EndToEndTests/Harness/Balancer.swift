@@ -47,7 +47,7 @@ final class Balancer {
                 http-check send meth GET uri /health
                 http-check expect status 200
                 http-response add-header X-Server %s
-                default-server check inter 500ms fall 2 rise 1 agent-check agent-inter 200ms
+                default-server weight 100 check inter 500ms fall 2 rise 1 agent-check agent-inter 200ms
             \(servers.joined(separator: "\n"))
 
             """
