@@ -95,6 +95,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case getVersion
     case getHealth
     case getReadiness
+    case getLive
+    case getReady
+    case getActiveSite
+    case getMetrics
 
     public enum Method: String, Hashable, Sendable {
         case get = "GET"
@@ -116,7 +120,7 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     /// and may not be durable, and another controller may never have heard of it.
     public static let notDurableHeader = "Muster-Not-Durable"
 
-    /// What is before every path but those of the two probes.
+    /// What is before every path but those of the probes and the metrics.
     public static let prefix = "/api/v1"
 
     public var method: Method { description.method }
@@ -124,7 +128,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     /// The whole path with its parameters in braces: `/api/v1/nodes/{name}`.
     public var path: String {
         switch self {
-        case .getHealth, .getReadiness: description.path
+        case .getHealth, .getReadiness, .getLive, .getReady, .getActiveSite, .getMetrics:
+            description.path
         default: Self.prefix + description.path
         }
     }
@@ -243,6 +248,10 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .getVersion: (.get, "/version", .anyone)
         case .getHealth: (.get, "/healthz", .anyone)
         case .getReadiness: (.get, "/readyz", .anyone)
+        case .getLive: (.get, "/health/live", .anyone)
+        case .getReady: (.get, "/health/ready", .anyone)
+        case .getActiveSite: (.get, "/health/active-site", .viewer)
+        case .getMetrics: (.get, "/metrics", .viewer)
         }
     }
 }

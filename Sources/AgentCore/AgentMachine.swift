@@ -71,6 +71,8 @@ public struct AgentMachine: Hashable, Sendable {
     var sample: Sample?
     var sampleDueAt: Instant?
     var sampleInterval: Duration
+    /// Of the node among those that a load balancer knows.
+    var weight = TrafficWeight()
     var renewal: RenewalMachine
 
     /// - Parameters:
@@ -222,6 +224,7 @@ public struct AgentMachine: Hashable, Sendable {
                 memory.wishes = OrderedTable()
                 memory.role = nil
                 memory.drill = nil
+                memory.standing = nil
                 memory.settings = OrderedTable()
                 memory.settingsVersion = 0
                 if memory.cluster != identity.cluster { memory.highest = .zero }

@@ -166,11 +166,21 @@ struct ControllerService {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let names = configuration.certificateNames
         let credential = try office.ownCredential(names: names)
+        var transport = configuration.transport
+        transport.onHandshake = { [meters = driver.meters] in meters.shookHands($0) }
         let agents = try await door.open(
             on: configuration.agentsListen,
             credential: credential,
-            settings: configuration.transport,
+            settings: transport,
             group: group
+        )
+        driver.meters.watch { agents.counters }
+        let desk = MetricsDesk(driver: driver, store: store) { office.authorityNotAfter }
+        let observers = ObserveServer(
+            configuration.observeListen,
+            driver: driver,
+            desk: desk,
+            log: log
         )
         let zones = ZoneKeeper(driver: driver, log: log)
         await zones.loadAll()
@@ -187,6 +197,7 @@ struct ControllerService {
             configuration: configuration,
             agentEndpoints: advertisedAgents(agents.endpoints),
             zones: zones,
+            metrics: desk,
             log: log
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -194,6 +205,9 @@ struct ControllerService {
                 try await console.run(credential: credential, group: group) { endpoints in
                     announce(agents.endpoints, console: endpoints, log)
                 }
+            }
+            if !configuration.observeListen.isEmpty {
+                tasks.addTask { try await observers.run(group: group) }
             }
             tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
             tasks.addTask { try await tidyEvents(store, log) }

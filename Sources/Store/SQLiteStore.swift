@@ -52,6 +52,13 @@ public final class SQLiteStore: Store {
         unlink(directory.reserve)
     }
 
+    /// Bytes of the store's files, and those that are free on its file system; nil where the system
+    /// does not say.
+    public func space() -> (used: UInt64, free: UInt64?) {
+        let files = ["", "-wal", "-shm"].map { directory.database + $0 } + [directory.reserve]
+        return (files.reduce(0) { $0 + (fileSize($1) ?? 0) }, directory.freeBytes())
+    }
+
     /// Occupies the reserve again, where there is room for it.
     ///
     /// - Returns: whether so much is free again as a store needs to be opened.

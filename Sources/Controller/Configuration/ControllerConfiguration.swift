@@ -24,6 +24,8 @@ struct ControllerConfiguration: Sendable {
     /// `[::]` takes IPv4 as well; it is not the default because a machine may have no IPv6.
     var consoleListen = [Endpoint(host: "0.0.0.0", port: consolePort)]
     var consoleAdvertise: [Endpoint] = []
+    /// Where metrics and health are answered over plain HTTP; nowhere unless it is said.
+    var observeListen: [Endpoint] = []
     var certificates = CertificateOffice.Lifetimes()
     var machine = ControllerSettings()
     var transport = LineServerSettings()
@@ -91,6 +93,7 @@ struct ControllerConfiguration: Sendable {
         )
         if let agents = top.subsection("agents") { readAgents(agents) }
         if let console = top.subsection("console") { readConsole(console) }
+        if let observe = top.subsection("observe") { readObserve(observe) }
         if let lease = top.subsection("lease") { readLease(lease) }
         if let failover = top.subsection("failover") { readFailover(failover) }
         if let flap = top.subsection("flap") { readFlap(flap) }
@@ -132,6 +135,15 @@ struct ControllerConfiguration: Sendable {
             default: consoleAdvertise,
             Self.consoleEndpoint
         )
+        section.finish()
+    }
+
+    private mutating func readObserve(_ section: YAMLSection) {
+        observeListen = section.list(
+            "listen",
+            expected: "an address such as 127.0.0.1:7480",
+            default: observeListen
+        ) { Self.endpoint($0, portDefault: ObserveServer.portDefault) }
         section.finish()
     }
 

@@ -12,8 +12,7 @@ import Store
 extension ConsoleRoutes {
     /// Looks at a copy of the machine, so that the thread that decides does not wait for a view.
     func views<Result>(_ body: (NodeViews) -> Result) async -> Result {
-        let (machine, now) = await driver.read { ($0.withoutTasks, $1) }
-        return body(NodeViews(machine: machine, now: now))
+        body(await driver.views())
     }
 
     func status(_ request: ConsoleRequest) async throws -> Response {
@@ -368,18 +367,6 @@ extension ConsoleRoutes {
                 protocolMin: UInt32(WireLimits.versions.lowerBound),
                 protocolMax: UInt32(WireLimits.versions.upperBound)
             )
-        )
-    }
-
-    func readiness() async throws -> Response {
-        let isSound = await driver.read { machine, _ in
-            machine.doubt == nil && !machine.isJournalLate
-        }
-        // Nothing is decided while the journal cannot be written.
-        let isReady = isSound && !driver.shortage.isStalled
-        return try ConsoleAnswer.json(
-            ProbeAnswer(status: isReady ? "ready" : "not ready"),
-            status: isReady ? .ok : .serviceUnavailable
         )
     }
 }

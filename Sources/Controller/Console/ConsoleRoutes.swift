@@ -197,8 +197,12 @@ struct ConsoleRoutes: Sendable {
         case .listAudit: try await listAudit(request)
         case .verifyAudit: try await verifyAudit(request)
         case .getVersion: try version()
-        case .getHealth: try ConsoleAnswer.json(ProbeAnswer(status: "alive"))
-        case .getReadiness: try await readiness()
+        case .getHealth, .getLive: try HealthAnswers(driver: driver).live()
+        case .getReadiness, .getReady: try await HealthAnswers(driver: driver).ready()
+        case .getActiveSite:
+            try await HealthAnswers(driver: driver).activeSite(request.query("site"))
+        case .getMetrics:
+            await server.metrics.answer(accepting: request.request.headers[.accept])
         case .getAuthority: try authority()
         case .addNode: try await addNode(request)
         case .removeNodes: try await removeNodes(request)

@@ -229,4 +229,12 @@ public struct Member: Hashable, Sendable {
         if let maintenance = record.maintenance, !maintenance.keepServices { return true }
         return false
     }
+
+    /// What keeps new work from it, as its agent is told, so that load balancers learn of it.
+    var standing: NodeStanding? {
+        if record.maintenance != nil { return .maintenance }
+        if record.drain != nil || record.membership == .removing { return .draining }
+        if record.cordon != nil { return .cordoned }
+        return heldUntil != nil || record.conflict != nil ? .held : nil
+    }
 }

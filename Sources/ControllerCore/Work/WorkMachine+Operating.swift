@@ -92,6 +92,14 @@ public struct TaskView: Hashable, Sendable {
 }
 
 extension WorkMachine {
+    /// Of a live task, without what it carries.
+    public func times(of id: TaskID) -> (type: TaskType, acceptedAt: WallTime, isPutOff: Bool)? {
+        guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {
+            return nil
+        }
+        return (task.type, entry.acceptedAt, entry.notBefore != nil)
+    }
+
     public func view(of id: TaskID) -> TaskView? {
         guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {
             return nil

@@ -379,7 +379,8 @@ extension WorkMachine {
         if entry.payloadBytes > WorkLimits.inlineBytesMax {
             out.journal.append(.payloadGone(id))
         }
-        counts.add(-1, to: entry.state)
+        tally(-1, entry.state, of: entry)
+        if countsByType[task.type]?.live == 0 { countsByType[task.type] = nil }
         counts.bytes -= UInt64(entry.payloadBytes)
         switch state {
         case .done: counts.done += 1

@@ -208,7 +208,7 @@ extension WorkMachine {
         let isEarly = entry.notBefore.map { $0 > now.wall } ?? false
         entry.state = isEarly ? .delayed : .waiting
         tasks[record.id.number] = entry
-        counts.add(1, to: entry.state)
+        tally(1, entry.state, of: entry)
         counts.bytes += UInt64(record.payloadBytes)
         noteAge(record.id)
         enqueue(record.id)

@@ -331,6 +331,9 @@ public struct WorkCounts: Hashable, Sendable {
 
     public init() {}
 
+    /// Tasks that have not ended.
+    public var live: UInt64 { waiting + delayed + assigned + failed + unknown }
+
     mutating func add(_ change: Int, to state: TaskState) {
         func changed(_ count: UInt64) -> UInt64 { UInt64(Int(count) + change) }
         switch state {
