@@ -62,6 +62,7 @@ extension ControllerMachine {
         if !member.pendingOrders.isEmpty || now.instant >= member.reconcileNotBefore {
             touched.append(id)
         }
+        if let until = member.comingUpUntil, now.instant >= until { touched.append(id) }
     }
 
     private mutating func settleSilence(of id: NodeID, _ member: Member) {
@@ -160,6 +161,7 @@ extension ControllerMachine {
             expect(by: deadline)
         }
         for deadline in [runs.deadline, runs.retryAt].compactMap({ $0 }) { expect(by: deadline) }
+        if let deadline = notify.nextDeadline { expect(by: deadline) }
     }
 
     /// Its tasks are taken from it once its lease has surely ended. Who doubts takes nothing.
@@ -186,6 +188,7 @@ extension ControllerMachine {
             }
         }
         if let until = member.heldUntil { consider(until) }
+        if let until = member.comingUpUntil { consider(until) }
         if let deadline = member.removalDeadline { consider(deadline) }
         if let link = member.link, link.phase != .synced, tellingEnd(link) > now.instant {
             consider(tellingEnd(link))

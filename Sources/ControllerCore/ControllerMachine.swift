@@ -26,6 +26,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var replication = ReplicationBook()
     public internal(set) var replicationRules = ReplicationRules()
     var watch = FailoverWatch()
+    public internal(set) var notify = NotifyBook()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
@@ -137,6 +138,10 @@ public struct ControllerMachine: Hashable, Sendable {
                 UInt64(generation) << 40
             )
             machine.work.nextTask = machine.cluster.taskCeiling
+            machine.cluster.lastNotice = max(
+                machine.cluster.lastNotice,
+                UInt64(generation) << 40
+            )
             machine.work.epoch = machine.cluster.epoch
             machine.put(.cluster(machine.cluster))
             machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
@@ -144,8 +149,10 @@ public struct ControllerMachine: Hashable, Sendable {
             machine.raiseCanaries()
             machine.pauseAfterRestore()
         }
-        machine.tell(.controllerStarted, .info, "controller", "The controller started.")
+        machine.noteStart()
         machine.settleWork()
+        machine.settleThresholds()
+        machine.settleNotify()
         machine.rescheduleDeadlines()
         let effects = machine.takeEffects()
         return (machine, effects)
@@ -214,8 +221,10 @@ public struct ControllerMachine: Hashable, Sendable {
             case .ledger, .late: break
             case .loss(let loss): losses.append(loss)
             case .runDeed(let deed): runs.restore(deed)
+            case .notifyRules, .silence, .alarm, .notice, .delivery: notify.restore(record)
             }
         }
+        notify.restored(at: now)
         replication.restore(dataSets, forks, divergences, hours)
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
         cluster = found
@@ -275,14 +284,25 @@ public struct ControllerMachine: Hashable, Sendable {
         case .followed(let task): work.follow(task)
         case .payloadLost(let attempt, let problem): work.payloadLost(attempt, problem)
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
-        case .turnedAway(let request): auditRefusal(request)
+        case .turnedAway(let request):
+            auditRefusal(request)
+            countTurnedAway(request)
+        case .storeSpace(let free, let total): noteStore(free: free, total: total)
+        case .certificateKnown(let end): noteCertificate(end: end)
         case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)
-        case .delivered, .deadlineReached: break
+        case .delivered(let number, let attempt, let outcome):
+            delivered(number, attempt: attempt, outcome)
+        case .deadlineReached: break
         case .journalLate(let isLate):
             journalLateSince = isLate ? journalLateSince ?? now.wall : nil
-        case .stopping: sayGoodbye()
+        case .stopping:
+            sayGoodbye()
+            markRunning(false)
         }
         settleWork()
+        settleThresholds()
+        settleWatch()
+        settleNotify()
         return takeEffects()
     }
 

@@ -43,6 +43,11 @@ struct CommandTests {
             .startRun(RunRequest(kind: .drill, to: "b")), .retryStep(RunID(1)),
             .skipStep(RunID(1)), .abortRun(RunID(1)), .certifyNode(RunID(1), "n1"),
             .answerRun(RunID(1), isYes: true), .pauseAutomatic, .resumeAutomatic, .liftBrake,
+            .setNotifyRules(NotifyRules()),
+            .addSilence(
+                SilenceDraft(owner: "o", until: WallTime(milliseconds: 1_700_000_900_000))
+            ),
+            .endSilence(1), .testReceiver("ops"), .retryDelivery(1), .dropDelivery(1),
         ]
     }()
 

@@ -393,7 +393,7 @@ struct Stage {
             records += entry.divergences.values.map { .divergence($0) }
         }
         records += machine.work.lossRecords.map { .loss($0) }
-        return records
+        return records + machine.notify.records
     }
 }
 

@@ -57,6 +57,12 @@ public enum Authorization {
         ("automatic.pause", .operator),
         ("automatic.resume", .admin),
         ("automatic.lift-brake", .admin),
+        ("notify.set", .admin),
+        ("notify.silence", .operator),
+        ("notify.unsilence", .operator),
+        ("notify.test", .operator),
+        ("notify.retry", .operator),
+        ("notify.drop", .operator),
     ]
 
     public static func least(for verb: String) -> OperatorRole? {
@@ -114,6 +120,12 @@ extension Command.Verb {
         case .pauseAutomatic: "automatic.pause"
         case .resumeAutomatic: "automatic.resume"
         case .liftBrake: "automatic.lift-brake"
+        case .setNotifyRules: "notify.set"
+        case .addSilence: "notify.silence"
+        case .endSilence: "notify.unsilence"
+        case .testReceiver: "notify.test"
+        case .retryDelivery: "notify.retry"
+        case .dropDelivery: "notify.drop"
         }
     }
 
@@ -154,6 +166,11 @@ extension Command.Verb {
             "\(run)"
         case .certifyNode(let run, let node): "\(run)/\(node)"
         case .pauseAutomatic, .resumeAutomatic, .liftBrake: "automatic"
+        case .setNotifyRules: "notify-rules"
+        case .addSilence(let draft): kept(draft.matchers, bytesMax: 300)
+        case .endSilence(let number): "silence \(number)"
+        case .testReceiver(let name): name.text
+        case .retryDelivery(let number), .dropDelivery(let number): "delivery \(number)"
         }
     }
 
@@ -176,8 +193,12 @@ extension Command.Verb {
             .retryTasks, .readPayload, .readOutput, .readFile, .removeSchedule, .pauseSchedule,
             .resumeSchedule, .setCalendar,
             .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
-            .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake:
+            .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake, .endSilence,
+            .testReceiver, .retryDelivery, .dropDelivery:
             ""
+        case .setNotifyRules(let rules): kept(rules.source, bytesMax: 16 << 10)
+        case .addSilence(let draft):
+            "owner=\(kept(draft.owner, bytesMax: 200)) until=\(draft.until.iso8601)"
         case .setSiteForm(_, let isWarm): "form=\(isWarm ? "warm" : "cold")"
         case .setPlan(let draft):
             "kinds=\(draft.kinds.map(\.rawValue).joined(separator: ",")) "

@@ -125,6 +125,16 @@ public struct Command: Hashable, Sendable {
         case resumeAutomatic
         /// After as many automatic failovers as there may be.
         case liftBrake
+        /// Replaces who is told of what, as a whole.
+        case setNotifyRules(NotifyRules)
+        case addSilence(SilenceDraft)
+        case endSilence(UInt64)
+        /// A test message, by the same way as any other.
+        case testReceiver(ReceiverName)
+        /// Delivers again at once: one that waits, was given up, refused or dropped.
+        case retryDelivery(UInt64)
+        /// Takes one that waits out.
+        case dropDelivery(UInt64)
     }
 }
 

@@ -65,6 +65,10 @@ public struct Member: Hashable, Sendable {
     var preferencesVersion: UInt64
     var removalDeadline: Instant?
     var isRemovalOverdueTold = false
+    /// It is Offline, or would be, by what somebody has ordered.
+    var isStopped = false
+    /// What it was stopped for has ended: until then what does not run yet counts as planned.
+    var comingUpUntil: Instant?
     /// When a certificate was asked for, within the last hour.
     var renewals: [Instant] = []
     /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.

@@ -440,6 +440,7 @@ extension ControllerMachine {
         sites.update(name, body)
         if let site = sites[name], site != before { put(.site(site)) }
         watch.isDue = true
+        notify.areThresholdsDue = true
     }
 
     mutating func touchNodes(of site: SiteName) {

@@ -47,7 +47,9 @@ extension Command.Verb {
             .pauseSchedule,
             .resumeSchedule, .retryStep,
             .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,
-            .liftBrake:
+            .liftBrake,
+            // Who is told of a run changes nothing of it.
+            .setNotifyRules, .addSilence, .endSilence, .testReceiver, .retryDelivery, .dropDelivery:
             true
         }
     }

@@ -70,6 +70,7 @@ extension ControllerMachine {
             }
             $0.askedSince = nil
         }
+        closeAlarm(alarmKey(.runWaiting, "run \(id)"), text: "Run \(id) asks nothing any more.")
     }
 
     /// What was waited within the present step's attempt is none of the step's own time.

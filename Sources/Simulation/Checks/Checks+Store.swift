@@ -74,8 +74,8 @@ extension RecordTable {
         // The series loses at most its last minute: a store never has all of it.
         case .task, .taskState, .taskEnd, .dispatchView, .ledger, .late, .lagHour: true
         case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
-            .run,
-            .runStep, .runDeed, .fence, .loss, .dataSet, .fork, .divergence:
+            .run, .runStep, .runDeed, .fence, .loss, .dataSet, .fork, .divergence, .notifyRules,
+            .silence, .alarm, .notice, .delivery:
             false
         }
     }
@@ -98,6 +98,6 @@ extension ControllerMachine {
             }
             + runs.runs.keys.flatMap { runs.steps(of: $0) }
             .flatMap { runs.deeds(of: $0).map { .runDeed($0) } }
-            + work.lossRecords.map { .loss($0) }
+            + work.lossRecords.map { .loss($0) } + notify.records
     }
 }

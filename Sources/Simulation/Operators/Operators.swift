@@ -116,12 +116,13 @@ final class Operators {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
             .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readFile,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
-            .removeCalendar, .retryStep, .abortRun, .answerRun, .pauseAutomatic:
+            .removeCalendar, .retryStep, .abortRun, .answerRun, .pauseAutomatic, .addSilence,
+            .endSilence, .testReceiver, .retryDelivery, .dropDelivery:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup, .pairNodes, .unpairNode,
             .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode, .resumeAutomatic,
-            .liftBrake:
+            .liftBrake, .setNotifyRules:
             role == .admin
         case .startRun(let request):
             request.kind == .drill ? role == .operator || role == .admin : role == .admin
