@@ -127,13 +127,20 @@ extension ConsoleRoutes {
     func testReceiver(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: PlainChange.self)
         let name = try request.name("name", as: ReceiverNameKind.self)
-        guard
-            case .done(let text, let numbers) = try await perform(
-                .testReceiver(name),
-                body,
-                request
-            ), let notice = numbers.first
+        guard case .done(let text, _) = try await perform(.testReceiver(name), body, request)
         else { throw API.Failure(code: API.FailureCode.internal, detail: "an unexpected reply") }
+        let notice = await views { views in
+            views.machine.notify.notices.values.last {
+                $0.receiver == name && $0.message.state == .test
+            }?.number
+        }
+        guard let notice else {
+            throw API.Failure(
+                code: RefusalCode.notNow.rawValue,
+                detail: "receiver \(name) has no place to send to",
+                mend: "muster notify show"
+            )
+        }
         return try ConsoleAnswer.json(
             NoticePosted(asOf: DriverLoop.moment().wall.iso8601, text: text, notice: notice),
             status: .accepted
