@@ -120,7 +120,9 @@ struct NoticeFiller {
         case .count: return "\(count)"
         case .others: return count > 1 ? "\(count - 1)" : ""
         case .more: return leftOut > 0 ? "\(leftOut)" : ""
-        default: return ""
+        case .label, .severity, .state, .kind, .site, .subject, .text, .headline, .cause,
+            .consequence, .since, .ended, .duration, .todo, .link, .firing, .resolved, .told, .test:
+            return ""
         }
     }
 

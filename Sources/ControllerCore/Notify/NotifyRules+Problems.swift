@@ -14,6 +14,11 @@ public struct NotifyProblem: Hashable, Sendable {
         /// Both count from 1.
         public var line: Int
         public var column: Int
+
+        public init(line: Int, column: Int) {
+            self.line = line
+            self.column = column
+        }
     }
 
     public init(path: [String], text: String, place: TemplatePlace? = nil) {

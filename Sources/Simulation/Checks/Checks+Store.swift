@@ -18,6 +18,7 @@ extension Checks {
                 epoch = cluster.epoch
             case .put(.node(let record)):
                 if record.membership == .removed { change(record.id) { $0.isRemoved = true } }
+            case .put(.delivery(let delivery)): commits(delivery)
             case .audit(let audit):
                 if audit.source.hasPrefix("console:"), !audited.insert(audit.source).inserted {
                     world.fail("I11: \(audit.verb) was audited twice")

@@ -64,6 +64,7 @@ final class Checks {
     var fencesSeen: Set<String> = []
     var runsSeen = OrderedTable<RunID, RunRecord>()
     var automatic = AutomaticView()
+    var notices = NoticeChecks()
 
     init(world: World) {
         self.world = world

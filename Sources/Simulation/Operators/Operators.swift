@@ -136,6 +136,7 @@ final class Operators {
         insist(.addSite("b")) {
             self.expectHosts()
             self.writePlans()
+            self.insist(.setNotifyRules(ControllerHost.rules)) {}
         }
         for index in 1...2 {
             let seed = seed()
