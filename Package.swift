@@ -112,6 +112,11 @@ let shellDependencies: [Package.Dependency] = [
 
 let shellTargets: [Target] = [
     .target(name: "CHost", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .target(
+        name: "CCurl",
+        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+        linkerSettings: [.linkedLibrary("curl")]
+    ),
     .target(name: "Host", dependencies: ["CHost", "Model"], swiftSettings: common),
     .target(
         name: "Logs",
@@ -184,7 +189,7 @@ let shellTargets: [Target] = [
         name: "Controller",
         dependencies: [
             "ControllerCore", "Model", "Calendar", "Protocol", "Transport", "Store", "Identity",
-            "API", "Host", "CHost", "Logs", "Digests", "YAMLFiles",
+            "API", "Host", "CCurl", "CHost", "Logs", "Digests", "YAMLFiles",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"), package("NIOTLS", "swift-nio"),
             package("X509", "swift-certificates"),

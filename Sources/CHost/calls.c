@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -173,6 +174,8 @@ int64_t muster_filesystem_magic(int descriptor) {
     if (fstatfs(descriptor, &status) < 0) return -1;
     return (int64_t)(uint32_t)status.f_type;
 }
+
+int muster_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int muster_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);

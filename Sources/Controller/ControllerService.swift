@@ -70,13 +70,22 @@ struct ControllerService {
         let hooks = try HookRunner(configuration.hooks, log: log) { id, isDone, text in
             driver.put(.hookEnded(id, isDone: isDone, text: text))
         }
+        let notifier = try Notifier(
+            configuration.notify,
+            cluster: contents.cluster.description
+        ) { number, attempt, outcome in
+            driver.put(.delivered(number, attempt: attempt, outcome))
+        }
         driver.start(
             machine: machine,
             first: first,
-            outlets: outlets(door, office, hooks, log)
+            outlets: outlets(door, office, hooks, notifier, log)
         )
         // After the driver has stopped: an end that we bring about ourselves is no failure of a step.
-        defer { hooks.stop() }
+        defer {
+            notifier.stop()
+            hooks.stop()
+        }
         try await serve(driver, door, office, store, log)
     }
 
@@ -98,6 +107,7 @@ struct ControllerService {
         _ door: AgentDoor,
         _ office: CertificateOffice,
         _ hooks: HookRunner,
+        _ notifier: Notifier,
         _ log: Logger
     ) -> Driver.Outlets {
         Driver.Outlets(
@@ -106,6 +116,7 @@ struct ControllerService {
             close: { door.close($0) },
             execute: { hooks.execute($0) },
             cancelHooks: { hooks.cancel($0) },
+            deliver: { notifier.deliver($0) },
             taken: { door.taken($0) },
             fail: { error in
                 // Whether the last decisions are durable is not known. Only a new start, which

@@ -157,6 +157,8 @@ int muster_open_at(int folder, const char *name, int flags, mode_t mode);
 // EAGAIN or EACCES: someone else holds it.
 int muster_lock_exclusive(int descriptor);
 int64_t muster_filesystem_magic(int descriptor);
+// A file in memory, close-on-exec; the name is for people who look at the process.
+int muster_memory_file(const char *name);
 int muster_set_nonblocking(int descriptor);
 int muster_set_blocking(int descriptor);
 

@@ -31,6 +31,8 @@ struct ControllerConfiguration: Sendable {
     var eventsAge: Duration = .seconds(90 * 86_400)
     /// What steps of runs have executed on this host, by their names.
     var hooks: OrderedTable<HookName, HookDefinition> = OrderedTable()
+    /// What stands behind the names of those that are told.
+    var notify = NotifySettings()
     var logLevel: Logger.Level = .info
     var logFormat: LogFormat = .text
 
@@ -95,6 +97,7 @@ struct ControllerConfiguration: Sendable {
         if let section = top.subsection("certificates") { readCertificates(section) }
         if let events = top.subsection("events") { readEvents(events) }
         if let hooks = top.subsection("hooks") { readHooks(hooks) }
+        if let notify = top.subsection("notify") { readNotify(notify) }
         if let log = top.subsection("log") { readLog(log) }
         top.finish()
     }
@@ -217,13 +220,17 @@ struct ControllerConfiguration: Sendable {
 
     /// Without a port the console's own is meant, and not that of the agents.
     private static func consoleEndpoint(_ text: String) -> Endpoint? {
+        endpoint(text, portDefault: consolePort)
+    }
+
+    static func endpoint(_ text: String, portDefault: UInt16) -> Endpoint? {
         guard var endpoint = endpoint(text) else { return nil }
         let hasPort = text.hasSuffix(":\(endpoint.port)")
-        if !hasPort { endpoint.port = consolePort }
+        if !hasPort { endpoint.port = portDefault }
         return endpoint
     }
 
-    private static func flag(_ text: String) -> Bool? {
+    static func flag(_ text: String) -> Bool? {
         switch text {
         case "yes", "true": true
         case "no", "false": false

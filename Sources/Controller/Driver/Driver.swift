@@ -24,6 +24,8 @@ final class Driver: Sendable {
         var execute: @Sendable (HookCall) -> Void
         /// These hooks are not waited for any more.
         var cancelHooks: @Sendable ([UInt64]) -> Void
+        /// Brings notices to where they go; what came of each comes back as an event.
+        var deliver: @Sendable ([Delivery]) -> Void
         /// Lines that have been dealt with may be followed by others.
         var taken: @Sendable (ConnectionID) -> Void
         /// The program cannot go on: the outcome of a commit is unknown.

@@ -374,6 +374,7 @@ final class DriverLoop: @unchecked Sendable {
         }
         if !item.effects.hookCancels.isEmpty { outlets.cancelHooks(item.effects.hookCancels) }
         for call in item.effects.hooks { outlets.execute(call) }
+        if !item.effects.deliveries.isEmpty { outlets.deliver(item.effects.deliveries) }
         item.read?()
         for case .event(let event) in item.effects.journal {
             feed.publish(event)
