@@ -137,4 +137,47 @@ import Testing
             #expect(events.events.map(\.kind) == ["silence.begun", "silence.ended"])
         }
     }
+
+    @Test func `a test says what was answered; what fails waits, and can be given up`()
+        async throws
+    {
+        let commands = "good: {command: [/bin/true]}, bad: {command: [/bin/false]}"
+        try await TestCluster.with(settings: "notify: {commands: {\(commands)}}") { cluster in
+            let muster = cluster.muster
+            try cluster.folder.write(
+                "notify.yaml",
+                "receivers: {ops: {commands: [good]}, pager: {commands: [good, bad]}}\n"
+            )
+            let set = try await muster("notify", "set", cluster.folder["notify.yaml"])
+            #expect(set.errors == "hint: try it: `muster notify test ops`\n", "\(set.everything)")
+            let good = try await muster("notify", "test", "ops")
+            #expect(good.status == 0, "\(good.everything)")
+            #expect(good.output == "● command good: delivered\n")
+
+            let bad = try await muster("notify", "test", "pager")
+            #expect(bad.status == 1, "\(bad.everything)")
+            #expect(bad.output.contains("● command good: delivered\n"))
+            #expect(bad.output.contains("✖ command bad: not delivered yet: command bad"))
+            let pending: NotifyDeliveryList = try await cluster.admin.get(
+                .listNotices,
+                query: "pending=true"
+            )
+            #expect(pending.deliveries.map(\.destination) == ["command bad"])
+            let waits = try await muster("notify", "pending")
+            #expect(waits.status == 2 && waits.output.contains("pager"), "\(waits.everything)")
+            let number = "\(pending.deliveries.first?.number ?? 0)"
+            let dropped = try await muster("notify", "pending", "drop", number)
+            #expect(dropped.status == 0, "\(dropped.everything)")
+            let none = try await muster("notify", "pending")
+            #expect(none.status == 0 && none.errors == "nothing waits to be delivered\n")
+            let list = try await muster("notify", "list", "--receiver", "pager", "-o", "json")
+            let all = try JSONDecoder().decode(
+                NotifyDeliveryList.self,
+                from: Data(list.output.utf8)
+            )
+            #expect(all.deliveries.map(\.state).sorted() == ["delivered", "dropped"])
+            let again = try await muster("notify", "pending", "retry", number)
+            #expect(again.output.contains("is attempted now"), "\(again.everything)")
+        }
+    }
 }

@@ -11,10 +11,10 @@ extension NodeViews {
     var notifyStatus: NotifyStatus {
         let pending = notify.deliveries.values.filter { $0.state == .pending }
         // Those that are under way have no next attempt: they are first.
-        let due = pending.sorted {
-            ($0.nextAt.map { (1, $0) } ?? (0, $0.queuedAt), $0.number)
-                < ($1.nextAt.map { (1, $0) } ?? (0, $1.queuedAt), $1.number)
+        func turn(_ record: DeliveryRecord) -> (Int, WallTime, UInt64) {
+            (record.nextAt == nil ? 0 : 1, record.nextAt ?? record.queuedAt, record.number)
         }
+        let due = pending.sorted { turn($0) < turn($1) }
         let ended = notify.deliveries.values.filter { $0.state != .pending }
             .sorted {
                 ($0.endedAt ?? $0.queuedAt, $0.number) > ($1.endedAt ?? $1.queuedAt, $1.number)
