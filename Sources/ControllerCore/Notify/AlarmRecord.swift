@@ -28,7 +28,8 @@ public struct AlarmRecord: Hashable, Sendable {
         /// Of the message that told of it first.
         public var thread: String?
 
-        init(receiver: ReceiverName, group: String, state: State = .waiting, thread: String? = nil) {
+        init(receiver: ReceiverName, group: String, state: State = .waiting, thread: String? = nil)
+        {
             self.receiver = receiver
             self.group = group
             self.state = state

@@ -65,6 +65,7 @@ extension ControllerMachine {
         var alarm = alarm
         let wasPlanned = alarm.isPlanned
         let isBack = alarm.state == .resolved
+        if isBack { renumber(&alarm, to: event.sequence) }
         alarm.state = .firing
         alarm.endedAt = nil
         alarm.further += 1
@@ -96,6 +97,20 @@ extension ControllerMachine {
             schedule(&group, of: target.group, isUrgent: alarm.kind.isOfSite)
         }
         keep(alarm)
+    }
+
+    /// It fires again before everybody was told that it had ended: for those who were, it begins anew.
+    private mutating func renumber(_ alarm: inout AlarmRecord, to number: UInt64) {
+        let old = alarm.number
+        notify.alarms[old] = nil
+        effects.journal.append(.delete(table: .alarm, key: alarm.storeKey))
+        alarm.number = number
+        for target in alarm.targets {
+            notify.groups.update(target.group) {
+                $0.pending = $0.pending.map { $0 == old ? number : $0 }
+                $0.told = $0.told.map { $0 == old ? number : $0 }
+            }
+        }
     }
 
     /// Its end is told to those who were told that it fires.

@@ -51,7 +51,12 @@ extension ControllerMachine {
     {
         var machine = self
         if let rules {
-            machine.notify.record = NotifyRulesRecord(rules: rules, version: 0, by: "", at: now.wall)
+            machine.notify.record = NotifyRulesRecord(
+                rules: rules,
+                version: 0,
+                by: "",
+                at: now.wall
+            )
         }
         let began = now.wall + .seconds(-754)
         let isOfSite = kind.subjectIs == .site
@@ -95,7 +100,10 @@ struct NoticeFiller {
 
     func body(_ template: String) -> String {
         let limit = ControllerMachine.bodyBytesMax
-        let text = kept(fill(template, NoticeTemplate.defaultBody, bytesMax: limit), bytesMax: limit)
+        let text = kept(
+            fill(template, NoticeTemplate.defaultBody, bytesMax: limit),
+            bytesMax: limit
+        )
         return text.hasSuffix("\n") ? text : text + "\n"
     }
 

@@ -104,48 +104,58 @@ extension ControllerMachine {
             member.heldUntil == nil, record.isAdmitted, role(of: record.site) == .active
         else { return false }
         // A run, an operator or the site's part wants every one stopped that does not run.
-        let wrong = member.services.values.filter {
-            $0.report.isRequired && $0.report.state != .running
-        }
-        return !wrong.isEmpty && wrong.allSatisfy { !isWanted($0.report.name, on: member) }
+        let wrong = wrongServices(of: member)
+        return !wrong.isEmpty && wrong.allSatisfy { !isWanted($0.name, on: member) }
+    }
+
+    private func wrongServices(of member: Member) -> [ServiceReport] {
+        member.services.values.map(\.report).filter { $0.isRequired && $0.state != .running }
+    }
+
+    /// Its services were stopped, or never started, because they were not wanted here: the site has
+    /// just become the active one.
+    private func isAwaitingStart(_ member: Member) -> Bool {
+        guard role(of: member.record.site) == .active, member.isSynced else { return false }
+        let wrong = wrongServices(of: member)
+        return !wrong.isEmpty
+            && wrong.allSatisfy {
+                $0.state == .starting
+                    || $0.state == .stopped
+                        && (!$0.isWanted || member.pendingOrders[$0.name] != nil)
+            }
     }
 
     /// Offline by intent, and the intent was taken back: what was stopped may take a while to come
     /// up. After that it is a loss, and is told as one.
     mutating func settleComingUp(of id: NodeID) {
         guard let member = nodes[id], member.record.membership == .joined else { return }
+        let wasUp = member.record.status == .online
         if isStoppedByIntent(member) {
-            guard !member.isStopped || member.comingUpUntil != nil else { return }
-            nodes.update(id) {
-                $0.isStopped = true
-                $0.comingUpUntil = nil
-            }
-            notify.areThresholdsDue = true
-        } else if member.record.status == .online {
-            guard member.isStopped || member.comingUpUntil != nil else { return }
-            nodes.update(id) {
-                $0.isStopped = false
-                $0.comingUpUntil = nil
-            }
-            notify.areThresholdsDue = true
-        } else if member.isStopped {
-            let until = now.instant + Self.comingUp
-            nodes.update(id) {
-                $0.isStopped = false
-                $0.comingUpUntil = until
-            }
-            expect(by: until)
-            notify.areThresholdsDue = true
-        } else if let until = member.comingUpUntil, now.instant >= until {
-            nodes.update(id) { $0.comingUpUntil = nil }
-            notify.areThresholdsDue = true
+            setComingUp(id, isStopped: true, until: nil)
+        } else if wasUp, wrongService(of: member) == nil {
+            setComingUp(id, isStopped: false, until: nil)
+        } else if member.isStopped || (wasUp && isAwaitingStart(member)) {
+            setComingUp(id, isStopped: false, until: now.instant + Self.comingUp)
+        } else if let until = member.comingUpUntil {
+            guard now.instant >= until else { return }
+            setComingUp(id, isStopped: false, until: nil)
             tellStillOffline(member)
-        } else if member.comingUpUntil == nil, isToldAsPlanned(member) {
+        } else if isToldAsPlanned(member) {
             // The controller was started meanwhile.
-            let until = now.instant + Self.comingUp
-            nodes.update(id) { $0.comingUpUntil = until }
-            expect(by: until)
+            setComingUp(id, isStopped: false, until: now.instant + Self.comingUp)
         }
+    }
+
+    private mutating func setComingUp(_ id: NodeID, isStopped: Bool, until: Instant?) {
+        guard let member = nodes[id],
+            member.isStopped != isStopped || member.comingUpUntil != until
+        else { return }
+        nodes.update(id) {
+            $0.isStopped = isStopped
+            $0.comingUpUntil = until
+        }
+        notify.areThresholdsDue = true
+        if let until { expect(by: until) }
     }
 
     private func isToldAsPlanned(_ member: Member) -> Bool {

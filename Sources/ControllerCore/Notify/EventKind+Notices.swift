@@ -52,7 +52,8 @@ extension EventKind {
         case .noticesDropped, .noticeTest: NoticeRole()
         case .controllerStarted, .controllerTilted, .controllerDoubted, .controllerLost,
             .nodeInvited, .nodeEnrolled, .nodeAdmitted, .nodeCordoned, .nodeDraining,
-            .maintenanceBegun, .maintenanceEnded, .nodeRemoving, .nodeFenced, .nodeRefused, .nodeNote,
+            .maintenanceBegun, .maintenanceEnded, .nodeRemoving, .nodeFenced, .nodeRefused,
+            .nodeNote,
             .serviceChanged, .orderFailed, .tokenCreated, .tokenRevoked, .tokenBurnt,
             .operatorAdded, .operatorRemoved, .siteAdded, .siteRemoved, .settingChanged,
             .preflightFinished, .backupMade, .tasksMoved, .taskFailed, .taskUnknown, .taskLate,
@@ -60,7 +61,8 @@ extension EventKind {
             .nodePaired, .nodeUnfenced, .nodeUnpaired, .planChanged, .runStarted, .runNotice,
             .runStepFailed, .siteFencing, .siteActivated, .dataDiverged, .dataIgnored,
             .divergenceAccepted, .automaticTaken, .automaticPaused, .automaticResumed,
-            .automaticBrakeLifted, .failoverProposed, .automaticRefused, .accessLockedOut, .notifyChanged, .silenceBegun, .silenceEnded:
+            .automaticBrakeLifted, .failoverProposed, .automaticRefused, .accessLockedOut,
+            .notifyChanged, .silenceBegun, .silenceEnded:
             NoticeRole(once: true)
         }
     }

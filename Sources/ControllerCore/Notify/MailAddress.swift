@@ -74,10 +74,11 @@ public enum MailAddress {
             let isShaped =
                 groups.count >= 3 && groups.count <= 9
                 && groups.allSatisfy { group in
-                    group.utf8.count <= 4 && group.utf8.allSatisfy { byte in
-                        (48...57).contains(byte) || (65...70).contains(byte)
-                            || (97...102).contains(byte)
-                    }
+                    group.utf8.count <= 4
+                        && group.utf8.allSatisfy { byte in
+                            (48...57).contains(byte) || (65...70).contains(byte)
+                                || (97...102).contains(byte)
+                        }
                 }
             if !isShaped { return "has no IPv6 address after [IPv6:" }
             return address == "::1" ? "is of the controller's own host" : nil

@@ -109,10 +109,14 @@ public struct NotifyBook: Hashable, Sendable {
             // One that was under way is attempted again: whether it arrived is not known, and its
             // identity tells the other side.
             let left = delivery.nextAt.map { max(.zero, $0 - now.wall) } ?? .zero
-            queue.insert(Turn(at: now.instant + min(left, Self.retryMax), delivery: delivery.number))
+            queue.insert(
+                Turn(at: now.instant + min(left, Self.retryMax), delivery: delivery.number)
+            )
         }
         ended = deliveries.values.filter { $0.state != .pending }
-            .sorted { ($0.endedAt ?? $0.queuedAt, $0.number) < ($1.endedAt ?? $1.queuedAt, $1.number) }
+            .sorted {
+                ($0.endedAt ?? $0.queuedAt, $0.number) < ($1.endedAt ?? $1.queuedAt, $1.number)
+            }
             .map(\.number)
         for notice in notices.values where !notice.group.isEmpty {
             let ago = max(.zero, now.wall - notice.message.at)

@@ -9,7 +9,11 @@ struct NoticeGroupTests {
     func `a thousand nodes lost at once make a handful of messages that name the cause`(
         grouping: NoticeGrouping
     ) throws {
-        var (stage, nodes) = Stage.told(nodes: 300, minimum: 250, rules: .ops { $0.groupBy = grouping })
+        var (stage, nodes) = Stage.told(
+            nodes: 300,
+            minimum: 250,
+            rules: .ops { $0.groupBy = grouping }
+        )
         for connection in nodes { stage.step(.disconnected(connection, .timedOut)) }
         stage.pass(.seconds(60))
         #expect(stage.told(.nodeOffline) == 300)
@@ -154,7 +158,11 @@ struct NoticeGroupTests {
         )
         rules.routes.append(NotifyRoute(sites: ["a"], receivers: ["chat"], groupWait: .seconds(1)))
         var (stage, nodes) = Stage.told(nodes: 2, rules: rules)
-        stage.ask(.addSilence(SilenceDraft(subject: "x", owner: "o", until: stage.now.wall + .seconds(600))))
+        stage.ask(
+            .addSilence(
+                SilenceDraft(subject: "x", owner: "o", until: stage.now.wall + .seconds(600))
+            )
+        )
         stage.live(nodes, for: 5)
         #expect(stage.machine.notify.notices.values.map(\.receiver) == ["chat"])
         #expect(stage.messages.first?.state == .told)

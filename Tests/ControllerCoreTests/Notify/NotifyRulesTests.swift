@@ -45,8 +45,8 @@ struct NotifyRulesTests {
             ]
         )
         #expect(
-            problems { $0.routes[0].kinds = [KindPattern("node.*"), KindPattern("node.ofline")] }
-                == ["routes/0/kinds/1: node.ofline is no kind of event; did you mean node.offline?"]
+            problems { $0.routes[0].kinds = [KindPattern("node.*"), KindPattern("node.offlin")] }
+                == ["routes/0/kinds/1: node.offlin is no kind of event; did you mean node.offline?"]
         )
         #expect(
             problems { $0.routes[0].sites = ["lion"] } == [
@@ -69,6 +69,7 @@ struct NotifyRulesTests {
         #expect(problems { $0.source = "a\u{202e}b" }.count == 1)
         #expect(
             problems {
+                $0.routes[0].kinds = []
                 $0.routes[0].severity = .info
                 $0.routes[0].planned = true
                 $0.routes.append($0.routes[0])

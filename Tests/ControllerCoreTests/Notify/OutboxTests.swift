@@ -14,7 +14,7 @@ struct OutboxTests {
     }
 
     @Test func `a message is written before it is attempted`() throws {
-        var (stage, nodes) = Stage.told(nodes: 2)
+        var (stage, nodes) = Stage.told(nodes: 2, rules: .ops { $0.groupWait = .seconds(5) })
         stage.lose(nodes[0], others: [nodes[1]])
         var found: ControllerEffects?
         for _ in 0..<200 where found == nil {
@@ -36,7 +36,8 @@ struct OutboxTests {
         #expect(isPlain)
     }
 
-    @Test func `a controller killed before the answer says the same again, under the same identity`()
+    @Test
+    func `a controller killed before the answer says the same again, under the same identity`()
         throws
     {
         var (stage, _) = decided()

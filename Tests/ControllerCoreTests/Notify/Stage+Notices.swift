@@ -7,6 +7,9 @@ extension NotifyRules {
     /// One receiver that is told of everything that matters, quickly.
     static func ops(_ change: (inout NotifyRoute) -> Void = { _ in }) -> NotifyRules {
         var route = NotifyRoute(
+            kinds: ["node.*", "site.*", "notice.*", "run.*", "controller.doubted"].map {
+                KindPattern($0)
+            },
             receivers: ["ops"],
             groupWait: .seconds(2),
             groupInterval: .seconds(10),
