@@ -72,7 +72,7 @@ struct ControllerService {
         }
         let notifier = try Notifier(
             configuration.notify,
-            cluster: contents.cluster.description
+            cluster: machine.cluster.name
         ) { number, attempt, outcome in
             driver.put(.delivered(number, attempt: attempt, outcome))
         }

@@ -10,11 +10,13 @@ import YAMLFiles
 extension ControllerConfiguration {
     mutating func readNotify(_ section: YAMLSection) {
         if let mail = section.subsection("mail") { notify.mail = Self.readMail(mail) }
-        notify.webhooks = Self.named(section, "webhooks", "webhook") { NotifySettings.Webhook($0) }
-        notify.alertmanagers = Self.named(section, "alertmanagers", "Alertmanager") {
+        notify.webhooks = Self.named(section.subsection("webhooks"), "webhook") {
+            NotifySettings.Webhook($0)
+        }
+        notify.alertmanagers = Self.named(section.subsection("alertmanagers"), "Alertmanager") {
             NotifySettings.Alertmanager($0)
         }
-        notify.commands = Self.named(section, "commands", "command") {
+        notify.commands = Self.named(section.subsection("commands"), "command") {
             HookDefinition(
                 reading: $0,
                 timeoutRange: CommandSender.timeoutRange,
@@ -30,13 +32,12 @@ extension ControllerConfiguration {
     }
 
     private static func named<Value>(
-        _ section: YAMLSection,
-        _ key: String,
+        _ channels: YAMLSection?,
         _ what: String,
         _ read: (YAMLSection) -> Value?
     ) -> OrderedTable<String, Value> {
         var table: OrderedTable<String, Value> = OrderedTable()
-        guard let channels = section.subsection(key) else { return table }
+        guard let channels else { return table }
         for name in channels.keys {
             guard let channel = channels.subsection(name) else {
                 if channels.isEmpty(name) { channels.note("says nothing", at: name) }
@@ -75,11 +76,11 @@ extension ControllerConfiguration {
         let domain = section.optionalScalar(
             "domain",
             expected: "a domain such as example.org"
-        ) { MailAddress.isDomain($0) ? $0 : nil }
+        ) { MailBox.isDomain($0) ? $0 : nil }
         let helo = section.optionalScalar(
             "helo",
             expected: "the whole name of this host, such as ctl1.example.org"
-        ) { MailAddress.isDomain($0) ? $0 : nil }
+        ) { MailBox.isDomain($0) ? $0 : nil }
         let login = section.login()
         let authorityFile = section.authorityFile()
         let timeout = section.timeout()
@@ -108,7 +109,7 @@ extension ControllerConfiguration {
             login: login,
             from: from,
             domain: domain ?? from.address.domain,
-            helo: helo ?? (MailAddress.isDomain(host) ? host : from.address.domain),
+            helo: helo ?? (MailBox.isDomain(host) ? host : from.address.domain),
             timeout: timeout
         )
     }
@@ -129,15 +130,15 @@ extension NotifySettings.Webhook {
             default: false,
             ControllerConfiguration.flag
         )
-        let secretFile = section.secretFile("secret-file")
+        let secretFile = section.secretScalar("secret-file")
         if secretFile != nil, form != .muster {
             section.note(
                 "is of no use with form: \(form.rawValue), which is not signed",
                 at: "secret-file"
             )
         }
-        let url = section.webAddress("url", isInsecure: isInsecure)
-        let file = section.path("url-file")
+        let url = section.addressScalar("url", isInsecure: isInsecure)
+        let file = section.pathScalar("url-file")
         let hasURL = !section.isEmpty("url")
         let hasFile = !section.isEmpty("url-file")
         let authorityFile = section.authorityFile()
@@ -182,7 +183,7 @@ extension NotifySettings.Alertmanager {
             default: false,
             ControllerConfiguration.flag
         )
-        let url = section.webAddress("url", isInsecure: isInsecure)
+        let url = section.addressScalar("url", isInsecure: isInsecure)
         if section.isEmpty("url") {
             section.note("has no address: url: https://alertmanager.example.org:9093", at: "url")
         }
@@ -204,15 +205,15 @@ extension NotifySettings.Alertmanager {
 }
 
 extension YAMLSection {
-    fileprivate func path(_ key: String) -> String? {
+    fileprivate func pathScalar(_ key: String) -> String? {
         optionalScalar(key, expected: "an absolute path") {
             $0.hasPrefix("/") && !$0.utf8.contains(0) ? $0 : nil
         }
     }
 
     /// A file with a secret that can be read now, as it is to be read later.
-    fileprivate func secretFile(_ key: String) -> String? {
-        guard let path = path(key) else { return nil }
+    fileprivate func secretScalar(_ key: String) -> String? {
+        guard let path = pathScalar(key) else { return nil }
         do throws(HostError) {
             _ = try SecretText.read(path)
             return path
@@ -223,7 +224,7 @@ extension YAMLSection {
     }
 
     fileprivate func authorityFile() -> String? {
-        guard let path = path("ca-file") else { return nil }
+        guard let path = pathScalar("ca-file") else { return nil }
         do throws(HostError) {
             guard try DurableFile.readText(path).contains("-----BEGIN CERTIFICATE-----") else {
                 note(": \(path) holds no certificate in PEM form", at: "ca-file")
@@ -241,7 +242,7 @@ extension YAMLSection {
         let user = optionalScalar("user", expected: "a line of 1 to 256 bytes") {
             !$0.isEmpty && $0.isPlainLine(bytesMax: 256) ? $0 : nil
         }
-        let file = secretFile("password-file")
+        let file = secretScalar("password-file")
         let hasUser = !isEmpty("user")
         let hasFile = !isEmpty("password-file")
         if hasUser, !hasFile { note("has no password-file beside it", at: "user") }
@@ -265,7 +266,7 @@ extension YAMLSection {
     }
 
     /// What is behind the host may be a secret, and is not repeated.
-    fileprivate func webAddress(_ key: String, isInsecure: Bool) -> WebAddress? {
+    fileprivate func addressScalar(_ key: String, isInsecure: Bool) -> WebAddress? {
         guard let text = optionalScalar(key, expected: "a text", { $0 }) else { return nil }
         guard let address = WebAddress(text) else {
             note("is not \(WebAddress.expected)", at: key)

@@ -41,7 +41,7 @@ struct MailMessage: Sendable {
     private var headers: String {
         var text = "Date: \(MailHeaders.date(notice.at))\r\n"
         text += MailHeaders.list("From", [MailHeaders.mailbox(from)])
-        text += MailHeaders.list("To", among.map(MailHeaders.oneLine))
+        text += MailHeaders.list("To", recipients)
         text += MailHeaders.unstructured("Subject", notice.subject)
         text += "Message-ID: \(messageID(notice.id))\r\n"
         if let thread = notice.thread {
@@ -59,6 +59,12 @@ struct MailMessage: Sendable {
         text += "MIME-Version: 1.0\r\n"
         text += "Content-Type: multipart/alternative; boundary=\"\(Self.boundary)\"\r\n"
         return text
+    }
+
+    /// What is no address is in no field of addresses.
+    private var recipients: [String] {
+        let found = among.compactMap { MailBox($0)?.text }
+        return found.isEmpty ? ["undisclosed-recipients:;"] : found
     }
 
     /// Of the letters that a name has, whatever it was.

@@ -14,7 +14,7 @@ struct Mailer: Sendable {
 
     /// - Returns: nil when it was stopped: nobody is answered.
     func send(_ notice: NoticeMessage, to: String, among: [String]) -> DeliveryOutcome? {
-        guard let recipient = MailAddress(to) else {
+        guard let recipient = MailBox(to) else {
             return .refused(
                 "\(MailHeaders.oneLine(to)) is not an address that mail can be sent to; "
                     + "name one such as ops@example.org"

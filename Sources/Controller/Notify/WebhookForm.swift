@@ -67,8 +67,11 @@ enum WebhookForm: String, CaseIterable, Hashable, Sendable {
 
     // MARK: Chats. What a text says is shown as it is: no mark-up of it is obeyed, nobody is called.
 
+    /// The subject, and before it the word that says how bad it is, unless it says that itself.
     private static func heading(_ notice: NoticeMessage) -> String {
-        "[\(notice.word.uppercased())] \(MailHeaders.oneLine(notice.subject))"
+        let subject = MailHeaders.oneLine(notice.subject)
+        let word = notice.word.uppercased()
+        return subject.contains(word) ? subject : "[\(word)] \(subject)"
     }
 
     private static func slack(_ notice: NoticeMessage) -> CanonicalJSON {

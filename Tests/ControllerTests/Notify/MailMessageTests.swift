@@ -109,7 +109,7 @@ import Testing
             mail = email.message_from_bytes(open(sys.argv[1], 'rb').read(), policy=email.policy.default)
             defects = [str(d) for part in mail.walk() for d in part.defects]
             defects += [str(d) for part in mail.walk() for v in part.values() for d in v.defects]
-            body = lambda kind: mail.get_body((kind,)).get_content()
+            body = lambda kind: mail.get_body((kind,)).get_content().replace('\\r\\n', '\\n')
             json.dump({'headers': [[k, str(v)] for k, v in mail.items()], 'plain': body('plain'),
                        'html': body('html'), 'defects': defects}, open(sys.argv[2], 'w'))
             """
@@ -126,7 +126,8 @@ import Testing
     }
 
     @Test func `Python's email reads what was meant`() throws {
-        let subject = "Standort Wien: 2 von 4 Knoten — "
+        let subject =
+            "Standort Wien: 2 von 4 Knoten — "
             + String(repeating: "ein sehr langer Grund, ", count: 12) + "🚨 Ende"
         let body = "Grüße,\n\n" + String(repeating: "x", count: 300) + "\nFrom here \t\n=20\n"
         let among = (1...12).map { "operator-number-\($0)@example.org" }
@@ -157,7 +158,8 @@ import Testing
 
     /// Whatever a notice says, no header field comes of it and no part ends.
     @Test(arguments: [
-        "x\r\nBcc: evil@example.org", "x\nBcc: evil@example.org\n\nbody", "x\rBcc: evil@example.org",
+        "x\r\nBcc: evil@example.org", "x\nBcc: evil@example.org\n\nbody",
+        "x\rBcc: evil@example.org",
         "x\u{85}Bcc: e", "x\u{2028}Bcc: e", "\0", " ", "", "=?utf-8?Q?x=0D=0ABcc:_e?=",
         "--=_muster_notice--", String(repeating: "ü\r\n", count: 200),
         String(repeating: "y", count: 2_000),
@@ -190,6 +192,7 @@ import Testing
         let mail = try Self.parsed(message.text)
         #expect(mail.headers.map { $0[0] } == expected)
         #expect(mail.field("subject") == [MailHeaders.oneLine(text)])
+        #expect(mail.field("to") == ["ops@example.org"])
         #expect(!mail.plain.isEmpty && mail.html.contains("</html>"))
     }
 
@@ -204,15 +207,16 @@ import Testing
         (String(repeating: "a", count: 65) + "@example.org", false),
     ])
     func `an address is one that mail can be sent to`(text: String, isGood: Bool) {
-        #expect((MailAddress(text) != nil) == isGood)
+        #expect((MailBox(text) != nil) == isGood)
     }
 
     @Test func `a sender may have a name`() {
         #expect(MailSender("muster@example.org")?.name == "Muster")
         let named = MailSender("Muster Wien <muster@example.org>")
         #expect(named?.name == "Muster Wien" && named?.address.text == "muster@example.org")
-        for text in ["<muster@example.org>", "M <root@localhost>", "M\n <m@example.org>", "M <m", ""]
-        {
+        for text in [
+            "<muster@example.org>", "M <root@localhost>", "M\n <m@example.org>", "M <m", "",
+        ] {
             #expect(MailSender(text) == nil, "\(text)")
         }
     }

@@ -60,8 +60,9 @@ final class Peer: Sendable {
         plan.error = try Descriptor.open(folder["peer.err"], flags: flags, mode: 0o600)
         plan.gainsNoPrivileges = false
         let process = try Spawn.start(plan)
+        let processID = process.processID
         let isThere = await eventually(within: .seconds(60)) {
-            !folder.text("port").isEmpty || Self.hasEnded(process)
+            !folder.text("port").isEmpty || Self.hasEnded(processID)
         }
         guard isThere, let port = UInt16(folder.text("port").dropLast()) else {
             kill(process.processID, SIGKILL)
@@ -74,10 +75,10 @@ final class Peer: Sendable {
 
     deinit { stop() }
 
-    private static func hasEnded(_ process: SpawnedProcess) -> Bool {
+    private static func hasEnded(_ processID: Int32) -> Bool {
         var information = siginfo_t()
         let flags = WEXITED | WNOHANG | WNOWAIT
-        return waitid(P_PID, id_t(process.processID), &information, flags) == 0
+        return waitid(P_PID, id_t(processID), &information, flags) == 0
             && information.si_signo != 0
     }
 

@@ -1,7 +1,7 @@
 import Model
 
 /// An address to which mail can be sent over the network: `ops@example.org`.
-struct MailAddress: Hashable, Sendable, CustomStringConvertible {
+struct MailBox: Hashable, Sendable, CustomStringConvertible {
     static let bytesMax = 254
     private static let localBytesMax = 64
     private static let localSymbols = Set("!#$%&'*+/=?^_`{|}~-".utf8)
@@ -61,9 +61,9 @@ struct MailSender: Hashable, Sendable {
     static let nameBytesMax = 60
 
     var name = "Muster"
-    var address: MailAddress
+    var address: MailBox
 
-    init(name: String = "Muster", address: MailAddress) {
+    init(name: String = "Muster", address: MailBox) {
         self.name = name
         self.address = address
     }
@@ -71,14 +71,14 @@ struct MailSender: Hashable, Sendable {
     /// Reads `muster@example.org` or `Muster of Vienna <muster@example.org>`.
     init?(_ text: String) {
         guard let open = text.lastIndex(of: "<"), text.hasSuffix(">") else {
-            guard let address = MailAddress(text) else { return nil }
+            guard let address = MailBox(text) else { return nil }
             self.init(address: address)
             return
         }
         var name = text[..<open]
         while name.last == " " { name.removeLast() }
         let inside = text[text.index(after: open)...].dropLast()
-        guard let address = MailAddress(String(inside)), !name.isEmpty,
+        guard let address = MailBox(String(inside)), !name.isEmpty,
             String(name).isPlainLine(bytesMax: Self.nameBytesMax)
         else { return nil }
         self.init(name: String(name), address: address)
