@@ -45,15 +45,21 @@ public struct NotifyRulesText: Codable, Hashable, Sendable {
     public var version: UInt32
     public var by: String?
     public var at: String?
-    /// The file as it was set.
-    public var text: String
+    /// The file as it was set, line by line; the last is empty where the file ends with a line.
+    public var lines: [String]
 
-    public init(asOf: String, version: UInt32, by: String? = nil, at: String? = nil, text: String) {
+    public init(
+        asOf: String,
+        version: UInt32,
+        by: String? = nil,
+        at: String? = nil,
+        lines: [String] = []
+    ) {
         self.asOf = asOf
         self.version = version
         self.by = by
         self.at = at
-        self.text = text
+        self.lines = lines
     }
 }
 
@@ -248,14 +254,15 @@ public struct NotifyPreview: Codable, Hashable, Sendable {
     public var kind: String
     public var state: String
     public var subject: String
-    public var text: String
+    /// The text, line by line.
+    public var lines: [String]
 
-    public init(asOf: String, kind: String, state: String, subject: String, text: String) {
+    public init(asOf: String, kind: String, state: String, subject: String, lines: [String]) {
         self.asOf = asOf
         self.kind = kind
         self.state = state
         self.subject = subject
-        self.text = text
+        self.lines = lines
     }
 }
 

@@ -282,7 +282,8 @@ public struct Notice: Codable, Hashable, Sendable {
     public var severity: Severity
     public var at: String
     public var subject: String
-    public var text: String
+    /// The text, line by line.
+    public var lines: [String]
     public var deliveries: [NotifyDelivery]
 
     public init(
@@ -294,7 +295,7 @@ public struct Notice: Codable, Hashable, Sendable {
         severity: Severity,
         at: String,
         subject: String,
-        text: String,
+        lines: [String],
         deliveries: [NotifyDelivery]
     ) {
         self.asOf = asOf
@@ -305,7 +306,7 @@ public struct Notice: Codable, Hashable, Sendable {
         self.severity = severity
         self.at = at
         self.subject = subject
-        self.text = text
+        self.lines = lines
         self.deliveries = deliveries
     }
 }

@@ -278,7 +278,7 @@ import Testing
                 kind: "node.offline",
                 state: "firing",
                 subject: "[prod] CRITICAL it is",
-                text: "Line one.\nLine two.\n"
+                lines: ["Line one.", "Line two."]
             )
         ])
         let run = try cluster.muster("notify", "preview", "node.offline")

@@ -145,7 +145,7 @@ enum NotifySamples {
         severity: .info,
         at: Samples.ago(900),
         subject: "[prod] TEST",
-        text: "A test.\n",
+        lines: ["A test."],
         deliveries: [arrived]
     )
 }

@@ -112,7 +112,10 @@ import Yams
                 NotifyDeliveryList(asOf: "", deliveries: [NotifySamples.failing])
             ),
             ("NotifySilenceList", NotifySilenceList(asOf: "", silences: [NotifySamples.silence])),
-            ("NotifyRulesText", NotifyRulesText(asOf: "", version: 1, by: "x", at: "", text: "")),
+            (
+                "NotifyRulesText",
+                NotifyRulesText(asOf: "", version: 1, by: "x", at: "", lines: [""])
+            ),
             (
                 "NotifyCheck",
                 NotifyCheck(
@@ -135,7 +138,7 @@ import Yams
             ), ("NoticePosted", NoticePosted(asOf: "", text: "", notice: 1)),
             (
                 "NotifyPreview",
-                NotifyPreview(asOf: "", kind: "k", state: "told", subject: "s", text: "t")
+                NotifyPreview(asOf: "", kind: "k", state: "told", subject: "s", lines: ["t"])
             ),
             (
                 "NotifyPreviewRequest",

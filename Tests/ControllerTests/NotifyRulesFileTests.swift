@@ -131,10 +131,10 @@ import YAMLFiles
               ops:
                 mail: [ops@example.com, root@localhost]
                 webhook: [team]
-              chat: {webhooks: [taem]}
+              chat: {webhooks: [teamm]}
               empty:
             routes:
-              - kinds: [node.ofline]
+              - kinds: [node.offlne]
                 receivers: [opps]
                 group-wait: soon
               - sites: [pariss]
@@ -155,9 +155,9 @@ import YAMLFiles
                 "n.yaml:4:5: receivers.ops.webhook is not a setting; did you mean "
                     + "receivers.ops.webhooks?",
                 "n.yaml:5:21: receivers.chat.webhooks[1]: the controller's configuration has no "
-                    + "webhook taem; did you mean team?",
+                    + "webhook teamm; did you mean team?",
                 "n.yaml:6:9: receivers.empty: empty has no mail, webhooks, alertmanagers or commands",
-                "n.yaml:8:13: routes[1].kinds[1]: node.ofline is no kind of event; did you mean "
+                "n.yaml:8:13: routes[1].kinds[1]: node.offlne is no kind of event; did you mean "
                     + "node.offline?",
                 "n.yaml:9:17: routes[1].receivers[1]: there is no receiver opps; did you mean ops?",
                 "n.yaml:10:17: routes[1].group-wait: soon is not a duration such as 30s or 1h30m",
@@ -165,8 +165,8 @@ import YAMLFiles
                 "n.yaml:12:15: routes[2].severity: bad is not info, warning or critical",
                 "n.yaml:15:29: thresholds.dr.minimum: 0 is not a number from 1 to 100000",
                 "n.yaml:16:10: thresholds.other needs a site: site: NAME",
-                "n.yaml:16:23: thresholds.other.tell is not a setting; did you mean "
-                    + "thresholds.other.site?",
+                "n.yaml:16:23: thresholds.other.tell is not a setting; known here: action, advice, "
+                    + "for, further, minimum, recover, severity, site",
                 "n.yaml:18:18: undeliverable.give-up-after is not from 1m00s to 30d00h",
                 "n.yaml:19:20: undeliverable.receivers[2]: there is no receiver nobody",
                 "n.yaml:20:1: route is not a setting; did you mean routes?",
@@ -182,7 +182,7 @@ import YAMLFiles
                 folded
                 {{nothing}}
               kinds:
-                node.ofline: {subject: x}
+                node.offlne: {subject: x}
                 node.offline:
                   body: |
 
@@ -194,12 +194,12 @@ import YAMLFiles
             problems(text) == [
                 "n.yaml:2:23: templates.subject: there is no field hedline; did you mean headline?",
                 "n.yaml:3:9: templates.body: there is no field nothing (line 1, column 8 of it)",
-                "n.yaml:7:18: templates.kinds.node.ofline is no kind of event; did you mean "
+                "n.yaml:7:18: templates.kinds.node.offlne is no kind of event; did you mean "
                     + "node.offline?",
                 "n.yaml:12:11: templates.kinds.node.offline.body: {{?cause}} has no {{/?cause}}",
                 "n.yaml:12:22: templates.kinds.node.offline.body: there is no field caus; did you "
                     + "mean cause?",
-                "n.yaml:13:16: templates.kinds.node.offline.subject:  is not a text",
+                "n.yaml:13:16: templates.kinds.node.offline.subject: is not a text",
             ]
         )
     }

@@ -43,7 +43,10 @@ import Testing
             try await cluster.stop()
             try await cluster.start()
             let text: NotifyRulesText = try await admin.get(.getNotifyRules)
-            #expect(text.text == Self.rules && text.version == 1 && text.by == "admin")
+            #expect(
+                text.lines.joined(separator: "\n") == Self.rules && text.version == 1
+                    && text.by == "admin"
+            )
             let sites: SiteList = try await admin.get(.listSites)
             let thresholds = try #require(sites.sites.first?.thresholds)
             #expect(thresholds.map(\.rule.name) == ["minimum", "two"])
@@ -58,10 +61,12 @@ import Testing
                 body: NotifyPreviewRequest(kind: "site.below-minimum", state: "resolved")
             )
             #expect(ended.subject.hasPrefix("test RESOLVED: "), "\(ended)")
-            #expect(ended.text.contains("https://wiki.example.com/site.below-minimum"))
+            #expect(
+                ended.lines.contains { $0.hasSuffix("https://wiki.example.com/site.below-minimum") }
+            )
             let unknown = try await admin.refusal(
                 .previewNotice,
-                body: NotifyPreviewRequest(kind: "node.ofline")
+                body: NotifyPreviewRequest(kind: "node.offlne")
             )
             #expect(unknown.mend == "did you mean node.offline?")
         }

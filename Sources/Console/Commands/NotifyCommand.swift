@@ -43,7 +43,7 @@ struct NotifyShow: AsyncParsableCommand {
                         hint: "begin with deploy/notify/notify.example.yaml"
                     )
                 }
-                return Terminal.write(answer.value.text)
+                return Terminal.write(answer.value.lines.joined(separator: "\n"))
             }
             let answer: Answer<NotifyStatus> = try await session.client.get(Route.showNotify.path)
             if output.format.isForPrograms {

@@ -176,7 +176,7 @@ struct NotifyPreviewCommand: AsyncParsableCommand {
             }
             Terminal.writeLine("Subject: \(session.style.paint(answer.value.subject, .strong))")
             Terminal.writeLine("")
-            Terminal.write(answer.value.text)
+            for line in answer.value.lines { Terminal.writeLine(line) }
         }
     }
 }

@@ -102,6 +102,7 @@ struct NoticePages {
 
     private static func plain(_ text: String) -> String {
         text.replacing("**", with: "").replacing("`", with: "")
+            .replacing(#/\*([a-z ]+)\*/#) { "\($0.1)" }
             .replacing(#/\[([^\]]*)\]\(([^)]*)\)/#) { match in
                 // A page's own name is enough; another folder's is worth its path.
                 let target = match.2.replacing("../", with: "docs/")

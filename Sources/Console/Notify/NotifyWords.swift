@@ -63,6 +63,10 @@ enum NotifyWords {
             let hold = threshold.rule.forMilliseconds
             return Cell(hold == 0 ? "now" : "below; told after \(time(hold)) of it", .bad)
         }
+        guard threshold.online >= threshold.rule.minimum else {
+            // Planned work, or nobody has joined yet.
+            return Cell("below, and nothing is lost; told at the next loss", .warning)
+        }
         let hold = threshold.rule.forMilliseconds
         return Cell(
             "at the \(ordinal(threshold.firesAtLoss)) loss from now"
@@ -100,10 +104,7 @@ enum NotifyWords {
         for template in rules.templates {
             let place = template.kind.map { " of \($0)" } ?? ""
             if let subject = template.subject { lines.append("subject\(place): \(subject)") }
-            if let body = template.body {
-                let more = body.split(separator: "\n", omittingEmptySubsequences: false)
-                lines.append("body\(place): " + more.joined(separator: " / "))
-            }
+            if let body = template.body { lines.append("body\(place): \(body)") }
         }
         let told =
             rules.undeliverable.isEmpty

@@ -24,7 +24,9 @@ extension ConsoleRoutes {
                 version: record?.version ?? 0,
                 by: record?.by,
                 at: record?.at.iso8601,
-                text: record?.rules.source ?? ""
+                lines: (record?.rules.source).map {
+                    $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+                } ?? []
             )
         }
         return try ConsoleAnswer.json(text)
@@ -78,7 +80,7 @@ extension ConsoleRoutes {
                 kind: kind.rawValue,
                 state: state.rawValue,
                 subject: message.subject,
-                text: message.text
+                lines: NodeViews.lines(message.text)
             )
         }
         return try ConsoleAnswer.json(preview)

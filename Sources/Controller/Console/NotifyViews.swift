@@ -135,6 +135,13 @@ extension NodeViews {
         )
     }
 
+    /// Of a text whose last line has its end.
+    static func lines(_ text: String) -> [String] {
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        if lines.last == "" { lines.removeLast() }
+        return lines
+    }
+
     func deliveries(
         limit: Int,
         isPending: Bool,
@@ -160,7 +167,7 @@ extension NodeViews {
             severity: API.Severity(rawValue: message.severity.rawValue),
             at: message.at.iso8601,
             subject: message.subject,
-            text: message.text,
+            lines: Self.lines(message.text),
             deliveries: notify.deliveries.values.filter { $0.notice == number }.map(delivery)
         )
     }
