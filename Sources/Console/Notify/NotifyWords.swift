@@ -32,7 +32,7 @@ enum NotifyWords {
         return text + ", to " + route.receivers.joined(separator: ", ")
     }
 
-    /// `one message a site, after 10.0s, then at most every 5m 0s; again every 4h 0m while it lasts`
+    /// `one message a site, after 10s, then at most every 5m; again every 4h while it lasts`
     static func how(_ route: NotifyRouteView) -> String {
         let unit =
             switch route.groupBy {
@@ -85,13 +85,9 @@ enum NotifyWords {
     }
 
     static func time(_ milliseconds: UInt64) -> String {
-        var text = DurationText.text(milliseconds: milliseconds)
-        // `10.0s` and `5m 0s` are 10 s and 5 min to the reader of rules.
-        if text.hasSuffix(".0s") { text = String(text.dropLast(3)) + "s" }
-        for end in [" 0s", " 0m", " 0h"] where text.hasSuffix(end) {
-            text = String(text.dropLast(end.count))
-        }
-        return text
+        let text = DurationText.text(milliseconds: milliseconds)
+        // `5.0s` is 5 s to the reader of rules.
+        return text.hasSuffix(".0s") ? String(text.dropLast(3)) + "s" : text
     }
 
     /// Each part of the rules in a line: what two sets of rules are compared by.
