@@ -86,7 +86,7 @@ import Testing
         let text = lines.joined(separator: "\n")
         for part in [
             "rules version 3, by alice", "told to chat", "mail to ops@example.com",
-            "site.*, run.* of site a", "at the 2nd loss from now", "no route takes it",
+            "site.*, run.* of site a", "at the 2nd loss from now", "takes it; told to nobody",
             "  and 100 more", "● delivered", "switch exchange", "in 1h",
         ] { #expect(text.contains(part), "\(part)\n\(text)") }
         let none = NotifyPage(
