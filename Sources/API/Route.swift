@@ -89,6 +89,19 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case showCalendar
     case setCalendar
     case removeCalendar
+    case showNotify
+    case getNotifyRules
+    case setNotifyRules
+    case checkNotifyRules
+    case previewNotice
+    case testReceiver
+    case listNotices
+    case showNotice
+    case retryDelivery
+    case dropDelivery
+    case listSilences
+    case addSilence
+    case endSilence
     case listAudit
     case verifyAudit
     case makeBackup
@@ -242,6 +255,19 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .showCalendar: (.get, "/calendars/{name}", .viewer)
         case .setCalendar: (.put, "/calendars/{name}", .operator)
         case .removeCalendar: (.delete, "/calendars/{name}", .operator)
+        case .showNotify: (.get, "/notify", .viewer)
+        case .getNotifyRules: (.get, "/notify/rules", .viewer)
+        case .setNotifyRules: (.put, "/notify/rules", .admin)
+        case .checkNotifyRules: (.post, "/notify/rules/check", .viewer)
+        case .previewNotice: (.post, "/notify/preview", .viewer)
+        case .testReceiver: (.post, "/notify/receivers/{name}/test", .operator)
+        case .listNotices: (.get, "/notify/notices", .viewer)
+        case .showNotice: (.get, "/notify/notices/{number}", .viewer)
+        case .retryDelivery: (.post, "/notify/deliveries/{number}/retry", .operator)
+        case .dropDelivery: (.post, "/notify/deliveries/{number}/drop", .operator)
+        case .listSilences: (.get, "/notify/silences", .viewer)
+        case .addSilence: (.post, "/notify/silences", .operator)
+        case .endSilence: (.delete, "/notify/silences/{number}", .operator)
         case .listAudit: (.get, "/audit", .viewer)
         case .verifyAudit: (.get, "/audit/verify", .viewer)
         case .makeBackup: (.post, "/backup", .admin)

@@ -42,6 +42,7 @@ struct StatusView {
         let dataSets = views.dataSets
         status.dataSets = dataSets.isEmpty ? nil : dataSets
         status.automatic = views.automatic
+        status.notices = views.noticeSummary
         return status
     }
 
@@ -95,6 +96,7 @@ struct StatusView {
         addDataProblems(add)
         addWorkProblems(add)
         addMinimums(add)
+        addNoticeProblems(add)
         return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }
             .map(\.problem)
     }
@@ -250,7 +252,9 @@ extension API.Event {
             subject: event.subject,
             text: event.text,
             cause: event.cause,
-            consequence: event.consequence
+            consequence: event.consequence,
+            site: event.site.isEmpty ? nil : event.site,
+            planned: event.isPlanned ? true : nil
         )
     }
 }
