@@ -73,8 +73,9 @@ struct ControllerService {
         let notifier = try Notifier(
             configuration.notify,
             cluster: machine.cluster.name
-        ) { number, attempt, outcome in
-            driver.put(.delivered(number, attempt: attempt, outcome))
+        ) { delivery, outcome, took in
+            driver.put(.delivered(delivery.number, attempt: delivery.attempt, outcome))
+            driver.meters.notified(delivery.destination, outcome, took: took)
         }
         let exports = try startExports(driver, store, machine.cluster.name, contents.lastEvent, log)
         defer { for export in exports { export.stop() } }
@@ -182,6 +183,7 @@ struct ControllerService {
             desk: desk,
             log: log
         )
+        driver.put(.certificateKnown(end: office.authorityNotAfter))
         let zones = ZoneKeeper(driver: driver, log: log)
         await zones.loadAll()
         let stopping = Stopping()
@@ -211,6 +213,7 @@ struct ControllerService {
             }
             tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
             tasks.addTask { try await tidyEvents(store, log) }
+            tasks.addTask { try await watchSpace(driver, store) }
             tasks.addTask { try await zones.run() }
             tasks.addTask { try await tidyHistory(driver, store, log) }
             tasks.addTask { try await reassureServiceManager(driver) }
@@ -298,6 +301,17 @@ struct ControllerService {
             await driver.read { _, _ in }
             _ = try? ServiceManager.notify("WATCHDOG=1")
             try await Task.sleep(for: .nanoseconds(interval.nanoseconds))
+        }
+    }
+
+    /// A disk that fills up is told of before it is full.
+    private func watchSpace(_ driver: Driver, _ store: SQLiteStore) async throws {
+        while true {
+            let space = store.space()
+            if let free = space.free, let total = space.total {
+                driver.put(.storeSpace(free: free, total: total))
+            }
+            try await Task.sleep(for: .seconds(60))
         }
     }
 

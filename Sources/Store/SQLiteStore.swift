@@ -54,9 +54,10 @@ public final class SQLiteStore: Store {
 
     /// Bytes of the store's files, and those that are free on its file system; nil where the system
     /// does not say.
-    public func space() -> (used: UInt64, free: UInt64?) {
+    public func space() -> (used: UInt64, free: UInt64?, total: UInt64?) {
         let files = ["", "-wal", "-shm"].map { directory.database + $0 } + [directory.reserve]
-        return (files.reduce(0) { $0 + (fileSize($1) ?? 0) }, directory.freeBytes())
+        let room = directory.room()
+        return (files.reduce(0) { $0 + (fileSize($1) ?? 0) }, room?.free, room?.total)
     }
 
     /// Occupies the reserve again, where there is room for it.

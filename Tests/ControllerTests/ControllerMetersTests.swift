@@ -122,8 +122,9 @@ import Transport
 
     @Test func `a notice is counted by those who deliver it`() {
         let meters = ControllerMeters()
-        meters.notified(channel: "mail", outcome: "failed")
-        meters.notified(channel: "mail", outcome: "delivered", took: .seconds(3))
+        let mail = Destination.mail(to: "a@example.com", among: [])
+        meters.notified(mail, .failed("nobody listens"), took: .seconds(1))
+        meters.notified(mail, .delivered, took: .seconds(2))
         meters.notificationsPending(4)
         let page = lines(meters)
         #expect(page.contains("muster_notifications_total{channel=\"mail\",outcome=\"failed\"} 1"))

@@ -6,6 +6,7 @@
                                               first AFTER ones, at most 30 s; prints it
     mails.py crossing FOLDER AFTER SITE       the mails after the first AFTER ones are those of one
                                               threshold: crossing, further loss, recovery, in one thread
+    mails.py show FOLDER                      prints the last ten
     mails.py none FOLDER AFTER                there is none after the first AFTER ones
 
 FOLDER is that of smtp-peer.py. Ends with 1 and says why when it is not so.
@@ -94,7 +95,11 @@ def crossing(folder, after, site):
 def main():
     verb, folder, *rest = sys.argv[1:]
     after = int(rest[0]) if rest else 0
-    if verb == "count":
+    if verb == "show":
+        for taken in mails(folder)[-10:]:
+            show(taken)
+            print(taken["mail"].get_body(("plain",)).get_content())
+    elif verb == "count":
         print(len(mails(folder)))
     elif verb == "wait":
         wait(folder, after, *rest[1:])

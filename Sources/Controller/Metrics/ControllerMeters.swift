@@ -1,3 +1,4 @@
+import ControllerCore
 import Host
 import Meters
 import Model
@@ -171,13 +172,23 @@ final class ControllerMeters: Sendable {
 
     /// An attempt to deliver a notice has ended.
     ///
-    /// - Parameters:
-    ///   - channel: the kind of the receiver: `mail`, `webhook`, `command`.
-    ///   - outcome: `delivered`, `failed` (it is tried again), `given-up`.
-    ///   - took: since the notice was decided; of one that was delivered.
-    func notified(channel: String, outcome: String, took: Duration? = nil) {
-        notifications[channel, outcome].add()
-        if let took { deliveryTime[channel].observe(took) }
+    /// - Parameter took: from the attempt's beginning.
+    func notified(_ destination: Destination, _ outcome: DeliveryOutcome, took: Duration) {
+        let channel =
+            switch destination {
+            case .mail: "mail"
+            case .webhook: "webhook"
+            case .alertmanager: "alertmanager"
+            case .command: "command"
+            }
+        let word =
+            switch outcome {
+            case .delivered: "delivered"
+            case .failed: "failed"
+            case .refused: "refused"
+            }
+        notifications[channel, word].add()
+        deliveryTime[channel].observe(took)
     }
 
     /// So many notices are decided and not delivered.
@@ -188,7 +199,7 @@ final class ControllerMeters: Sendable {
     /// What is not counted by itself.
     ///
     /// - Parameter store: bytes of the store's files, and those that are free beside them.
-    func update(store: (used: UInt64, free: UInt64?)) {
+    func update(store: (used: UInt64, free: UInt64?, total: UInt64?)) {
         storeBytes.set(store.used)
         if let free = store.free { storeFree.set(free) }
         process.update()

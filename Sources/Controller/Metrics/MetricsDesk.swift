@@ -34,6 +34,9 @@ actor MetricsDesk {
     private func look() async {
         let views = await driver.views()
         driver.meters.cluster.show(views, authorityNotAfter: authorityNotAfter())
+        driver.meters.notificationsPending(
+            views.machine.notify.deliveries.values.count { $0.state == .pending }
+        )
         driver.meters.update(store: store.space())
     }
 }

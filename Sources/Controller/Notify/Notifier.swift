@@ -19,8 +19,8 @@ final class Notifier: Sendable {
     /// How long ``stop()`` waits for what is under way.
     private static let stopWait: Duration = .seconds(5)
 
-    typealias Answered =
-        @Sendable (_ number: UInt64, _ attempt: UInt32, _ outcome: DeliveryOutcome) -> Void
+    /// What came of an attempt, and how long it took.
+    typealias Answered = @Sendable (Delivery, DeliveryOutcome, _ took: Duration) -> Void
 
     private enum Lane: Hashable {
         case mail
@@ -131,12 +131,14 @@ final class Notifier: Sendable {
 
     private func work(_ lane: Lane) {
         while let delivery = next(lane) {
+            let begun = BootClock.now()
             let outcome = attempt(delivery)
+            let took = BootClock.now() - begun
             state.withLock { state in
                 state.count -= 1
                 _ = state.lines[lane]?.busy.remove(delivery.receiver)
             }
-            if let outcome { tell(delivery, outcome) }
+            if let outcome { tell(delivery, outcome, took) }
         }
     }
 
@@ -176,9 +178,13 @@ final class Notifier: Sendable {
         }
     }
 
-    private func tell(_ delivery: Delivery, _ outcome: DeliveryOutcome) {
+    private func tell(
+        _ delivery: Delivery,
+        _ outcome: DeliveryOutcome,
+        _ took: Duration = .zero
+    ) {
         guard !state.withLock({ $0.isStopped }) else { return }
-        answered(delivery.number, delivery.attempt, outcome)
+        answered(delivery, outcome, took)
     }
 
     // MARK: The attempts

@@ -41,10 +41,11 @@ public enum MailAddress {
         }
     }
 
-    private static func problem(ofDomain domain: String) -> String? {
+    /// What is wrong with what stands after the @, as the end of a sentence; nil when nothing is.
+    public static func problem(ofDomain domain: String) -> String? {
         let lower = domain.lowercased()
         if lower == "localhost" || lower.hasSuffix(".localhost")
-            || lower.hasPrefix("localhost.")
+            || lower.hasPrefix("localhost.") || lower.hasSuffix(".localdomain")
         {
             return "is of \(domain): mail to the controller's own host is read by nobody"
         }

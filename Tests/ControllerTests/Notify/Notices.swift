@@ -87,8 +87,8 @@ final class Answers: Sendable {
     }
 
     func notifier(_ settings: NotifySettings) throws -> Notifier {
-        try Notifier(settings, cluster: Notices.cluster) { number, _, outcome in
-            self.take(number, outcome)
+        try Notifier(settings, cluster: Notices.cluster) { delivery, outcome, _ in
+            self.take(delivery.number, outcome)
         }
     }
 }
