@@ -39,6 +39,7 @@ extension ControllerMachine {
         _ advice: String,
         level: UInt32
     ) {
+        if state == .told, notify.record == nil { return }
         var alarm = AlarmRecord(event, key: key, state: state, advice: advice)
         alarm.level = level
         alarm.targets = targets(of: alarm)
@@ -175,11 +176,11 @@ extension ControllerMachine {
     /// interval, unless a whole site is worse off than was known.
     mutating func schedule(_ group: inout NoticeGroup, of key: String, isUrgent: Bool = false) {
         let times = route(of: key)
-        let soon = now.instant + (times?.groupWait ?? NotifyBook.lookInterval)
+        let soon = now.instant + (times?.groupWait ?? NotifyBook.undeliverableWait)
         if group.pending.isEmpty {
             group.due = nil
         } else {
-            let interval = times?.groupInterval ?? .zero
+            let interval = times?.groupInterval ?? NotifyBook.undeliverableInterval
             let due = isUrgent ? soon : max(soon, group.sentAt.map { $0 + interval } ?? soon)
             group.due = min(group.due ?? due, due)
         }

@@ -130,6 +130,11 @@ extension ControllerMachine {
     mutating func settleComingUp(of id: NodeID) {
         guard let member = nodes[id], member.record.membership == .joined else { return }
         let wasUp = member.record.status == .online
+        // What heartbeats touch most of the time.
+        let isPlain =
+            wasUp && !member.isStopped && member.comingUpUntil == nil
+            && member.record.maintenance == nil && member.record.drain == nil
+        if isPlain, wrongService(of: member) == nil { return }
         if isStoppedByIntent(member) {
             setComingUp(id, isStopped: true, until: nil)
         } else if wasUp, wrongService(of: member) == nil {
@@ -197,13 +202,13 @@ extension ControllerMachine {
         notify.areThresholdsDue = false
         notify.thresholdsLookAt = nil
         let inForce = thresholdsInForce
+        let before = notify.thresholds
+        notify.thresholds = OrderedTable()
         closeAbolished(inForce)
-        guard !inForce.isEmpty else {
-            notify.thresholds = OrderedTable()
-            return
-        }
+        guard !inForce.isEmpty else { return }
         let standings = standings
         for threshold in inForce {
+            notify.thresholds[thresholdKey(threshold)] = before[thresholdKey(threshold)]
             settle(threshold, standings[threshold.site] ?? SiteStanding())
         }
     }

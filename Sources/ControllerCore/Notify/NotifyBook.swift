@@ -18,6 +18,9 @@ public struct NotifyBook: Hashable, Sendable {
     static let oncePerGroupMax = 200
     static let retryFirst: Duration = .seconds(5)
     static let retryMax: Duration = .seconds(900)
+    /// Of what could not be delivered, which no route says anything of.
+    static let undeliverableWait: Duration = .seconds(10)
+    static let undeliverableInterval: Duration = .seconds(300)
     /// The wall clock may be set: look again at least so often.
     static let lookInterval: Duration = .seconds(5)
 
@@ -76,8 +79,10 @@ public struct NotifyBook: Hashable, Sendable {
 
     var nextDeadline: Instant? {
         let turn = underWay.count < Self.underWayMax ? queue.first?.at : nil
-        return [groupsLookAt, silencesLookAt, thresholdsLookAt, watch.lookAt, turn]
-            .compactMap { $0 }.min()
+        return earlier(
+            earlier(groupsLookAt, silencesLookAt),
+            earlier(earlier(thresholdsLookAt, watch.lookAt), turn)
+        )
     }
 
     /// Everything that the store holds of it.
@@ -140,6 +145,13 @@ public struct NotifyBook: Hashable, Sendable {
         areGroupsDue = true
         silencesLookAt = silences.isEmpty ? nil : now.instant
     }
+}
+
+/// Asked for in every step.
+private func earlier(_ one: Instant?, _ other: Instant?) -> Instant? {
+    guard let one else { return other }
+    guard let other else { return one }
+    return min(one, other)
 }
 
 /// What one receiver is told together.
