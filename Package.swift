@@ -117,6 +117,7 @@ let shellTargets: [Target] = [
         cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
         linkerSettings: [.linkedLibrary("curl")]
     ),
+    .target(name: "CNetwork", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
     .target(name: "Host", dependencies: ["CHost", "Model"], swiftSettings: common),
     .target(
         name: "Logs",
@@ -189,7 +190,7 @@ let shellTargets: [Target] = [
         name: "Controller",
         dependencies: [
             "ControllerCore", "Model", "Calendar", "Protocol", "Transport", "Store", "Identity",
-            "API", "Host", "CCurl", "CHost", "Logs", "Digests", "YAMLFiles",
+            "API", "Host", "CCurl", "CHost", "CNetwork", "Logs", "Digests", "YAMLFiles",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"), package("NIOTLS", "swift-nio"),
             package("X509", "swift-certificates"),

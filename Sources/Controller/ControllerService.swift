@@ -76,6 +76,8 @@ struct ControllerService {
         ) { number, attempt, outcome in
             driver.put(.delivered(number, attempt: attempt, outcome))
         }
+        let exports = try startExports(driver, store, machine.cluster.name, contents.lastEvent, log)
+        defer { for export in exports { export.stop() } }
         driver.start(
             machine: machine,
             first: first,
@@ -87,6 +89,30 @@ struct ControllerService {
             hooks.stop()
         }
         try await serve(driver, door, office, store, log)
+    }
+
+    private func startExports(
+        _ driver: Driver,
+        _ store: SQLiteStore,
+        _ cluster: String,
+        _ lastEvent: UInt64,
+        _ log: Logger
+    ) throws -> [EventExport] {
+        let sinks = configuration.eventsExport.sinks(
+            cluster: cluster,
+            host: ControllerConfiguration.hostname
+        )
+        return try sinks.map { sink in
+            let export = try EventExport(
+                to: sink,
+                from: store,
+                folder: configuration.stateDirectory + "/export",
+                log: log
+            )
+            try export.start(behind: lastEvent)
+            driver.feed.ring { export.ring() }
+            return export
+        }
     }
 
     /// The store's lock keeps a second controller from the same folder; this keeps one from a copy

@@ -29,6 +29,7 @@ struct ControllerConfiguration: Sendable {
     var transport = LineServerSettings()
     var eventsKept = 100_000
     var eventsAge: Duration = .seconds(90 * 86_400)
+    var eventsExport = EventExportSettings()
     /// What steps of runs have executed on this host, by their names.
     var hooks: OrderedTable<HookName, HookDefinition> = OrderedTable()
     /// What stands behind the names of those that are told.
@@ -198,6 +199,7 @@ struct ControllerConfiguration: Sendable {
     private mutating func readEvents(_ section: YAMLSection) {
         eventsKept = section.count("keep", 1_000...10_000_000, default: eventsKept)
         eventsAge = section.duration("age", default: eventsAge)
+        if let export = section.subsection("export") { eventsExport = EventExportSettings(export) }
         section.finish()
     }
 
