@@ -22,7 +22,10 @@ extension WorkMachine {
             guard let assignment = assignments[id.number] else {
                 preconditionFailure("task \(id) is assigned to nobody")
             }
+            // Durable before it is answered and sent: a controller that starts again before the attempt
+            // has ended says it to the node again, and does not give the task to another.
             assignments.update(id.number) { $0.cancel = .cancelled }
+            save(id)
             sendCancel(id, assignment, .cancelled)
             return .begun
         case .done, .cancelled: preconditionFailure("task \(id) has ended and is here")

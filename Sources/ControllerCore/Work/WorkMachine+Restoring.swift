@@ -53,7 +53,8 @@ extension WorkMachine {
             handler: record.handler,
             delivery: record.delivery,
             decision: record.decision,
-            isStarted: false
+            isStarted: false,
+            cancel: record.cancel
         )
         workers[place].tasks.insertSorted(id)
         workers[place].assigned[record.handler] =
