@@ -229,6 +229,10 @@ extension ControllerMachine {
         var begun = 0
         var refusals: [String] = []
         for id in ids {
+            if let refusal = refusalOfRun(id) {
+                refusals.append(refusal)
+                continue
+            }
             switch body(&work, id) {
             case .done: done += 1
             case .begun: begun += 1
@@ -246,5 +250,13 @@ extension ControllerMachine {
         if begun > 0 { text += "; \(begun) end when their nodes say so" }
         if let first = refusals.first { text += "; refused: \(first)" }
         return .done(text, orders: [])
+    }
+
+    /// Whoever may handle tasks may not decide over a run by its hooks: that is said to the run, and
+    /// needs the role that its kind needs.
+    private func refusalOfRun(_ id: TaskID) -> String? {
+        guard work.isOfRun(id), let run = runs.live else { return nil }
+        return "task \(id) belongs to run \(run): how that goes on is said to the run (muster run "
+            + "show \(run))"
     }
 }

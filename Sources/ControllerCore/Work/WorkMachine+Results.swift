@@ -226,6 +226,8 @@ extension WorkMachine {
             note(id, "its payload is damaged: \(reason)")
             trace(id, assignment, "payload-lost")
             guard let entry = tasks[id.number] else { return }
+            // A run's step says what is to be done about it.
+            if isOfRun(id) { return finish(id, .failed, assignment) }
             leaveLane(id, entry.lane)
             move(id, to: .unknown)
             save(id)
