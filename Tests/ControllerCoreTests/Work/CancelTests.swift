@@ -51,6 +51,46 @@ struct CancelTests {
         }
     }
 
+    @Test func `a drain whose deadline passes while its node is away ends what runs there`() {
+        for isRestarted in [true, false] {
+            var stage = Stage()
+            let node = stage.online("n1", handlers: [.plain()])
+            let id = stage.submit()[0]
+            stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: node)
+            stage.ask(.drain("n1", within: .seconds(5), keepServices: true))
+            stage.step(.disconnected(node, .closedByPeer))
+            stage.pass(.seconds(8))
+            if isRestarted { stage.restart() }
+            let again = stage.attach(
+                "n1",
+                handlers: [.plain()],
+                holding: [(TaskAttempt(task: id, attempt: 1), .running)]
+            )
+            stage.live([again], for: 1)
+            #expect(cancels(stage, again) == [.drained], "restarted \(isRestarted)")
+        }
+    }
+
+    @Test func `a cordon takes back what has not started, from a controller that starts too`() {
+        var stage = Stage()
+        let node = stage.online("n1", handlers: [.plain(prefetch: 1)])
+        let ids = stage.submit(count: 2)
+        stage.say(.work(.started(TaskAttempt(task: ids[0], attempt: 1))), on: node)
+        stage.ask(.cordon("n1"))
+        stage.restart()
+        let again = stage.attach(
+            "n1",
+            handlers: [.plain(prefetch: 1)],
+            holding: [
+                (TaskAttempt(task: ids[0], attempt: 1), .running),
+                (TaskAttempt(task: ids[1], attempt: 1), .waiting),
+            ]
+        )
+        let told = stage.sent.filter { $0.connection == again && $0.message.line.verb == "CANCEL" }
+        #expect(told.map { $0.message.line["task"] } == ["\(ids[1])"])
+        #expect(cancels(stage, again) == [.recalled])
+    }
+
     @Test func `a cancel is read back as it was written, and older records have none`() throws {
         let (stage, _, id) = stage()
         let record = try #require(stage.store["task-state/\(id.storeKey)"])
