@@ -143,7 +143,7 @@ extension WorkMachine {
 
     /// The output of a running attempt, as far as it was told.
     public func output(of id: TaskID) -> (offset: UInt64, bytes: [UInt8])? {
-        assignments[id.number].map { ($0.output.offset, $0.output.bytes) }
+        assignments[id.number].map { $0.output.kept }
     }
 
     /// Tasks that each node has, in all and started.
