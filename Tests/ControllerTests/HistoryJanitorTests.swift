@@ -1,10 +1,10 @@
-import ControllerCore
 import Model
 import Protocol
 import Store
 import Testing
 
 @testable import Controller
+@testable import ControllerCore
 
 /// What is left of tasks is kept for a while and then removed, a little at a time.
 @Suite struct HistoryJanitorTests {
