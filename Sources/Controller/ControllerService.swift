@@ -36,6 +36,10 @@ struct ControllerService {
         )
         defer { store.close() }
         let contents = try JournalWriter.load(store)
+        let ages = AgeClock(
+            since: DriverLoop.moment(),
+            lastSeen: try store.latestEvents(limit: 1, matching: .any).last?.wall
+        )
         let office = try CertificateOffice(
             directory: CredentialDirectory(path: configuration.authorityDirectory),
             lifetimes: configuration.certificates
@@ -89,7 +93,7 @@ struct ControllerService {
             notifier.stop()
             hooks.stop()
         }
-        try await serve(driver, door, office, store, log)
+        try await serve(driver, door, office, store, ages, log)
     }
 
     private func startExports(
@@ -162,6 +166,7 @@ struct ControllerService {
         _ door: AgentDoor,
         _ office: CertificateOffice,
         _ store: SQLiteStore,
+        _ ages: AgeClock,
         _ log: Logger
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -212,10 +217,10 @@ struct ControllerService {
                 tasks.addTask { try await observers.run(group: group) }
             }
             tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
-            tasks.addTask { try await tidyEvents(store, log) }
+            tasks.addTask { try await tidyEvents(store, ages) }
             tasks.addTask { try await watchSpace(driver, store) }
             tasks.addTask { try await zones.run() }
-            tasks.addTask { try await tidyHistory(driver, store, log) }
+            tasks.addTask { try await tidyHistory(driver, store, ages, log) }
             tasks.addTask { try await reassureServiceManager(driver) }
             tasks.addTask { try await AuditCheckpoints(store, office, log).run() }
             tasks.addTask {
@@ -316,10 +321,10 @@ struct ControllerService {
     }
 
     /// Old events are removed in small portions, so that no commit waits for long.
-    private func tidyEvents(_ store: SQLiteStore, _ log: Logger) async throws {
+    private func tidyEvents(_ store: SQLiteStore, _ ages: AgeClock) async throws {
         while true {
             try await Task.sleep(for: .seconds(60))
-            let cutoff = WallClock.now() + (.zero - configuration.eventsAge)
+            let cutoff = ages.time(at: DriverLoop.moment()) + (.zero - configuration.eventsAge)
             while try store.pruneEvents(
                 keeping: configuration.eventsKept,
                 olderThan: cutoff,
@@ -336,6 +341,7 @@ extension ControllerService {
     private func tidyHistory(
         _ driver: Driver,
         _ store: SQLiteStore,
+        _ ages: AgeClock,
         _ log: Logger
     ) async throws {
         var janitor = HistoryJanitor(store: store)
@@ -344,9 +350,10 @@ extension ControllerService {
                 (machine.work.rules.history, machine.runs.runs.keys.first)
             }
             var portion = HistoryJanitor.Portion(isLast: true)
+            let now = ages.time(at: DriverLoop.moment())
             do throws(StoreError) {
-                portion = try janitor.portion(history: history, now: WallClock.now())
-                if try !janitor.tidyLate(history: history, now: WallClock.now()) {
+                portion = try janitor.portion(history: history, now: now)
+                if try !janitor.tidyLate(history: history, now: now) {
                     portion.isLast = false
                 }
                 if let oldestRun, try !janitor.tidyLedgers(before: oldestRun) {

@@ -10,6 +10,7 @@ extension ControllerMachine {
         if let until = tiltUntil, now.instant >= until { tiltUntil = nil }
         for id in nodes.keys { settleDeadlines(of: id) }
         settlePreflights()
+        settleTallies()
         settleDrift()
         runs.isDue = true
         rescheduleDeadlines()
@@ -154,6 +155,7 @@ extension ControllerMachine {
         }
         for run in preflights.values where !run.isFinished { expect(by: run.deadline) }
         if let deadline = drift.nextDeadline { expect(by: deadline) }
+        if let deadline = talliesDeadline { expect(by: deadline) }
         if let deadline = work.nextDeadline { expect(by: deadline) }
         if let deadline = replicationDeadline { expect(by: deadline) }
         // While no site is active nothing fires: what is due is no deadline.

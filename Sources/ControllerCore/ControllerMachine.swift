@@ -45,6 +45,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var nextOrder: UInt64
     /// Readings of outputs that one audit record stands for.
     var outputReadings: [OutputReading] = []
+    /// Submissions of nodes that are not audited one by one.
+    var tallies: OrderedTable<NodeID, SubmissionTally> = OrderedTable()
     /// As the work was told last.
     var wasGranting = true
     var generator: SeededGenerator

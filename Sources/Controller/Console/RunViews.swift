@@ -36,6 +36,12 @@ extension NodeViews {
         summary.endedAt = run.endedAt?.iso8601
         summary.epochAfter = run.epochAfter.map { "\($0)" }
         summary.stepSince = present?.startedAt?.iso8601
+        let ending = machine.endingHookNodes(of: run)
+        if !ending.isEmpty {
+            summary.text +=
+                (run.text.isEmpty ? "" : "; ") + "waits until what was told to end has ended on "
+                + ending.map(\.text).joined(separator: ", ")
+        }
         return summary
     }
 

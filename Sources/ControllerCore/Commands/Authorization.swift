@@ -98,7 +98,7 @@ extension Command.Verb {
         case .retryTasks: "task.retry"
         case .resolveTasks: "task.resolve"
         case .readPayload: "task.payload"
-        case .readOutput: "task.output"
+        case .readOutput, .readRunOutputs: "task.output"
         case .readFile: "drift.read"
         case .addSchedule: "schedule.add"
         case .removeSchedule: "schedule.remove"
@@ -152,6 +152,7 @@ extension Command.Verb {
             ids.prefix(100).map { "\($0)" }.joined(separator: ",")
                 + (ids.count > 100 ? " and \(ids.count - 100) more" : "")
         case .readPayload(let id), .readOutput(let id): "\(id)"
+        case .readRunOutputs(let run): "run \(run)"
         case .addSchedule(let draft): draft.name.text
         case .removeSchedule(let name), .pauseSchedule(let name), .resumeSchedule(let name):
             name.text
@@ -190,7 +191,8 @@ extension Command.Verb {
         case .set(_, _, let value): "value=\(value)"
         case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
             .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup, .cancelTasks,
-            .retryTasks, .readPayload, .readOutput, .readFile, .removeSchedule, .pauseSchedule,
+            .retryTasks, .readPayload, .readOutput, .readRunOutputs, .readFile, .removeSchedule,
+            .pauseSchedule,
             .resumeSchedule, .setCalendar,
             .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
             .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake, .endSilence,

@@ -175,6 +175,7 @@ extension ControllerMachine {
             return .done("backup to \(path)", orders: [])
         case .readPayload(let id): return .done("the payload of task \(id)", orders: [])
         case .readOutput(let id): return .done("the output of task \(id)", orders: [])
+        case .readRunOutputs(let run): return .done("outputs of run \(run)", orders: [])
         case .readFile(let node, let set, let path):
             try readFile(node, set, path, for: request)
             return .done("\(path) of \(set)", orders: [])

@@ -96,6 +96,8 @@ public struct Command: Hashable, Sendable {
         case readPayload(TaskID)
         /// The same of what a task's handler has written.
         case readOutput(TaskID)
+        /// The same of what the hooks of a run have written on nodes, as its report shows it.
+        case readRunOutputs(RunID)
         /// The same of a file of a compared set, of a node and its pair. The reply comes when both
         /// nodes have answered.
         case readFile(NodeName, ComparedSetName, path: String)

@@ -43,6 +43,7 @@ extension ControllerMachine {
         }
         switch record.state {
         case .pending:
+            guard endingHooks(of: record).isEmpty else { return false }
             begin(record, of: run)
             return true
         case .delayed: return tryAgain(record, of: run)
@@ -79,6 +80,7 @@ extension ControllerMachine {
             expect(by: retryAt)
             return false
         }
+        guard endingHooks(of: record).isEmpty else { return false }
         begin(record, of: run)
         return true
     }
@@ -274,6 +276,7 @@ extension ControllerMachine {
         guard let record = runs.stepRecords[.init(run: run.id, index: run.step)] else {
             preconditionFailure("run \(run.id) has no step \(run.step)")
         }
+        guard endingHooks(of: record).isEmpty else { return false }
         switch record.state {
         case .done, .failed, .running, .verifying, .delayed:
             guard record.step.undo != nil else { break }

@@ -43,7 +43,8 @@ extension Command.Verb {
         // What lets a node take part that a run may wait for.
         case .uncordon, .endMaintenance, .release, .service, .revokeToken, .addOperator,
             .removeOperator, .preflight, .backup,
-            .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .readFile,
+            .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .readRunOutputs,
+            .readFile,
             .pauseSchedule,
             .resumeSchedule, .retryStep,
             .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,

@@ -258,6 +258,8 @@ extension ControllerMachine {
             where !known.report.isDrainable && !known.report.hasStopped {
                 open.append("\(known.report.name) on \(member.record.name)")
             }
+            let tasks = work.tasks(of: member.record.id).count { work.isOfRun($0) }
+            if tasks > 0 { open.append("\(counted(tasks, "task")) on \(member.record.name)") }
         }
         return open.isEmpty
             ? .done("site \(run.to) is an idle standby again")
@@ -446,6 +448,14 @@ extension ControllerMachine {
 
     mutating func cancelHooks(of record: RunStepRecord) {
         for hook in record.hooks where hook.isDone == nil { _ = work.cancel(hook.task) }
+    }
+
+    /// Hooks and sandbox tasks of a step that nobody waits for any more, and that have not ended: they
+    /// were told to, and have their time for it. Neither the next attempt nor what undoes them begins
+    /// beside them, and a drill does not end; on a node that is lost they have ended when its lease
+    /// has. Only a step that is left out does not hold up the next one.
+    func endingHooks(of record: RunStepRecord) -> [RunStepRecord.HookTask] {
+        record.hooks.filter { work.isUnderWay($0.task) }
     }
 
     /// The work says how hooks on nodes have ended.

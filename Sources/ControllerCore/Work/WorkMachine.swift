@@ -238,7 +238,8 @@ extension WorkMachine {
                 token: assignment.token,
                 handler: assignment.handler,
                 delivery: assignment.delivery,
-                decision: assignment.decision
+                decision: assignment.decision,
+                cancel: assignment.cancel
             )
         }
         put(.taskState(record))

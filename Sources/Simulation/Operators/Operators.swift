@@ -126,7 +126,7 @@ final class Operators {
             role == .admin
         case .startRun(let request):
             request.kind == .drill ? role == .operator || role == .admin : role == .admin
-        case .readOutput: role != nil
+        case .readOutput, .readRunOutputs: role != nil
         }
     }
 
