@@ -21,6 +21,8 @@ public struct ClusterRecord: Hashable, Sendable {
     /// Data sets that are new begin with this number of their canaries: data sets that were forgotten
     /// have used lower ones.
     public var canaryFloor: UInt64 = 1
+    /// What an operator has said at a restore, and what is waited for since.
+    public internal(set) var restoring = RestoringRecord()
 
     public init(
         id: ClusterID,
@@ -58,6 +60,7 @@ public struct ClusterRecord: Hashable, Sendable {
         )
         automatic = try AutomaticRecord(fields)
         canaryFloor = try fields.optionalNumber("canaries") ?? 1
+        restoring = try RestoringRecord(fields)
     }
 
     var line: Line {
@@ -73,6 +76,7 @@ public struct ClusterRecord: Hashable, Sendable {
         if lastRun > 0 { writer.put("runs", lastRun) }
         automatic.put(to: &writer)
         if canaryFloor > 1 { writer.put("canaries", canaryFloor) }
+        restoring.put(to: &writer)
         return writer.line
     }
 }

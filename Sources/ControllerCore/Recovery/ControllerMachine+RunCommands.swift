@@ -224,6 +224,7 @@ extension ControllerMachine {
         force: Bool
     ) throws(Refused) -> Reply.Outcome {
         try checkSite(request.to)
+        try refuseWhileSettling()
         let from = cluster.activeSite
         guard request.to != from else {
             throw Refused(
