@@ -358,7 +358,7 @@ extension ConsoleRoutes {
 
     func readiness() async throws -> Response {
         let isReady = await driver.read { machine, _ in
-            machine.doubt == nil && !machine.isJournalLate
+            machine.mayAct && !machine.isJournalLate
         }
         return try ConsoleAnswer.json(
             ProbeAnswer(status: isReady ? "ready" : "not ready"),

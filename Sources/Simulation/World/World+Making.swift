@@ -55,6 +55,7 @@ extension World {
         data?.begin()
         after(10 * second) { $0.unleashFaults() }
         if plan.has(.siege) { besiege() }
+        if plan.has(.restore) { tendBackups() }
         inspectForever()
     }
 
@@ -178,6 +179,7 @@ extension World {
             }
         }
         resumeController()
+        if checks.saidLater != nil { adoptStore() }
         controller.start()
         work?.calmDown()
         data?.calmDown()
