@@ -218,6 +218,7 @@ extension ControllerMachine {
         return .waiting("\(text), at least \(least) are needed (\(short(reasons)))")
     }
 
+    /// The first five, and how many more there are.
     public func short(_ texts: [String]) -> String {
         let shown = texts.prefix(5).joined(separator: ", ")
         return texts.count > 5 ? "\(shown) and \(texts.count - 5) more" : shown

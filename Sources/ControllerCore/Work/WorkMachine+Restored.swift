@@ -36,7 +36,7 @@ extension WorkMachine {
         guard id.number < restoredBelow, attemptFloor > 0, let entry = tasks[id.number] else {
             return false
         }
-        return entry.attempt + 1 < attemptFloor
+        return entry.attempt < attemptFloor - 1
     }
 
     /// An operator gives it again, and knows that it may have run.

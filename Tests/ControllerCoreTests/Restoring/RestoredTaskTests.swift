@@ -69,7 +69,7 @@ struct RestoredTaskTests {
         // One that was accepted after the restore has not run.
         #expect(stage.work(node) == [more])
         stage.ask(.retryTasks([waiting]))
-        #expect(stage.runs(node) == [TaskAttempt(task: waiting, attempt: 1_000)])
+        #expect(stage.runs(node) == [TaskAttempt(task: waiting, attempt: 1_001)])
     }
 
     @Test func `that a handler runs once only may be known later`() {
