@@ -20,7 +20,13 @@ import Testing
             let backup = folder["backup"]
             try answer.body.write(to: URL(fileURLWithPath: backup))
             let over = try await cluster.muster(
-                "switchover", "--to", "south", "--reason", "a new kernel", "--confirm", "south"
+                "switchover",
+                "--to",
+                "south",
+                "--reason",
+                "a new kernel",
+                "--confirm",
+                "south"
             )
             #expect(over.status == 0, "\(over.everything)")
             try await cluster.service("web", of: "s-1", becomes: "running")
@@ -60,7 +66,13 @@ import Testing
             let ready: SiteReadiness = try await cluster.admin.get(.showReadiness, "north")
             #expect(ready.findings.contains { $0.topic == "restore" && $0.level == "blocking" })
             let early = try await cluster.muster(
-                "switchover", "--to", "north", "--reason", "back", "--confirm", "north"
+                "switchover",
+                "--to",
+                "north",
+                "--reason",
+                "back",
+                "--confirm",
+                "north"
             )
             #expect(early.status == 3, "\(early.everything)")
             _ = try await awaited("the end of what a restore waits for") {
@@ -82,7 +94,13 @@ import Testing
             #expect(audit.output.contains("site.say-active"), "\(audit.everything)")
             // And the sites change places again as ever.
             let back = try await cluster.muster(
-                "switchover", "--to", "north", "--reason", "back", "--confirm", "north"
+                "switchover",
+                "--to",
+                "north",
+                "--reason",
+                "back",
+                "--confirm",
+                "north"
             )
             #expect(back.status == 0, "\(back.everything)")
             try await cluster.service("web", of: "n-1", becomes: "running")

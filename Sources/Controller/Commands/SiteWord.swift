@@ -53,7 +53,9 @@ struct SiteWord: ParsableArguments {
                 + nodes.joined(separator: ", ")
         )
         guard let active else {
-            guard reason == nil else { throw refusal("--reason is of --active SITE, which is missing") }
+            guard reason == nil else {
+                throw refusal("--reason is of --active SITE, which is missing")
+            }
             guard members.count > 1 else { return [] }
             throw refusal(
                 "which site is active now was not said: \(what) may be older than the last change",

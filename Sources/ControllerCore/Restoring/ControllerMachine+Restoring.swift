@@ -57,7 +57,8 @@ extension ControllerMachine {
                 "controller",
                 "The store was restored or adopted, and nobody has said which site is active: this "
                     + "controller grants and orders nothing.",
-                cause: "the store says site \(settling.from), and may be older than the last change",
+                cause:
+                    "the store says site \(settling.from), and may be older than the last change",
                 consequence: Self.sayWhichSite
             )
         }

@@ -68,7 +68,8 @@ extension ControllerMachine {
             cause: "site \(cluster.activeSite) is active, as was said at the restore: "
                 + settling.reason,
             consequence: isOther
-                ? "if that is wrong: " + Self.sayWhichSite : "nothing is started before it has spoken"
+                ? "if that is wrong: " + Self.sayWhichSite
+                : "nothing is started before it has spoken"
         )
     }
 
@@ -118,8 +119,10 @@ extension ControllerMachine {
     /// When the next silence is long enough; nil when only words are waited for.
     var settlingDeadline: Instant? {
         guard settling != nil, mayAct else { return nil }
-        let silent = nodes.values.filter { $0.record.isUnsettled && $0.reachability == .unreachable }
-            .map { $0.lastGrant + settings.lease.wait }
+        let silent = nodes.values.filter {
+            $0.record.isUnsettled && $0.reachability == .unreachable
+        }
+        .map { $0.lastGrant + settings.lease.wait }
         return ([settlingLeast] + silent).filter { $0 > now.instant }.min()
     }
 
@@ -147,7 +150,9 @@ extension ControllerMachine {
         else { return nil }
         let silence = "it got no lease for \((now.instant - member.lastGrant).forPeople)"
         if isActive { return "\(silence): no task of it runs" }
-        if isSaidOff(member) { return "\(silence), and is said not to act: \(settling?.reason ?? "")" }
+        if isSaidOff(member) {
+            return "\(silence), and is said not to act: \(settling?.reason ?? "")"
+        }
         guard stopsByItself(member) else { return nil }
         return "\(silence), and it fences itself"
     }
@@ -174,7 +179,8 @@ extension ControllerMachine {
         }
         if member.isSynced {
             return wait(
-                isActive ? "\(name) still ends tasks of before" : "\(name) is still stopping what it ran"
+                isActive
+                    ? "\(name) still ends tasks of before" : "\(name) is still stopping what it ran"
             )
         }
         let isLong = isActive || isSaidOff(member) || stopsByItself(member)
@@ -217,7 +223,8 @@ extension ControllerMachine {
                 "Whether \(counted(open, "task")) that may run once only \(open == 1 ? "was" : "were") "
                     + "done after the backup is not known.",
                 cause: "the store was restored: it had \(open == 1 ? "it" : "them") as not ended",
-                consequence: "muster task list --state unknown; then muster task resolve ID --done, "
+                consequence:
+                    "muster task list --state unknown; then muster task resolve ID --done, "
                     + "or muster task retry ID"
             )
         }

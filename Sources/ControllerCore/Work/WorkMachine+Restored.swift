@@ -12,7 +12,8 @@ extension WorkMachine {
     /// since the backup. An agent knows an attempt by its number alone, and would answer for the one it
     /// had. Where a number was used all the same, it gives the task back, or tells what became of it.
     func raiseAttempts(by generations: UInt16) -> UInt16 {
-        var highest: UInt16 = 0
+        // Those of an earlier restore were used as well, by tasks that this copy may not show.
+        var highest = attemptFloor
         tasks.forEach(after: nil) { _, entry in
             highest = max(highest, entry.attempt)
             return true

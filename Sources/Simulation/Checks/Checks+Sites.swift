@@ -153,11 +153,17 @@ extension Checks {
             world.fail("run \(run.id) has ended and is changed")
         }
         let isGivenUp = entries.contains {
-            if case .audit(let audit) = $0 { audit.reason == "given up after a restore" } else { false }
+            if case .audit(let audit) = $0 {
+                audit.reason == "given up after a restore"
+            } else {
+                false
+            }
         }
         let isBackwards = (run.state == .rollingBack || run.state == .aborted) && !isGivenUp
         if isBackwards, run.isActivated { world.fail("run \(run.id) is rolled back too late") }
-        if before.state == .rollingBack, !isBackwards { world.fail("run \(run.id) goes on again") }
+        if before.state == .rollingBack, !isBackwards, !isGivenUp {
+            world.fail("run \(run.id) goes on again")
+        }
         if run.step < before.step, !isBackwards { world.fail("run \(run.id) takes a step again") }
         if run.step > before.step + 1 { world.fail("run \(run.id) leaves a step out") }
         if let epoch = before.epochAfter, run.epochAfter != epoch {

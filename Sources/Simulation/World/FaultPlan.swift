@@ -138,7 +138,11 @@ struct FaultPlan {
     private mutating func drawRestores(seed: UInt64, without: [Fault]) {
         guard Self.isOfRestores(seed), !without.contains(.restore) else { return }
         var chance = SeededGenerator(seed: seed ^ 0x7265_7374_6f72_6573)
-        let left: [Fault] = [.data, .siege, .automatic, .clone, .oldState, .runs, .siteLoss]
+        let left: [Fault] = [
+            .data, .siege, .automatic, .clone, .oldState, .runs, .siteLoss,
+            // Whether a task runs once only is known where its handlers agree.
+            .taskDeliveries,
+        ]
         faults.removeAll { left.contains($0) }
         faults.append(.restore)
         if !faults.contains(.tasks), chance.chance(perMille: 600) { faults.append(.tasks) }

@@ -1,3 +1,4 @@
+import AgentCore
 import ControllerCore
 import Model
 
@@ -47,14 +48,20 @@ extension World {
         guard controller.process.isAlive, checks.saidLater == nil, !able.isEmpty else { return }
         let copy = able[Int(chance.below(UInt64(able.count)))]
         controller.crash()
-        guard let site = checks.durableCluster?.activeSite else { return }
+        guard let before = checks.durableCluster else { return }
+        let site = before.activeSite
         controller.store = copy
         controller.generation += 1
         let isMoved = checks.durableCluster?.activeSite != site
         let isNeeded = plan.standbyHosts > 0
-        // With one site nobody has to say anything.
-        let isSaid = isNeeded ? happens(perMille: 800) : happens(perMille: 400)
-        say("operator", "restores a backup; site \(site) is active, moved \(isMoved), said \(isSaid)")
+        // With one site nobody has to say anything, unless somebody has since the backup.
+        let isOvertaken = checks.durableCluster?.epoch.counter != before.epoch.counter
+        let isSaid =
+            isNeeded ? happens(perMille: 800) : isOvertaken || happens(perMille: 400)
+        say(
+            "operator",
+            "restores a backup; site \(site) is active, moved \(isMoved), said \(isSaid)"
+        )
         if isSaid { controller.store.say(site, isOld: true) }
         checks.storeReplaced()
         work?.checks.storeReplaced()

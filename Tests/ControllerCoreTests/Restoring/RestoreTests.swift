@@ -35,7 +35,9 @@ struct RestoreTests {
         #expect(stage.told(.restoreBegun) == 1)
         #expect(stage.told(.restoreEnded) == 1)
         #expect(stage.told(.restoreContradicted) == 0)
-        #expect(stage.audits.contains { $0.verb == "epoch.raise" && $0.reason.contains("looked at") })
+        #expect(
+            stage.audits.contains { $0.verb == "epoch.raise" && $0.reason.contains("looked at") }
+        )
     }
 
     @Test func `nothing is started before the other site has stopped, whatever was said`() {
@@ -162,14 +164,18 @@ struct RestoreTests {
         // It runs on: it was told nothing.
         #expect(stage.verbs(other) == ["ERR"])
         #expect(stage.machine.doubt == shown(4).epoch)
-        #expect(stage.events.last { $0.kind == .controllerDoubted }?.consequence.contains("--active") == true)
+        #expect(
+            stage.events.last { $0.kind == .controllerDoubted }?.consequence.contains("--active")
+                == true
+        )
         stage.beat(production)
         #expect(stage.verbs(production).last == "ALIVE")
         stage.live([production], for: 60)
         #expect(stage.starts(production) == [])
         // Nor does it after a new start, until somebody says which site is active.
         stage.restart(generation: 2, active: nil)
-        #expect(stage.verbs(stage.hello("n1", incarnation: 3)) == ["ERR"])
+        let early = stage.hello("n1", incarnation: 3)
+        #expect(stage.verbs(early) == ["ERR"])
         stage.restart(generation: 3, active: "b")
         #expect(stage.machine.cluster.epoch == Epoch(generation: 3, counter: 5))
         let known = stage.hello("n2", incarnation: 3, highest: shown(4))
@@ -211,7 +217,8 @@ struct RestoreTests {
 
     // MARK: Orders
 
-    @Test func `no run begins and no service is started by order, and both say for whom they wait`() {
+    @Test func `no run begins and no service is started by order, and both say for whom they wait`()
+    {
         var stage = restored("a")
         let production = stage.attach("n1", [.plain("db")], incarnation: 2)
         stage.beat(production)
@@ -224,7 +231,9 @@ struct RestoreTests {
         #expect(stage.lastRefusal == .notNow)
         #expect(stage.starts(production) == [])
         #expect(
-            stage.machine.readiness(of: "b").contains { $0.topic == "restore" && $0.level == .blocking }
+            stage.machine.readiness(of: "b").contains {
+                $0.topic == "restore" && $0.level == .blocking
+            }
         )
     }
 }

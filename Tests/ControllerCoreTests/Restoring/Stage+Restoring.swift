@@ -11,7 +11,11 @@ extension Stage {
     }
 
     /// The same for so long, once a second; the other nodes beat as ever.
-    mutating func live(_ connections: [ConnectionID], stating: [NodeName: ConnectionID], for seconds: Int) {
+    mutating func live(
+        _ connections: [ConnectionID],
+        stating: [NodeName: ConnectionID],
+        for seconds: Int
+    ) {
         for _ in 0..<seconds {
             pass(.seconds(1))
             for connection in connections { beat(connection) }
