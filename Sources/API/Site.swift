@@ -60,7 +60,8 @@ public struct SiteReadiness: Codable, Hashable, Sendable {
 
 public struct ReadinessFinding: Codable, Hashable, Sendable {
     /// `nodes`, `pairs`, `services`, `handlers`, `drift`, `capacity`, `clocks`, `shared-paths`,
-    /// `endpoints`, `configuration`, `drill`, `role`, `run`, `authority`, `automatic`.
+    /// `endpoints`, `configuration`, `drill`, `role`, `run`, `authority`, `automatic`,
+    /// `restore`.
     public var topic: String
     /// `fine`, `warning` or `blocking`.
     public var level: String

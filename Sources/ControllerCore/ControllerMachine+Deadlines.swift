@@ -158,8 +158,9 @@ extension ControllerMachine {
         if let deadline = talliesDeadline { expect(by: deadline) }
         if let deadline = work.nextDeadline { expect(by: deadline) }
         if let deadline = replicationDeadline { expect(by: deadline) }
+        if let deadline = settlingDeadline { expect(by: deadline) }
         // While no site is active nothing fires: what is due is no deadline.
-        if role(of: cluster.activeSite) == .active, let deadline = schedules.nextDeadline {
+        if mayFire, let deadline = schedules.nextDeadline {
             expect(by: deadline)
         }
         for deadline in [runs.deadline, runs.retryAt].compactMap({ $0 }) { expect(by: deadline) }
@@ -168,7 +169,7 @@ extension ControllerMachine {
     }
 
     /// Its tasks are taken from it once its lease has surely ended. Who doubts takes nothing.
-    private func isFencingDue(_ id: NodeID) -> Bool { doubt == nil && work.hasTasks(id) }
+    private func isFencingDue(_ id: NodeID) -> Bool { mayAct && work.hasTasks(id) }
 
     private func deadline(of member: Member) -> Instant? {
         switch member.record.membership {

@@ -145,5 +145,5 @@ extension ControllerMachine {
 
     public var isJournalLate: Bool { journalLateSince != nil }
 
-    public var isGranting: Bool { tiltUntil == nil && !isJournalLate && doubt == nil }
+    public var isGranting: Bool { tiltUntil == nil && !isJournalLate && mayAct }
 }

@@ -128,28 +128,7 @@ public struct ControllerMachine: Hashable, Sendable {
             now: now
         )
         if generation > machine.cluster.epoch.generation {
-            machine.cluster.epoch.generation = generation
-            // Orders of the time that a restored backup does not know of have used higher numbers.
-            machine.cluster.orderCeiling = max(
-                machine.cluster.orderCeiling,
-                UInt64(generation) << 40
-            )
-            machine.nextOrder = machine.cluster.orderCeiling
-            machine.cluster.taskCeiling = max(
-                machine.cluster.taskCeiling,
-                UInt64(generation) << 40
-            )
-            machine.work.nextTask = machine.cluster.taskCeiling
-            machine.cluster.lastNotice = max(
-                machine.cluster.lastNotice,
-                UInt64(generation) << 40
-            )
-            machine.work.epoch = machine.cluster.epoch
-            machine.put(.cluster(machine.cluster))
-            machine.auditOwn("epoch.raise", "\(machine.cluster.epoch)", reason: "store adopted")
-            machine.openNonces()
-            machine.raiseCanaries()
-            machine.pauseAfterRestore()
+            machine.raiseGeneration(to: generation)
         }
         machine.noteStart()
         machine.settleWork()
@@ -232,6 +211,7 @@ public struct ControllerMachine: Hashable, Sendable {
         cluster = found
         nextOrder = found.orderCeiling
         work = WorkMachine(epoch: found.epoch, nextTask: found.taskCeiling, at: now)
+        work.setAside(below: found.restoring.attemptFloor, of: found.epoch.generation)
         readWorkSettings()
         readReplicationSettings()
         for id in nodes.keys { showWork(id) }
@@ -239,27 +219,6 @@ public struct ControllerMachine: Hashable, Sendable {
         for view in views { work.restore(view) }
         for loss in losses { work.restore(loss) }
         for task in tasks.sorted(by: { $0.id < $1.id }) { work.restore(task, states[task.id]) }
-    }
-
-    /// A store that was restored is older than its nodes' nonces: whoever shows a node's
-    /// certificate first is believed, once, and every other after it is held. What a node was given
-    /// since the backup is not known either: self-fenced services may be among it.
-    private mutating func openNonces() {
-        for member in nodes.values {
-            let record = member.record
-            switch record.membership {
-            case .joined, .removing: break
-            case .invited, .removed: continue
-            }
-            nodes.update(record.id) { $0.lastFencedGrant = now.instant }
-            amend(record.id) {
-                $0.mayRunFenced = true
-                // Nor is it known what it was given since the backup.
-                $0.isHistoryOpen = true
-                $0.fencesItself = nil
-                if record.membership == .joined, record.conflict == nil { $0.isNonceOpen = true }
-            }
-        }
     }
 
     public mutating func step(_ event: ControllerEvent, at now: Moment) -> ControllerEffects {

@@ -84,12 +84,36 @@ extension SQLiteStore {
         }
     }
 
+    /// Reads a store's file or a backup through, as ``open(directory:machine:options:)`` does, whoever
+    /// owns it. Changes nothing.
+    ///
+    /// - Parameter tables: which rows are verified and not returned.
+    public static func read(
+        _ path: String,
+        leavingOut tables: Set<String>
+    ) throws(StoreError) -> StoreContents {
+        guard fileSize(path) != nil else { throw StoreError(.missing, path) }
+        return try inspect(path, migrations: Schema.migrations) { database in
+            try contents(of: database) { !tables.contains($0) }
+        }
+    }
+
+    /// The same of the store in a directory.
+    public static func read(
+        inDirectory path: String,
+        leavingOut tables: Set<String>
+    ) throws(StoreError) -> StoreContents {
+        try read(StoreDirectory(path: path).database, leavingOut: tables)
+    }
+
     /// Puts a backup into a directory as this machine's store, and raises the generation above
     /// both the backup's and that of the store it replaces, if that can still be read.
     ///
     /// The backup is verified first. A store that is replaced is kept as `muster.db.replaced`.
     ///
-    /// - Parameter generationMin: as for ``adopt(directory:machine:options:generationMin:)``.
+    /// - Parameters:
+    ///   - generationMin: as for ``adopt(directory:machine:options:generationMin:writing:)``.
+    ///   - writes: are in the store from its first moment in its place on.
     /// - Throws: ``StoreError/Code/exists`` when there is a store and `replacing` is not set.
     /// - Returns: the new generation.
     @discardableResult
@@ -99,8 +123,10 @@ extension SQLiteStore {
         machine: StoreMachine,
         replacing: Bool = false,
         options: StoreOptions = StoreOptions(),
-        generationMin: UInt64 = 0
+        generationMin: UInt64 = 0,
+        writing writes: [StoreWrite] = []
     ) throws(StoreError) -> UInt64 {
+        for write in writes { try check(write) }
         let manifest = try verifyBackup(at: backup)
         let directory = StoreDirectory(path: path)
         try directory.make()
@@ -129,7 +155,13 @@ extension SQLiteStore {
         _ = try inspect(backup, migrations: Schema.migrations) { database in
             try copyWhole(database, to: directory.unfinished)
         }
-        try claim(directory.unfinished, generation: generation, machine: machine, secret: secret)
+        try claim(
+            directory.unfinished,
+            generation: generation,
+            machine: machine,
+            secret: secret,
+            writing: writes
+        )
         try directory.replaceDatabase()
         return generation
     }
@@ -139,7 +171,8 @@ extension SQLiteStore {
         _ path: String,
         generation: UInt64,
         machine: StoreMachine,
-        secret: Digest
+        secret: Digest,
+        writing writes: [StoreWrite]
     ) throws(StoreError) {
         try StoreError.translating("writing \(path)") {
             let queue = try DatabaseQueue(path: path, configuration: configuration())
@@ -149,6 +182,8 @@ extension SQLiteStore {
                 head.generation = Int64(clamping: generation)
                 head.machine = machine.digest
                 head.instance = secret
+                for write in writes { try apply(write, to: database, &head) }
+                if !writes.isEmpty { head.revision += 1 }
                 try head.update(database)
             }
             try queue.close()

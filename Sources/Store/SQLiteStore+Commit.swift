@@ -131,7 +131,7 @@ extension SQLiteStore {
         }
     }
 
-    private static func apply(
+    static func apply(
         _ write: StoreWrite,
         to database: Database,
         _ head: inout Head
@@ -224,7 +224,7 @@ extension SQLiteStore {
     }
 
     /// Refuses what breaks a limit before anything is begun.
-    private static func check(_ write: StoreWrite) throws(StoreError) {
+    static func check(_ write: StoreWrite) throws(StoreError) {
         func limit(_ count: Int, _ max: Int, _ what: String) throws(StoreError) {
             guard count <= max else {
                 throw StoreError(.tooLarge, "\(what) of \(count) bytes, at most \(max)")

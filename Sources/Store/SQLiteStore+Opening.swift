@@ -87,14 +87,17 @@ extension SQLiteStore {
     ///
     /// - Parameter generationMin: the new generation is at least this; for when agents have seen
     ///   a higher one than the store knows of.
+    /// - Parameter writes: are written in the same transaction.
     /// - Returns: the new generation.
     @discardableResult
     public static func adopt(
         directory path: String,
         machine: StoreMachine,
         options: StoreOptions = StoreOptions(),
-        generationMin: UInt64 = 0
+        generationMin: UInt64 = 0,
+        writing writes: [StoreWrite] = []
     ) throws(StoreError) -> UInt64 {
+        for write in writes { try check(write) }
         let store = try open(
             directory: path,
             machine: machine,
@@ -108,6 +111,8 @@ extension SQLiteStore {
             head.generation = max(head.generation + 1, Int64(clamping: generationMin))
             head.machine = machine.digest
             head.instance = secret
+            for write in writes { try apply(write, to: database, &head) }
+            if !writes.isEmpty { head.revision += 1 }
             try head.update(database)
         }
         // A crash before this leaves a store that must be adopted again, which does no harm.

@@ -172,9 +172,20 @@ struct Stage {
 
     /// The same store, another process.
     ///
-    /// - Parameter generation: higher than before where the store was restored.
-    mutating func restart(generation: UInt16 = 1) {
+    /// - Parameters:
+    ///   - generation: higher than before where the store was restored.
+    ///   - active: the site that an operator says is active, where it was; nil where nobody has said.
+    ///   - isOld: the store is a backup.
+    mutating func restart(
+        generation: UInt16 = 1,
+        active: SiteName? = "a",
+        isOld: Bool = false
+    ) {
         advance(.milliseconds(500))
+        if generation > 1, let active, case .cluster(var cluster)? = store["cluster/cluster"] {
+            cluster.say(active, reason: "it was looked at", isOld: isOld)
+            store["cluster/cluster"] = .cluster(cluster)
+        }
         let (machine, effects) = ControllerMachine.started(
             settings: machine.settings,
             records: store.values,

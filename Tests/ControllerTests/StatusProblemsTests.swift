@@ -28,8 +28,16 @@ import Testing
     }
 
     /// As a controller sees it that was started a minute ago and has heard nobody.
-    private func problems(_ more: [Record] = []) throws -> [Problem] {
+    private func problems(
+        _ more: [Record] = [],
+        generation: UInt16 = 1,
+        said: SiteName? = nil
+    ) throws -> [Problem] {
         let founding = try World.founding().map { record -> Record in
+            if case .cluster(var cluster) = record, let said {
+                cluster.say(said, reason: "it was looked at", isOld: true)
+                return .cluster(cluster)
+            }
             guard case .site(var site) = record else { return record }
             site.minimum = 2
             return .site(site)
@@ -40,7 +48,7 @@ import Testing
                 .site(SiteRecord(name: "south")), .node(Self.node("n-1", "north")),
                 .node(Self.node("n-2", "north")), .node(Self.node("s-1", "south")),
             ] + more,
-            generation: 1,
+            generation: generation,
             lastEventSequence: 0,
             seed: 7,
             at: Self.start
@@ -77,6 +85,36 @@ import Testing
         // Its nodes are not what to look at next, the other site's is.
         #expect(problems.filter { $0.subject.hasPrefix("n-") }.map(\.mend) == ["", ""])
         #expect(problems.first { $0.subject == "s-1" }?.mend == "muster node show s-1")
+    }
+
+    @Test func `after a restore it is said what was not said, and for whom is waited`() throws {
+        let unsaid = try problems(generation: 2).first { $0.subject == "controller" }
+        #expect(unsaid?.text.contains("which site is active was not said") == true)
+        #expect(unsaid?.mend == "muster-controller adopt --confirm --active SITE --reason TEXT")
+        var node = Self.node("s-2", "south")
+        // It has spoken since, and does not stop by itself.
+        node.isHistoryOpen = false
+        node.isUnsettled = true
+        var settling = ClusterRecord(
+            id: "c-1",
+            name: "test",
+            createdAt: Self.start.wall,
+            epoch: Epoch(generation: 2, counter: 2),
+            activeSite: "north"
+        )
+        settling.restoring.settling = RestoringRecord.Settling(
+            at: Self.start.wall + .seconds(-200),
+            from: "north",
+            epoch: Epoch(generation: 1, counter: 1),
+            reason: "it was looked at",
+            isUnsaid: false
+        )
+        let waiting = try problems([.cluster(settling), .node(node)], generation: 2)
+            .first { $0.subject == "controller" }
+        #expect(waiting?.severity == .critical)
+        #expect(waiting?.text.contains("s-2 of site south cannot be reached") == true)
+        #expect(waiting?.mend.contains("muster node remove s-2 --force --confirm s-2") == true)
+        #expect(waiting?.since == Self.since(200))
     }
 
     private static func run(_ state: RunState, _ act: PlanAct) -> (RunRecord, RunStepRecord) {

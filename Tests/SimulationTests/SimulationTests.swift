@@ -36,6 +36,14 @@ struct SimulationTests {
         #expect(reports.count { $0.faults.contains(.tasks) } >= 3)
     }
 
+    @Test func `seeds in which the store is replaced by a backup hold`() {
+        let reports = (UInt64(1_000_000)..<1_000_012).map { SimulationRun.run(seed: $0) }
+        for report in reports {
+            #expect(report.failure == nil, "seed \(report.seed)")
+            #expect(report.faults.contains(.restore))
+        }
+    }
+
     @Test func `the same seed is the same run`() {
         for seed in UInt64(3)..<8 {
             let first = SimulationRun.run(seed: seed)

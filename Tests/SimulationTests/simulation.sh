@@ -24,7 +24,9 @@ failed=0
 first=$!
 "$simulate" --seeds "$half..<$seeds" >"$folder/second" 2>&1 || failed=1
 wait "$first" || failed=1
-cat "$folder/first" "$folder/second"
+# A quarter as many in which the controller's store is replaced by a backup.
+"$simulate" --seeds "1000000..<$((1000000 + seeds / 4))" >"$folder/third" 2>&1 || failed=1
+cat "$folder/first" "$folder/second" "$folder/third"
 
 same=$((seeds / 10))
 SWIFT_DETERMINISTIC_HASHING=1 "$simulate" --seeds "0..<$same" --hashes >"$folder/with" 2>&1 &

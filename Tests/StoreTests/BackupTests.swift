@@ -60,6 +60,47 @@ import Testing
         try fill(restored, from: 30)
     }
 
+    @Test func `what is written with a restore or an adoption is there from its first moment on`()
+        throws
+    {
+        let scratch = try Scratch()
+        let store = try makeStore(scratch)
+        try fill(store)
+        let before = try store.load()
+        let backup = scratch.file("backup")
+        _ = try store.backup(to: backup, at: wall)
+        store.close()
+        #expect(try SQLiteStore.read(backup, leavingOut: []).entries == before.entries)
+        #expect(
+            try SQLiteStore.read(inDirectory: scratch.path, leavingOut: []).entries
+                == before.entries
+        )
+        let target = try Scratch()
+        try SQLiteStore.restore(
+            from: backup,
+            to: target.path,
+            machine: testMachine,
+            options: .small,
+            writing: [put(99), .audit(auditEntry(99))]
+        )
+        let restored = try openStore(target.path)
+        #expect(try restored.load().entries.count == 31)
+        #expect(try restored.load().revision == before.revision + 1)
+        let audited = try restored.load().auditHead
+        #expect(audited.sequence == before.auditHead.sequence + 1)
+        #expect(try restored.verifyAudit(against: before.auditHead) == .intact(audited))
+        restored.close()
+        try SQLiteStore.adopt(
+            directory: target.path,
+            machine: testMachine,
+            options: .small,
+            writing: [put(98)]
+        )
+        let adopted = try openStore(target.path).load()
+        #expect(adopted.generation == 3)
+        #expect(adopted.entries.count == 32)
+    }
+
     @Test func `a restore overwrites a store only when told, keeps it, and rises above it`() throws
     {
         let scratch = try Scratch()

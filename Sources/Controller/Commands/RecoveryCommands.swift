@@ -14,6 +14,10 @@ struct RestoreCommand: ParsableCommand {
             The controller must be stopped. The backup is verified first; a store that is replaced
             is kept beside it. The generation is raised, so that agents refuse whatever the old
             controller still says.
+
+            Where several sites have nodes, the one that is active now must be said: the backup may
+            be older than the last change. Nothing is started and no task is given out before every
+            node has spoken, or has been silent for lease.wait.
             """
     )
 
@@ -28,16 +32,22 @@ struct RestoreCommand: ParsableCommand {
     @Option(help: "The least generation, when agents have seen a higher one.")
     var generation: UInt64 = 0
 
+    @OptionGroup var word: SiteWord
+
     func run() throws {
         try Failing.run {
             let configuration = try common.configuration()
+            let manifest = try SQLiteStore.verifyBackup(at: backup)
+            let contents = try SQLiteStore.read(backup, leavingOut: JournalWriter.Section.unloaded)
+            let writes = try word.writes(for: contents, taken: manifest.taken)
             let raised = try SQLiteStore.restore(
                 from: backup,
                 to: configuration.storeDirectory,
                 machine: .ofThisMachine(),
                 replacing: replace,
                 options: configuration.storeOptions,
-                generationMin: generation
+                generationMin: generation,
+                writing: writes
             )
             print("restored from \(backup); the generation is \(raised) now")
         }
@@ -52,6 +62,10 @@ struct AdoptCommand: ParsableCommand {
         discussion: """
             Only when no other controller works with a copy of it: two would give orders. The
             generation is raised; agents that have met the new controller refuse the old one.
+
+            Where several sites have nodes, the one that is active now must be said. Nothing is
+            started and no task is given out before every node has spoken, or has been silent for
+            lease.wait.
             """
     )
 
@@ -63,6 +77,8 @@ struct AdoptCommand: ParsableCommand {
     @Flag(help: "I have made sure that no other controller works with a copy of this store.")
     var confirm = false
 
+    @OptionGroup var word: SiteWord
+
     func run() throws {
         try Failing.run {
             guard confirm else {
@@ -73,11 +89,16 @@ struct AdoptCommand: ParsableCommand {
                 )
             }
             let configuration = try common.configuration()
+            let contents = try SQLiteStore.read(
+                inDirectory: configuration.storeDirectory,
+                leavingOut: JournalWriter.Section.unloaded
+            )
             let raised = try SQLiteStore.adopt(
                 directory: configuration.storeDirectory,
                 machine: .ofThisMachine(),
                 options: configuration.storeOptions,
-                generationMin: generation
+                generationMin: generation,
+                writing: try word.writes(for: contents, taken: nil)
             )
             print("the store is this machine's own; the generation is \(raised) now")
         }

@@ -24,6 +24,40 @@ extension StatusView {
         }
     }
 
+    /// Since a restore or an adoption: what is not known, and whom the controller waits for.
+    func addRestoreProblems(_ add: AddProblem) {
+        let start = machine.startedAt.wall
+        guard !machine.isUnsaid else {
+            let shown = machine.cluster.restoring.evidence.map {
+                "a node has acted under the later epoch \($0): the store is older than the last change "
+                    + "of the active site"
+            }
+            return add(
+                .critical,
+                "controller",
+                (shown ?? "the store was restored or adopted, and which site is active was not said")
+                    + "; this controller does not act",
+                start,
+                "muster-controller adopt --confirm --active SITE --reason TEXT"
+            )
+        }
+        guard let settling = machine.settling else { return }
+        let waits = machine.settlingWaits
+        let lasting = waits.filter { !$0.mend.isEmpty }
+        let whom =
+            waits.isEmpty
+            ? "all nodes have spoken, and \(machine.settings.lease.wait.forPeople) since the start are "
+                + "not over"
+            : machine.short((lasting + waits.filter { $0.mend.isEmpty }).map(\.text))
+        add(
+            lasting.isEmpty ? .warning : .critical,
+            "controller",
+            "since the restore nothing is started and no task is given out yet: \(whom)",
+            settling.at,
+            lasting.first?.mend ?? ""
+        )
+    }
+
     /// The last run was rolled back, and nobody wanted that; or something of it was left behind.
     func addFailedRun(_ add: AddProblem) {
         guard let run = machine.runs.runs.values.last, run.state == .aborted,

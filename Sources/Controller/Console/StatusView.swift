@@ -102,7 +102,8 @@ struct StatusView {
     }
 
     private func addControllerProblems(_ add: AddProblem) {
-        if let doubt = machine.doubt {
+        addRestoreProblems(add)
+        if let doubt = machine.doubt, !machine.isUnsaid {
             add(
                 .critical,
                 "controller",

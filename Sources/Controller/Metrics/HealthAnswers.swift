@@ -18,7 +18,10 @@ struct HealthAnswers {
     /// It decides, may act, and what it decides becomes durable.
     func ready() async throws -> Response {
         let problem = await driver.read { machine, _ -> String? in
-            if machine.doubt != nil { return "a node has shown a higher epoch" }
+            if !machine.mayAct {
+                return machine.doubt == nil
+                    ? "it waits for a word after a restore" : "a node has shown a higher epoch"
+            }
             return machine.isJournalLate ? "the journal is late" : nil
         }
         let said = driver.shortage.isStalled ? "the journal cannot be written" : problem

@@ -79,7 +79,15 @@ extension ControllerMachine {
 
     /// Invariant I2: nodes are told nothing by a controller that has met a higher epoch.
     func refuseInDoubt() throws(Refused) {
-        guard let doubt else { return }
+        guard let doubt, !isUnsaid else {
+            guard isUnsaid else { return }
+            throw Refused(
+                .notActive,
+                "this controller does not act: its store may be older than the last change of the "
+                    + "active site",
+                mend: Self.sayWhichSite
+            )
+        }
         throw Refused(
             .notActive,
             "this controller does not act: a node has shown the higher epoch \(doubt)",

@@ -106,6 +106,7 @@ extension ControllerMachine {
 
     private func checkMayRun(_ member: Member) throws(Refused) {
         let record = member.record
+        try refuseWhileSettling()
         guard role(of: record.site) == .active else {
             throw Refused(
                 .notNow,

@@ -139,7 +139,7 @@ extension ControllerMachine {
 
     /// Begins what waits, as far as there is room.
     private mutating func settleJobs() {
-        while doubt == nil, drift.jobs.count < DriftBook.Limits.jobsMax, !drift.queue.isEmpty {
+        while mayAct, drift.jobs.count < DriftBook.Limits.jobsMax, !drift.queue.isEmpty {
             let key = drift.queue.removeFirst()
             guard let sides = sides(of: key), let kind = comparableKind(key.set, sides),
                 let own = sides.holder.sets[key.set]?.report,

@@ -207,6 +207,7 @@ extension ControllerMachine {
             $0.cordon = nil
             $0.maintenance = nil
             $0.conflict = nil
+            $0.isUnsettled = false
         }
         touch(id) {
             $0.removalDeadline = nil

@@ -132,6 +132,9 @@ public struct Member: Hashable, Sendable {
         var fencedStarts: OrderedTable<ServiceName, UInt64> = OrderedTable()
         /// Attempts it has told of, until SYNCED.
         var holdings: OrderedTable<TaskAttempt, HoldingPhase> = OrderedTable()
+        /// After a restore: attempts that it has and that were not given to it by what the store knows,
+        /// until they have ended.
+        var foreign: [TaskAttempt] = []
         /// Its submissions whose payload is not whole yet, by their reference.
         var incoming: OrderedTable<UInt64, Incoming> = OrderedTable()
 

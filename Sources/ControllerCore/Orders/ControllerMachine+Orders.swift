@@ -34,7 +34,7 @@ extension ControllerMachine {
     ///
     /// - Parameter isCommanded: an operator's command asks for just this, and is audited itself.
     mutating func reconcile(_ id: NodeID, isCommanded: Bool = false) {
-        guard doubt == nil, let member = nodes[id], member.isSynced, member.heldUntil == nil,
+        guard mayAct, let member = nodes[id], member.isSynced, member.heldUntil == nil,
             now.instant >= member.reconcileNotBefore
         else { return }
         let ordered = member.services.values.map(\.report)
@@ -52,6 +52,8 @@ extension ControllerMachine {
             }
             let action: Order.Action
             if wanted {
+                // After a restore what still runs elsewhere has to speak first.
+                guard settling == nil else { continue }
                 guard mayStart(report, among: ordered, on: member) else { continue }
                 action = .start(report.name)
             } else {
@@ -188,7 +190,7 @@ extension ControllerMachine {
 
     /// After a new session: orders may be repeated freely, the node knows what it has done.
     mutating func repeatOrders(of id: NodeID) {
-        guard let member = nodes[id], doubt == nil else { return }
+        guard let member = nodes[id], mayAct else { return }
         for (service, number) in member.pendingOrders {
             if member.services[service] == nil {
                 supersedeOrder(for: service, of: id)

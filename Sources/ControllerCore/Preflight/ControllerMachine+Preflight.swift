@@ -39,7 +39,7 @@ extension ControllerMachine {
                 isAnswered: false,
                 findings: comparisons(of: member, order: order)
             )
-            if !member.isSynced || doubt != nil {
+            if !member.isSynced || !mayAct {
                 part.isAnswered = true
                 part.findings.append(
                     Finding(

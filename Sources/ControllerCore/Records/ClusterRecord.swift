@@ -25,6 +25,8 @@ public struct ClusterRecord: Hashable, Sendable {
     public var lastNotice: UInt64 = 0
     /// A controller runs on this store, and has not said that it stopped.
     public var isRunning = false
+    /// What an operator has said at a restore, and what is waited for since.
+    public internal(set) var restoring = RestoringRecord()
 
     public init(
         id: ClusterID,
@@ -64,6 +66,7 @@ public struct ClusterRecord: Hashable, Sendable {
         canaryFloor = try fields.optionalNumber("canaries") ?? 1
         lastNotice = try fields.optionalNumber("notices") ?? 0
         isRunning = try fields.flag("running")
+        restoring = try RestoringRecord(fields)
     }
 
     var line: Line {
@@ -81,6 +84,7 @@ public struct ClusterRecord: Hashable, Sendable {
         if canaryFloor > 1 { writer.put("canaries", canaryFloor) }
         if lastNotice > 0 { writer.put("notices", lastNotice) }
         writer.put("running", isRunning)
+        restoring.put(to: &writer)
         return writer.line
     }
 }

@@ -56,6 +56,8 @@ public struct NodeRecord: Hashable, Sendable {
     /// The store was restored, and the node has not been heard since: what it was given meanwhile is
     /// not known.
     public var isHistoryOpen = false
+    /// What it was given before the restore may still act: the controller waits for its word.
+    public var isUnsettled = false
     /// Services that an operator has stopped; they stay stopped until an operator starts them.
     public var stoppedServices: [ServiceName]
 
@@ -217,6 +219,7 @@ extension NodeRecord {
         }
         stickyMachine = fields.optionalText("sticky-machine")
         isHistoryOpen = try fields.flag("history-open")
+        isUnsettled = try fields.flag("unsettled")
         status = try fields.word("status")
         statusSince = try fields.time("status-since")
         statusReason = fields.optionalText("status-reason") ?? ""
@@ -284,6 +287,7 @@ extension NodeRecord {
         writer.put("fences-itself", fencesItself.map { $0 ? "yes" : "no" })
         writer.put("sticky-machine", stickyMachine)
         writer.put("history-open", isHistoryOpen)
+        writer.put("unsettled", isUnsettled)
         writer.put("status", status)
         writer.put("status-since", statusSince)
         writer.put("status-reason", statusReason)

@@ -44,7 +44,7 @@ extension ControllerMachine {
     }
 
     private mutating func watchActiveSite() {
-        guard isGranting, runs.live == nil else { return endWatch() }
+        guard isGranting, runs.live == nil, settling == nil else { return endWatch() }
         guard watch.isDue else { return }
         watch.isDue = false
         guard isBelowMinimum(cluster.activeSite), hasOtherSite else {
@@ -97,7 +97,7 @@ extension ControllerMachine {
             .map(\.record.name)
     }
 
-    private func stopsByItself(_ member: Member) -> Bool {
+    func stopsByItself(_ member: Member) -> Bool {
         member.record.fencesItself == true && member.record.conflict == nil
             && !member.record.isHistoryOpen && !isOtherMachine(member)
     }
@@ -129,7 +129,9 @@ extension ControllerMachine {
             found.append(FailoverObstacle(code: code, text: text, mend: mend))
         }
         if let run = runs.live { add(.run, "run \(run) is under way", "muster run show \(run)") }
-        if !isGranting { add(.observing, "the controller only observes now", "muster status") }
+        if !isGranting || settling != nil {
+            add(.observing, "the controller only observes now", "muster status")
+        }
         let open = members(of: cluster.activeSite).filter {
             !$0.isSynced && $0.record.isAdmitted && !stopsByItself($0)
         }

@@ -15,7 +15,7 @@ extension ControllerMachine {
 
     /// Goes on with the live run as far as it can.
     mutating func settleRun() {
-        guard runs.isDue, doubt == nil, let id = runs.live else { return }
+        guard runs.isDue, mayAct, settling == nil, let id = runs.live else { return }
         runs.isDue = false
         var rounds = 0
         while let run = runs.runs[id], !run.state.isEnded {

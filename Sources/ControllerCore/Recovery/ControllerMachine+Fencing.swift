@@ -22,7 +22,8 @@ extension ControllerMachine {
             .warning,
             run.from.text,
             "Site \(run.from) has to stop: every node is to be proven unable to act.",
-            cause: "run \(run.id), \(run.kind.rawValue) to \(run.to) by \(run.by)"
+            cause: "run \(run.id), \(run.kind.rawValue) to \(run.to) by \(run.by)",
+            isPlanned: run.kind.isPlanned
         )
         auditOwn("run.fence", run.from.text, reason: "run \(run.id)")
     }
@@ -64,7 +65,10 @@ extension ControllerMachine {
 
     /// A site is being fenced, and a node of it is not proven yet: it gets no lease, so that what
     /// fences itself ends even where a stop has no effect.
+    ///
+    /// After a restore the same of a node that is none of the active site's, until it has spoken.
     func isLeaseWithheld(_ member: Member) -> Bool {
+        if member.record.isUnsettled, role(of: member.record.site) != .active { return true }
         guard let run = runs.liveRun, run.isFenced, !run.isActivated,
             run.from == member.record.site
         else { return false }

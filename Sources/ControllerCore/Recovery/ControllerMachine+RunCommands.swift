@@ -227,6 +227,7 @@ extension ControllerMachine {
         force: Bool
     ) throws(Refused) -> Reply.Outcome {
         try checkSite(request.to)
+        try refuseWhileSettling()
         let from = cluster.activeSite
         guard request.to != from else {
             throw Refused(
@@ -277,7 +278,8 @@ extension ControllerMachine {
             "run \(run.id)",
             "Run \(run.id) has begun: \(run.kind.rawValue) from \(from) to \(run.to).",
             cause: reason.isEmpty ? "ordered by \(by)" : "ordered by \(by): \(reason)",
-            consequence: "muster run follow \(run.id)"
+            consequence: "muster run follow \(run.id)",
+            isPlanned: run.kind.isPlanned
         )
         return .runStarted(run.id)
     }

@@ -228,7 +228,8 @@ extension ControllerMachine {
         return .waiting("\(text), at least \(least) are needed (\(short(reasons)))")
     }
 
-    func short(_ texts: [String]) -> String {
+    /// The first five, and how many more there are.
+    public func short(_ texts: [String]) -> String {
         let shown = texts.prefix(5).joined(separator: ", ")
         return texts.count > 5 ? "\(shown) and \(texts.count - 5) more" : shown
     }
@@ -326,7 +327,8 @@ extension ControllerMachine {
             run.to.text,
             "Site \(run.to) is the active one under epoch \(cluster.epoch).",
             cause: "run \(run.id), \(run.kind.rawValue) by \(run.by)",
-            consequence: "site \(run.from) is a standby"
+            consequence: "site \(run.from) is a standby",
+            isPlanned: run.kind.isPlanned
         )
         auditOwn("run.activate", run.to.text, reason: "run \(run.id), epoch \(cluster.epoch)")
     }

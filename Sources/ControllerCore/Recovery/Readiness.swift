@@ -13,7 +13,7 @@ public struct ReadinessFinding: Hashable, Sendable {
 
     /// `nodes`, `pairs`, `services`, `handlers`, `drift`, `capacity`, `clocks`, `shared-paths`,
     /// `endpoints`, `configuration`, `drill`, `replication`, `divergence`, `run`, `authority`,
-    /// `automatic`.
+    /// `automatic`, `restore`.
     public var topic: String
     public var level: Level
     public var text: String
@@ -43,6 +43,7 @@ extension ControllerMachine {
         if let live = runs.live, live != run {
             say("run", .blocking, "run \(live) is under way", "muster run show \(live)")
         }
+        if settling != nil { say("restore", .blocking, settlingText, "muster status") }
         let able = readyNodes(of: site)
         let (_, total) = count(of: site)
         let least = leastNodes(of: site)

@@ -7,7 +7,7 @@ import Protocol
 extension ControllerMachine {
     /// Makes the tasks of what is due.
     mutating func settleSchedules() {
-        guard doubt == nil else { return }
+        guard mayAct else { return }
         let (firings, changed) = schedules.due(at: now) { work.isUnderWay($0) }
         for name in changed { saveSchedule(name) }
         for firing in firings { fire(firing) }

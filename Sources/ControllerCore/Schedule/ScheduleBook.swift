@@ -187,6 +187,27 @@ public struct ScheduleBook: Hashable, Sendable {
         return found
     }
 
+    /// What was due up to a time is left out, of whatever policy a schedule is. Counted are at most
+    /// ``firingsMax`` of one schedule; one whose zone is not known counts for nothing.
+    ///
+    /// - Returns: how many firings, and the schedules that were changed.
+    mutating func leaveOut(
+        upTo end: WallTime,
+        at now: Moment
+    ) -> (firings: UInt64, changed: [ScheduleName]) {
+        var firings: UInt64 = 0
+        var changed: [ScheduleName] = []
+        for (name, entry) in entries
+        where entry.record.paused == nil && entry.record.doneUpTo < end {
+            let due = dueTimes(of: entry.record.draft, after: entry.record.doneUpTo, upTo: end)
+            firings += UInt64(due.count)
+            changed.append(name)
+            passOver(name, upTo: end, skipped: UInt64(due.count))
+        }
+        reckon(at: now)
+        return (firings, changed)
+    }
+
     private mutating func passOver(_ name: ScheduleName, upTo: WallTime, skipped: UInt64) {
         entries.update(name) { entry in
             entry.record.doneUpTo = max(entry.record.doneUpTo, upTo)

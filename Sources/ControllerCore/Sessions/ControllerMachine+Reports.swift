@@ -135,7 +135,12 @@ extension ControllerMachine {
             $0.link?.phase = .synced
             $0.link?.holdings = OrderedTable()
         }
+        noteContradiction(of: id)
         if member.record.isHistoryOpen { amend(id) { $0.isHistoryOpen = false } }
+        if settling != nil {
+            let foreign = work.foreign(holdings, on: id)
+            touch(id) { $0.link?.foreign = foreign }
+        }
         noteFencing(of: id)
         withdrawFence(of: id)
         hear(id)

@@ -113,9 +113,17 @@ extension ControllerMachine {
             return dismiss(connection, .conflicted, "held: \(conflict)")
         }
         guard !isBehind(hello, record.name, connection) else { return }
+        guard !isUnsaid else {
+            return dismiss(
+                connection,
+                .notActive,
+                "the controller's store was restored, and which site is active has not been said"
+            )
+        }
         // The nonce first: who cannot show it is not believed about epochs either.
         guard judgeNonce(hello, connection, member, address: address) else { return }
         guard !isEarly(hello, connection, member) else { return }
+        guard judgeAge(of: hello, connection, record) else { return }
         if hello.highest.epoch > cluster.epoch {
             doubtAuthority(shown: hello.highest.epoch, by: record.name)
         }
@@ -269,17 +277,21 @@ extension ControllerMachine {
     }
 
     /// Invariant I2: whoever meets a higher epoch than its own stops issuing anything.
-    private mutating func doubtAuthority(shown: Epoch, by name: NodeName) {
+    mutating func doubtAuthority(shown: Epoch, by name: NodeName) {
         guard doubt == nil || shown > doubt! else { return }
         doubt = shown
+        let isOld = shown < cluster.epoch
         tell(
             .controllerDoubted,
             .critical,
             "controller",
-            "Node \(name) has acted under epoch \(shown), higher than ours (\(cluster.epoch)): "
-                + "this controller grants and orders nothing any more.",
-            cause: "the store is an old copy, or another controller has taken over",
-            consequence: "if this controller is to go on: muster-controller adopt"
+            "Node \(name) has acted under epoch \(shown), \(isOld ? "later" : "higher") than ours "
+                + "(\(cluster.epoch)): this controller grants and orders nothing any more.",
+            cause: isOld
+                ? "the store is older than the last change of the active site"
+                : "the store is an old copy, or another controller has taken over",
+            consequence: isOld
+                ? Self.sayWhichSite : "if this controller is to go on: muster-controller adopt"
         )
         auditOwn("controller.doubt", name.text, reason: "epoch \(shown) was shown")
     }
@@ -307,6 +319,7 @@ extension ControllerMachine {
             $0.configurationVersion = nil
         }
         abandonDrift(of: id)
+        unsettle(id)
         hear(id)
         sendConfiguration(to: id, connection)
     }

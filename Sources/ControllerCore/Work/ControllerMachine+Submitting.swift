@@ -171,7 +171,7 @@ extension ControllerMachine {
         guard let member = nodes[id] else { return }
         let reference = incoming.submission.reference
         let answer: TaskAnswer
-        if doubt != nil {
+        if !mayAct {
             answer = .refused(Refused(.notActive, "this controller does not act"))
         } else if member.record.membership != .joined {
             answer = .refused(Refused(.notNow, "this node is being removed"))

@@ -12,8 +12,8 @@ extension ControllerMachine {
             wasGranting = isGranting
             touched += nodes.keys
         }
-        // What falls due while no site is active follows the schedule's policy for missed firings.
-        if role(of: cluster.activeSite) == .active { settleSchedules() }
+        settleRestoration()
+        if mayFire { settleSchedules() }
         settleReplication()
         var rounds = 0
         repeat {
@@ -29,6 +29,10 @@ extension ControllerMachine {
         reserveTaskNumbers()
         if let deadline = work.nextDeadline { expect(by: deadline) }
     }
+
+    /// What falls due while no site is active, or while a restored store settles, follows the schedule's
+    /// policy for missed firings.
+    var mayFire: Bool { role(of: cluster.activeSite) == .active && settling == nil && mayAct }
 
     /// The ceiling stands before the tasks that need it, in the same transaction.
     private mutating func reserveTaskNumbers() {
@@ -135,6 +139,9 @@ extension ControllerMachine {
         if let clock = member.clock, clock.exceeds(settings.clockOffsetMax) {
             return .resting("its clock is off")
         }
+        if settling != nil {
+            return .resting("the controller was restored, and waits for what may still run")
+        }
         return isGranting ? .working : .resting("the controller grants no leases now")
     }
 
@@ -178,9 +185,12 @@ extension ControllerMachine {
             } else {
                 work.heard(data, at: at, of: attempt, on: id)
             }
-        case .result(let attempt, let result): work.ended(attempt, result, on: id)
+        case .result(let attempt, let result):
+            work.ended(attempt, result, on: id)
+            nodes.update(id) { $0.link?.foreign.removeAll { $0 == attempt } }
         case .returned(let attempt, let code, let text):
             work.returned(attempt, code, text, by: id)
+            nodes.update(id) { $0.link?.foreign.removeAll { $0 == attempt } }
         case .submit(let submission): offered(submission, known: nil, on: connection)
         case .submitPart(let reference, let at, let data):
             takePart(data, at: at, of: reference, from: id, connection)
@@ -194,7 +204,7 @@ extension ControllerMachine {
     /// it had is refused.
     mutating func fenceWork(of id: NodeID) {
         guard let member = nodes[id], work.hasTasks(id), member.reachability == .unreachable,
-            now.instant >= member.lastGrant + settings.lease.wait, doubt == nil
+            now.instant >= member.lastGrant + settings.lease.wait, mayAct
         else { return }
         amend(id) { $0.session += 1 }
         auditOwn(

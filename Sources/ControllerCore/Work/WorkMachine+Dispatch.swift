@@ -193,6 +193,9 @@ extension WorkMachine {
             tasks.update(first.task.number) { $0.attempt = .max - 1 }
             return surrender(first.task, lane: first.lane)
         }
+        if handler.delivery == .atMostOnce, mayHaveRun(first.task) {
+            return leaveOpen(first.task, takenFrom: first.lane)
+        }
         assign(first.task, handler, to: place, rule: taken?.1 ?? .wholeSite, type)
     }
 
@@ -205,8 +208,9 @@ extension WorkMachine {
     ) {
         let decision = Decision(rule: rule, view: viewNumber(for: type))
         move(id, to: .assigned)
+        let least = leastAttempt(of: id)
         tasks.update(id.number) {
-            $0.attempt += 1
+            $0.attempt = max($0.attempt + 1, least)
             $0.notBefore = nil
         }
         guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {

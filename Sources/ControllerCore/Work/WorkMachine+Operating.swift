@@ -37,6 +37,7 @@ extension WorkMachine {
         guard let entry = tasks[id.number] else { return .refused("task \(id) is not live") }
         switch entry.state {
         case .failed, .unknown:
+            settleHistory(of: id)
             tasks.update(id.number) {
                 $0.failures = 0
                 $0.interruptions = 0

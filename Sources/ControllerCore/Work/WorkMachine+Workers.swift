@@ -114,12 +114,28 @@ extension WorkMachine {
         }
     }
 
+    /// What a node has and was not given by what is known here, and has not ended.
+    func foreign(
+        _ held: OrderedTable<TaskAttempt, HoldingPhase>,
+        on node: NodeID
+    ) -> [TaskAttempt] {
+        held.compactMap { attempt, phase in
+            let isKnown =
+                assignments[attempt.task.number].map {
+                    workers[$0.worker].id == node && $0.attempt == attempt.attempt
+                } ?? false
+            return phase == .ended || isKnown ? nil : attempt
+        }
+    }
+
     /// The node does not have what it was given. It writes down a start before it starts, so what
     /// was not told to have started never did.
     private mutating func absent(_ id: TaskID, _ assignment: Assignment) {
         release(id, assignment)
         if assignment.cancel == .cancelled { return finish(id, .cancelled, assignment) }
-        if assignment.isStarted {
+        // After a restore it may have ended, and have been taken, since the backup.
+        let wasRunOnce = assignment.delivery == .atMostOnce && mayHaveRun(id)
+        if assignment.isStarted || wasRunOnce {
             interrupted(id, assignment, "lost")
         } else {
             again(id, assignment, "lost", isInterruption: false)

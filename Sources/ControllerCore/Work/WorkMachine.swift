@@ -24,6 +24,9 @@ public struct WorkMachine: Hashable, Sendable {
     var tasks: PagedTable<TaskEntry> = PagedTable()
     var assignments: PagedTable<Assignment> = PagedTable()
     var nextTask: UInt64
+    /// After a restore: see ``setAside(below:of:)``.
+    var attemptFloor: UInt16 = 0
+    var restoredBelow: UInt64 = 0
     var classes: PagedTable<ClassEntry> = PagedTable()
     var nextClass: UInt64 = 1
     /// Only looked up.

@@ -240,9 +240,13 @@ extension Checks {
             checkSession(node, connection, "LEASE")
             granted(lease, connection)
             world.work?.checks.controllerAsks(lease.watched, of: node)
-        case .start(let order): told(order, "START", node, connection)
+        case .start(let order):
+            checkSettled("START", node)
+            told(order, "START", node, connection)
         case .stop(let order): told(order, "STOP", node, connection)
-        case .restart(let order): told(order, "RESTART", node, connection)
+        case .restart(let order):
+            checkSettled("RESTART", node)
+            told(order, "RESTART", node, connection)
         case .work(let message): world.work?.checks.controllerSends(message, to: node)
         default: break
         }

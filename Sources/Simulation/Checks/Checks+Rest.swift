@@ -17,6 +17,7 @@ extension Checks {
     /// - Returns: what is not at rest yet; nil when everything is.
     func unrest() -> String? {
         guard let machine = world.controller.machine else { return "the controller does not run" }
+        if let problem = unrestOfRestore(machine) { return problem }
         if let problem = unrestOfRuns(machine) { return problem }
         for host in world.hosts where !host.isClone {
             guard let identity = host.identity else { return "\(host.name) has not joined" }

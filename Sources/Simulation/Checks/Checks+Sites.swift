@@ -44,7 +44,7 @@ extension Checks {
     func checkSite(of leash: LeashHost) {
         guard isCounted(leash) else { return }
         let site = leash.host.site
-        if let active = durableCluster?.activeSite, active != site {
+        if let active = trueActiveSite, active != site {
             world.fail("I0: \(leash.name) starts on site \(site), and \(active) is durably active")
         }
         for host in world.hosts where host.site != site {
@@ -153,9 +153,18 @@ extension Checks {
         if before.state.isEnded, before != run {
             world.fail("run \(run.id) has ended and is changed")
         }
-        let isBackwards = run.state == .rollingBack || run.state == .aborted
+        let isGivenUp = entries.contains {
+            if case .audit(let audit) = $0 {
+                audit.reason == "given up after a restore"
+            } else {
+                false
+            }
+        }
+        let isBackwards = (run.state == .rollingBack || run.state == .aborted) && !isGivenUp
         if isBackwards, run.isActivated { world.fail("run \(run.id) is rolled back too late") }
-        if before.state == .rollingBack, !isBackwards { world.fail("run \(run.id) goes on again") }
+        if before.state == .rollingBack, !isBackwards, !isGivenUp {
+            world.fail("run \(run.id) goes on again")
+        }
         if run.step < before.step, !isBackwards { world.fail("run \(run.id) takes a step again") }
         if run.step > before.step + 1 { world.fail("run \(run.id) leaves a step out") }
         if let epoch = before.epochAfter, run.epochAfter != epoch {

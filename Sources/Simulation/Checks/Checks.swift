@@ -65,6 +65,8 @@ final class Checks {
     var runsSeen = OrderedTable<RunID, RunRecord>()
     var automatic = AutomaticView()
     var notices = NoticeChecks()
+    /// The store was replaced, and the operator who knows that this site is active has not said so yet.
+    var saidLater: SiteName?
 
     init(world: World) {
         self.world = world

@@ -193,12 +193,14 @@ extension TaskChecks {
     func controllerSends(_ message: ControllerWorkMessage, to node: NodeID) {
         switch message {
         case .run(let order):
+            world.checks.checkSettled("RUN", node)
             let id = order.attempt.task
             guard let task = tasks[id], task.attempt >= order.attempt.attempt else {
                 return world.fail("RUN \(order.attempt) is sent before it is durable")
             }
         case .taken(let attempt):
-            guard let task = tasks[attempt.task], task.end == nil, let state = task.state,
+            guard let task = tasks[attempt.task], task.end == nil, !task.isLost,
+                let state = task.state,
                 state.state == .assigned, state.attempt == attempt.attempt,
                 state.assignment?.node == node
             else { return }

@@ -9,7 +9,7 @@ extension TaskChecks {
     /// - Returns: what is not at rest yet.
     func unrest() -> String? {
         guard let machine = world.controller.machine else { return nil }
-        for (id, task) in tasks where !task.stands.isEnded {
+        for (id, task) in tasks where !task.stands.isEnded && !task.isLost {
             guard isPossible(task, machine) else { continue }
             let why = machine.work.explain(id)?.text ?? "nothing says why"
             return "I5: task \(id) is \(task.stands.rawValue): \(why)"
@@ -60,7 +60,7 @@ extension TaskChecks {
         let (fresh, _) = ControllerMachine.started(
             settings: host.settings,
             records: records,
-            generation: 1,
+            generation: host.generation,
             lastEventSequence: host.store.lastEventSequence,
             seed: 1,
             at: host.moment
@@ -73,7 +73,7 @@ extension TaskChecks {
         for id in again.keys where live[id] == nil {
             world.fail("read back, there is task \(id), and there was none")
         }
-        for (id, task) in tasks {
+        for (id, task) in tasks where !task.isLost {
             let key = id.storeKey
             let isLive = host.store.record(.task, key) != nil
             let hasEnded = host.store.record(.taskEnd, key) != nil

@@ -84,6 +84,8 @@ extension TaskChecks {
     }
 
     func accepted(_ job: Job, _ id: TaskID, isKnown: Bool) {
+        // The answer was under way when the store was replaced.
+        if tasks[id]?.isLost ?? false { return }
         guard tasks[id] != nil else {
             return world.fail("I5: task \(id) was acknowledged before it was durable")
         }
@@ -108,7 +110,16 @@ extension TaskChecks {
         }
         let wasGivenUp = task.stands == .failed || task.stands == .unknown
         let isNew = state.attempt > task.attempt
-        if isNew, state.attempt != task.attempt + 1 || state.state != .assigned {
+        // After a restore numbers are left out, where it is given or where an operator says that it may.
+        let mayJump = isOfBefore(state.id)
+        if mayJump, isNew, wasGivenUp, state.state == .waiting {
+            tasks.update(state.id) { view in
+                view.state = state
+                view.spentOn = nil
+            }
+            return false
+        }
+        if isNew, state.attempt != task.attempt + 1 && !mayJump || state.state != .assigned {
             world.fail("task \(state.id) jumps to attempt \(state.attempt) \(state.state.rawValue)")
         }
         if isNew, task.stands != .waiting, task.stands != .delayed {

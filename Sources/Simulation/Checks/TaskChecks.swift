@@ -18,6 +18,8 @@ final class TaskChecks {
         /// The machine that has executed it, where it may be executed once: no operator has given it
         /// again since.
         var spentOn: Int?
+        /// It was accepted after the backup that took the store's place was made.
+        var isLost = false
 
         var attempt: UInt16 { state?.attempt ?? 0 }
         var stands: TaskState { end?.state ?? state?.state ?? .waiting }
@@ -93,7 +95,7 @@ final class TaskChecks {
 
     /// Some that were accepted, for an operator to do something with.
     func someTasks() -> [TaskID] {
-        let ids = tasks.keys
+        let ids = tasks.keys.filter { tasks[$0]?.isLost == false }
         guard !ids.isEmpty else { return [] }
         let wanted = ids.filter { tasks[$0]?.end == nil }
         let from = wanted.isEmpty || world.happens(perMille: 100) ? ids : wanted

@@ -10,6 +10,8 @@ final class ControllerHost {
     var clock: SimulatedClock
     var machine: ControllerMachine?
     var store = DurableStore()
+    /// Of the store; raised when it was replaced.
+    var generation: UInt16 = 1
     private(set) var log: [(event: ControllerEvent, moment: Moment)] = []
     private(set) var startState: ControllerMachine?
     private var wakeNumber: UInt64 = 0
@@ -82,7 +84,7 @@ final class ControllerHost {
         let (machine, effects) = ControllerMachine.started(
             settings: settings,
             records: records,
-            generation: 1,
+            generation: generation,
             lastEventSequence: store.lastEventSequence,
             seed: seed,
             at: moment

@@ -53,6 +53,13 @@ struct DurableStore {
         return nil
     }
 
+    /// An operator says which site is active, as `muster-controller restore` writes it.
+    mutating func say(_ site: SiteName, isOld: Bool) {
+        guard case .cluster(var cluster)? = record(.cluster, "cluster") else { return }
+        cluster.say(site, reason: "it was looked at", isOld: isOld)
+        _ = apply(.put(.cluster(cluster)))
+    }
+
     /// - Throws: the first record that cannot be read back.
     func records() throws(StoreProblem) -> [Record] {
         var records: [Record] = []

@@ -137,7 +137,20 @@ final class Clients {
         }
     }
 
+    /// The store was replaced by an older copy: what became of these jobs is not known any more.
+    func forget(_ isLost: (TaskID) -> Bool) {
+        for job in jobs.indices {
+            switch jobs[job].state {
+            case .accepted(let id): if isLost(id) { jobs[job].state = .unknown }
+            case .spooled:
+                if world.work?.checks.hasTask(jobs[job]) != true { jobs[job].state = .unknown }
+            case .open, .asking, .refused, .unknown: break
+            }
+        }
+    }
+
     private func accepted(_ job: Int, _ id: TaskID, isKnown: Bool) {
+        if world.work?.checks.tasks[id]?.isLost ?? false { return jobs[job].state = .unknown }
         if case .accepted(let before) = jobs[job].state, before != id {
             world.fail("I7: job \(job) is task \(before) and task \(id)")
         }

@@ -68,6 +68,9 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     /// The controller does it by itself.
     case automatic
 
+    /// The controller's store is replaced by an older copy of itself, with a higher generation.
+    case restore
+
     static let ofRuns: [Fault] = [.hookFails, .siteLoss]
     /// What else goes wrong in a siege, where it is drawn.
     static let ofSieges: [Fault] = [
@@ -82,6 +85,7 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     static let ofNodes = allCases.filter {
         $0 != .tasks && $0 != .runs && $0 != .following && !ofTasks.contains($0)
             && !ofRuns.contains($0) && $0 != .data && $0 != .siege && $0 != .automatic
+            && $0 != .restore
     }
 }
 
@@ -122,6 +126,35 @@ struct FaultPlan {
         drawTasks(seed: seed, share: share, without: without)
         drawRuns(seed: seed, share: share, without: without)
         drawSieges(seed: seed, without: without)
+        drawRestores(seed: seed, without: without)
+    }
+
+    /// Seeds of this block, and of one in sixteen after it, are about restores: all others are what they
+    /// were before there were any.
+    static func isOfRestores(_ seed: UInt64) -> Bool { seed / 1_000_000 % 16 == 1 }
+
+    /// In place of a siege. What a copied machine says after a restore is believed, as is documented, so
+    /// there are no copies; what a restored store does not know of data is for people to look at.
+    private mutating func drawRestores(seed: UInt64, without: [Fault]) {
+        guard Self.isOfRestores(seed), !without.contains(.restore) else { return }
+        var chance = SeededGenerator(seed: seed ^ 0x7265_7374_6f72_6573)
+        let left: [Fault] = [
+            .data, .siege, .automatic, .clone, .oldState, .runs, .siteLoss,
+            // Whether a task runs once only is known where its handlers agree.
+            .taskDeliveries,
+        ]
+        faults.removeAll { left.contains($0) }
+        faults.append(.restore)
+        if !faults.contains(.tasks), chance.chance(perMille: 600) { faults.append(.tasks) }
+        let hasRuns = chance.chance(perMille: 850)
+        standbyHosts = hasRuns ? 1 + Int(chance.below(2)) : 0
+        if hasRuns { faults.append(.runs) }
+        for fault in [Fault.siteLoss, .operators] where hasRuns && !faults.contains(fault) {
+            if chance.chance(perMille: 600) { faults.append(fault) }
+        }
+        faults.removeAll { without.contains($0) }
+        faultTime = Int64(120 + chance.below(120)) * second
+        operatorInterval = Int64(1 + chance.below(4)) * second
     }
 
     /// By a generator of its own, too. A siege takes the place of everything that was drawn but tasks:

@@ -56,6 +56,7 @@ extension World {
         data?.begin()
         after(10 * second) { $0.unleashFaults() }
         if plan.has(.siege) { besiege() }
+        if plan.has(.restore) { tendBackups() }
         inspectForever()
     }
 
@@ -180,6 +181,7 @@ extension World {
             }
         }
         resumeController()
+        if checks.saidLater != nil { adoptStore() }
         controller.start()
         work?.calmDown()
         data?.calmDown()

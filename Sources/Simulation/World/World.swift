@@ -34,6 +34,9 @@ final class World {
     /// Hooks that a life of the controller has cancelled.
     var cancelledHooks: [(life: Int, id: UInt64)] = []
 
+    /// Copies of the controller's store, the oldest first.
+    var storeCopies: [DurableStore] = []
+
     /// After it nothing goes wrong any more.
     var isCalm = false
     private(set) var failure: String?

@@ -290,7 +290,8 @@ struct AutomaticTests {
         }
         #expect(kept.automatic.pause != nil && kept.epoch.generation == 2)
         let back = stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
-        stage.live([back], for: 100)
+        stage.stateFloor(of: "n2", on: back)
+        stage.live([back], for: 120)
         #expect(stage.machine.runs.runs.isEmpty)
         #expect(Self.refusals(stage).contains { $0.contains("paused by restore") })
         stage.ask(.resumeAutomatic)

@@ -7,6 +7,11 @@ import Testing
 struct FenceDoubtTests {
     static func adopt(_ stage: inout Stage, _ records: [Record]) {
         stage.advance(.milliseconds(500))
+        let records = records.map { record -> Record in
+            guard case .cluster(var cluster) = record else { return record }
+            cluster.say(cluster.activeSite, reason: "it was looked at", isOld: true)
+            return .cluster(cluster)
+        }
         let (machine, _) = ControllerMachine.started(
             settings: stage.machine.settings,
             records: records,
