@@ -33,7 +33,8 @@ struct WorkLines {
 
     private func fill() -> [String] {
         let count = Self.share(work.queued, of: work.queueCountMax)
-        let live = Self.share(work.live, of: 2 * work.queueCountMax)
+        // An older controller has no limit for them.
+        let live = work.keptBytes == nil ? 0 : Self.share(work.live, of: 2 * work.queueCountMax)
         let kept = work.keptBytes ?? work.payloadBytes
         let bytes = Self.share(kept, of: work.queueBytesMax)
         let most = max(count, live, bytes)
