@@ -37,6 +37,8 @@ let coreTargets: [Target] = [
     .target(name: "Calendar", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "Protocol", dependencies: ["Model"], swiftSettings: pure),
     .target(name: "AgentCore", dependencies: ["Model", "Protocol"], swiftSettings: pure),
+    // Not `Metrics`: a dependency of ours has a module of that name.
+    .target(name: "Meters", swiftSettings: common),
     .target(
         name: "ControllerCore",
         dependencies: ["Model", "Protocol", "Calendar"],
@@ -52,6 +54,7 @@ let coreTargets: [Target] = [
         dependencies: ["Simulation", "Model"],
         swiftSettings: common
     ),
+    .testTarget(name: "MetersTests", dependencies: ["Meters"], swiftSettings: common),
     .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: common),
     .testTarget(
         name: "CalendarTests",
@@ -112,6 +115,12 @@ let shellDependencies: [Package.Dependency] = [
 
 let shellTargets: [Target] = [
     .target(name: "CHost", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .target(
+        name: "CCurl",
+        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+        linkerSettings: [.linkedLibrary("curl")]
+    ),
+    .target(name: "CNetwork", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
     .target(name: "Host", dependencies: ["CHost", "Model"], swiftSettings: common),
     .target(
         name: "Logs",
@@ -164,7 +173,7 @@ let shellTargets: [Target] = [
     .executableTarget(
         name: "Agent",
         dependencies: [
-            "AgentCore", "Model", "Protocol", "Transport", "Host", "CHost", "Logs",
+            "AgentCore", "Model", "Protocol", "Transport", "Host", "CHost", "Logs", "Meters",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"),
             package("Logging", "swift-log"),
@@ -184,7 +193,8 @@ let shellTargets: [Target] = [
         name: "Controller",
         dependencies: [
             "ControllerCore", "Model", "Calendar", "Protocol", "Transport", "Store", "Identity",
-            "API", "Host", "CHost", "Logs", "Digests", "YAMLFiles",
+            "API", "Host", "CCurl", "CHost", "CNetwork", "Logs", "Digests", "Meters",
+            "YAMLFiles",
             package("NIOCore", "swift-nio"), package("NIOPosix", "swift-nio"),
             package("NIOSSL", "swift-nio-ssl"), package("NIOTLS", "swift-nio"),
             package("X509", "swift-certificates"),
@@ -246,14 +256,15 @@ let shellTargets: [Target] = [
     .testTarget(
         name: "AgentTests",
         dependencies: [
-            "Agent", "AgentCore", "Host", "Model", "Protocol", package("Logging", "swift-log"),
+            "Agent", "AgentCore", "Host", "Meters", "Model", "Protocol",
+            package("Logging", "swift-log"),
         ],
         swiftSettings: common
     ),
     .testTarget(
         name: "ControllerTests",
         dependencies: [
-            "Controller", "ControllerCore", "Store", "Transport", "API", "Host", "Model",
+            "Controller", "ControllerCore", "Store", "Transport", "API", "Host", "Meters", "Model",
             "Calendar", "Protocol", "YAMLFiles",
         ],
         swiftSettings: common

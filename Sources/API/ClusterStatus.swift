@@ -18,6 +18,8 @@ public struct ClusterStatus: Codable, Hashable, Sendable {
     public var run: RunSummary?
     /// Who decides that the active site is lost.
     public var automatic: AutomaticStatus?
+    /// Whether anybody is told, and what is silenced.
+    public var notices: NoticeSummary?
     public var controller: ControllerStatus
     /// Those that end within a third of their life, the soonest first.
     public var expiringCertificates: [ExpiringCertificate]
@@ -119,6 +121,8 @@ public struct SiteStatus: Codable, Hashable, Sendable {
     public var drilling: Bool?
     /// In `GET /sites`, of a standby: it may take over now.
     public var ready: Bool?
+    /// Its minimum and the thresholds of the notification rules, and at which loss each is told.
+    public var thresholds: [NotifyThresholdStatus]?
 
     public init(
         name: String,

@@ -24,13 +24,29 @@ public struct VersionInformation: Codable, Hashable, Sendable {
     }
 }
 
-/// The answer to `GET /healthz` (the process answers) and `GET /readyz` (it holds the store and
-/// serves; 503 when not).
+/// The answer to `GET /health/live` and `/healthz` (the process answers), and to `GET /health/ready`
+/// and `/readyz` (it holds the store and serves; 503 when not).
 public struct ProbeAnswer: Codable, Hashable, Sendable {
     /// `ok`, or what is missing.
     public var status: String
 
     public init(status: String) {
+        self.status = status
+    }
+}
+
+/// The answer to `GET /health/active-site`; with status 503 where the site that was asked about is not
+/// the active one, where none is, or where the controller is not sure.
+public struct ActiveSiteAnswer: Codable, Hashable, Sendable {
+    /// Left out while no site is active.
+    public var site: String?
+    public var epoch: String
+    /// `active`, or why not.
+    public var status: String
+
+    public init(site: String?, epoch: String, status: String) {
+        self.site = site
+        self.epoch = epoch
         self.status = status
     }
 }

@@ -13,6 +13,10 @@ public struct Event: Codable, Hashable, Sendable {
     public var cause: String
     /// What followed at once; may be empty.
     public var consequence: String
+    /// The site it is about; left out where it is about none.
+    public var site: String?
+    /// Somebody has ordered it, or what it comes of; left out when nobody has.
+    public var planned: Bool?
 
     public init(
         sequence: UInt64,
@@ -22,7 +26,9 @@ public struct Event: Codable, Hashable, Sendable {
         subject: String,
         text: String,
         cause: String = "",
-        consequence: String = ""
+        consequence: String = "",
+        site: String? = nil,
+        planned: Bool? = nil
     ) {
         self.sequence = sequence
         self.at = at
@@ -32,6 +38,8 @@ public struct Event: Codable, Hashable, Sendable {
         self.text = text
         self.cause = cause
         self.consequence = consequence
+        self.site = site
+        self.planned = planned
     }
 }
 
@@ -39,7 +47,7 @@ public struct Event: Codable, Hashable, Sendable {
 ///
 /// Query: `after` (events with a higher sequence, the first `limit` of them; without it the newest
 /// `limit`), `limit` (1 to 1 000, 100 when left out), `kind` (one kind, or a prefix that ends in a
-/// dot such as `node.`), `subject`, `severity` (at least this one).
+/// dot such as `node.`), `subject`, `site`, `severity` (at least this one).
 public struct EventPage: Codable, Hashable, Sendable {
     public var asOf: String
     /// Oldest first.

@@ -89,12 +89,29 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case showCalendar
     case setCalendar
     case removeCalendar
+    case showNotify
+    case getNotifyRules
+    case setNotifyRules
+    case checkNotifyRules
+    case previewNotice
+    case testReceiver
+    case listNotices
+    case showNotice
+    case retryDelivery
+    case dropDelivery
+    case listSilences
+    case addSilence
+    case endSilence
     case listAudit
     case verifyAudit
     case makeBackup
     case getVersion
     case getHealth
     case getReadiness
+    case getLive
+    case getReady
+    case getActiveSite
+    case getMetrics
 
     public enum Method: String, Hashable, Sendable {
         case get = "GET"
@@ -116,7 +133,7 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     /// and may not be durable, and another controller may never have heard of it.
     public static let notDurableHeader = "Muster-Not-Durable"
 
-    /// What is before every path but those of the two probes.
+    /// What is before every path but those of the probes and the metrics.
     public static let prefix = "/api/v1"
 
     public var method: Method { description.method }
@@ -124,7 +141,8 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     /// The whole path with its parameters in braces: `/api/v1/nodes/{name}`.
     public var path: String {
         switch self {
-        case .getHealth, .getReadiness: description.path
+        case .getHealth, .getReadiness, .getLive, .getReady, .getActiveSite, .getMetrics:
+            description.path
         default: Self.prefix + description.path
         }
     }
@@ -237,12 +255,29 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .showCalendar: (.get, "/calendars/{name}", .viewer)
         case .setCalendar: (.put, "/calendars/{name}", .operator)
         case .removeCalendar: (.delete, "/calendars/{name}", .operator)
+        case .showNotify: (.get, "/notify", .viewer)
+        case .getNotifyRules: (.get, "/notify/rules", .viewer)
+        case .setNotifyRules: (.put, "/notify/rules", .admin)
+        case .checkNotifyRules: (.post, "/notify/rules/check", .viewer)
+        case .previewNotice: (.post, "/notify/preview", .viewer)
+        case .testReceiver: (.post, "/notify/receivers/{name}/test", .operator)
+        case .listNotices: (.get, "/notify/notices", .viewer)
+        case .showNotice: (.get, "/notify/notices/{number}", .viewer)
+        case .retryDelivery: (.post, "/notify/deliveries/{number}/retry", .operator)
+        case .dropDelivery: (.post, "/notify/deliveries/{number}/drop", .operator)
+        case .listSilences: (.get, "/notify/silences", .viewer)
+        case .addSilence: (.post, "/notify/silences", .operator)
+        case .endSilence: (.delete, "/notify/silences/{number}", .operator)
         case .listAudit: (.get, "/audit", .viewer)
         case .verifyAudit: (.get, "/audit/verify", .viewer)
         case .makeBackup: (.post, "/backup", .admin)
         case .getVersion: (.get, "/version", .anyone)
         case .getHealth: (.get, "/healthz", .anyone)
         case .getReadiness: (.get, "/readyz", .anyone)
+        case .getLive: (.get, "/health/live", .anyone)
+        case .getReady: (.get, "/health/ready", .anyone)
+        case .getActiveSite: (.get, "/health/active-site", .viewer)
+        case .getMetrics: (.get, "/metrics", .viewer)
         }
     }
 }

@@ -149,7 +149,7 @@ public struct RunReport: Codable, Hashable, Sendable {
     /// There are more than these.
     public var ledgerCut: Bool
     /// Of an ended run: canonical JSON of what does not change any more (the run, its steps with every
-    /// attempt, its fences; not the ledger). Left out before.
+    /// attempt, its fences, what each data set has lost; not the ledger). Left out before.
     public var sealed: String?
     /// SHA-256 of ``sealed``, hexadecimal: the `parametersDigest` of the audit's entry `run.report` of
     /// this run.

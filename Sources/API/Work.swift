@@ -6,7 +6,11 @@ public struct WorkStatus: Codable, Hashable, Sendable {
     public var states: [WorkStateCount]
     /// Bytes of the payloads of all live tasks.
     public var payloadBytes: UInt64
-    /// Over these, tasks are turned away.
+    /// What `queueBytesMax` bounds: their payloads and texts, 512 bytes for each live task, and 1 KiB
+    /// for each set of tasks that have all texts in common. Left out by an older controller.
+    public var keptBytes: UInt64?
+    /// Over these, tasks are turned away; and when twice as many as the first are live, in whatever
+    /// state.
     public var queueCountMax: UInt64
     public var queueBytesMax: UInt64
     /// Since this controller started.
@@ -20,6 +24,7 @@ public struct WorkStatus: Codable, Hashable, Sendable {
         policy: String,
         states: [WorkStateCount],
         payloadBytes: UInt64,
+        keptBytes: UInt64? = nil,
         queueCountMax: UInt64,
         queueBytesMax: UInt64,
         accepted: UInt64,
@@ -30,6 +35,7 @@ public struct WorkStatus: Codable, Hashable, Sendable {
         self.policy = policy
         self.states = states
         self.payloadBytes = payloadBytes
+        self.keptBytes = keptBytes
         self.queueCountMax = queueCountMax
         self.queueBytesMax = queueBytesMax
         self.accepted = accepted
@@ -37,6 +43,8 @@ public struct WorkStatus: Codable, Hashable, Sendable {
         self.cancelled = cancelled
         self.repeated = repeated
     }
+
+    public var live: UInt64 { states.reduce(0) { $0 + $1.count } }
 
     /// Tasks that `queueCountMax` bounds: those that wait for a node or for their time, not what runs
     /// or awaits an operator.

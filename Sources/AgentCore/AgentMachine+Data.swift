@@ -11,7 +11,8 @@ extension AgentMachine {
             let situation = DataWatch.Situation(
                 authority: authority,
                 leaseEnd: lease.end,
-                obstacle: writeObstacle
+                obstacle: writeObstacle,
+                incarnation: memory.incarnation
             )
             data.ordered(name, canary, token, situation, at: now)
         }
@@ -35,10 +36,15 @@ extension AgentMachine {
     /// Tells of definitions, begins what is due, and hands over what the watch has to say.
     mutating func settleData(at now: Instant, _ effects: inout AgentEffects) {
         data.settle(link: dataLink, at: now)
+        data.settleWritings(at: now, patience: configuration.timing.stopGrace)
         effects.sends += data.sends.map { .data($0) }
         effects.dataRuns += data.runs
+        effects.tasks += data.commands
+        effects.notices += data.notices
         data.sends = []
         data.runs = []
+        data.commands = []
+        data.notices = []
     }
 
     mutating func redefine(_ definitions: [DataSetDefinition], at now: Instant) {

@@ -112,6 +112,7 @@ extension AgentMachine {
         at now: Instant,
         _ effects: inout AgentEffects
     ) {
+        weight.sampled(load)
         sample = Sample(load: load, disks: Array(disks.prefix(WireLimits.disksPerNodeMax)))
         if session?.nextBeatAt != nil { tellSample(&effects) }
     }

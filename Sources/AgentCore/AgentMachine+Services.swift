@@ -268,22 +268,3 @@ extension LeashNews {
         }
     }
 }
-
-extension Setting {
-    /// Under which name a setting `env.NAME` stands in a service's environment:
-    /// `MUSTER_SET_NAME`. The prefix is ours, because there are too many names by which a variable
-    /// changes what a program *is* to forbid them one by one; what it means is the program's to
-    /// say.
-    var environmentName: String? {
-        guard key.hasPrefix("env.") else { return nil }
-        let name = String(key.dropFirst(4))
-        let bytes = name.utf8
-        guard let first = bytes.first, bytes.count <= 128, !(48...57).contains(first),
-            bytes.allSatisfy({
-                (65...90).contains($0) || (97...122).contains($0) || (48...57).contains($0)
-                    || $0 == 95
-            })
-        else { return nil }
-        return "MUSTER_SET_" + name
-    }
-}

@@ -20,7 +20,8 @@ extension AgentMachine {
         case .bye(let reason, let retry): controllerLeaves(reason, retry, at: now, &effects)
         case .welcome(let welcome): welcomed(id, welcome, at: now, &effects)
         case .lease(let lease): granted(lease, at: now, &effects)
-        case .alive(let sequence, let sent): answered(sequence, sent: sent, at: now)
+        case .alive(let sequence, let sent, let standing):
+            if answered(sequence, sent: sent, at: now) != nil { memory.standing = standing }
         case .role(let role, let token, let drill):
             roleChanged(role, drill, token, at: now, &effects)
         case .start(let order): ordered(.start, order, at: now, &effects)
@@ -198,7 +199,6 @@ extension AgentMachine {
     }
 
     /// - Returns: when the heartbeat was sent, if it is one of this session's and not answered yet.
-    @discardableResult
     private mutating func answered(_ sequence: UInt64, sent: Int64, at now: Instant) -> Instant? {
         guard
             let beat = session?.sentBeats.first(where: { $0.sequence == sequence }),
@@ -229,6 +229,7 @@ extension AgentMachine {
             effects.notices.append(AgentNotice(.error, "a lease of more than an hour is ignored"))
             return
         }
+        memory.standing = grant.standing
         see(grant.token)
         write(.takeLease(end: sentAt + grant.length, token: grant.token, asked: sentAt))
         watched(grant.watched, &effects)

@@ -144,7 +144,8 @@ extension AgentMachine {
             link: workLink,
             isSynced: workLink != nil && session?.nextBeatAt != nil,
             obstacle: obstacle,
-            keyPrefix: durableRevision > 0 ? "\(node?.text ?? "").\(memory.incarnation)" : nil
+            keyPrefix: durableRevision > 0 ? "\(node?.text ?? "").\(memory.incarnation)" : nil,
+            node: node
         )
     }
 

@@ -71,6 +71,8 @@ public struct AgentMachine: Hashable, Sendable {
     var sample: Sample?
     var sampleDueAt: Instant?
     var sampleInterval: Duration
+    /// Of the node among those that a load balancer knows.
+    var weight = TrafficWeight()
     var renewal: RenewalMachine
 
     /// - Parameters:
@@ -161,8 +163,12 @@ public struct AgentMachine: Hashable, Sendable {
         case .sampled(let load, let disks): sampled(load, disks, at: now, &effects)
         case .dataFinished(let id, let outcome): data.finished(id, outcome, at: now)
         case .found(let order, let findings): found(findings, for: order, &effects)
+        case .task(let attempt, let news) where attempt.isOfCanary:
+            data.learned(news, of: attempt, at: now)
         case .task(let attempt, let news):
             fold(&effects) { $0.learned(news, of: attempt, at: now, &$1) }
+        case .taskReport(let attempt, let report) where attempt.isOfCanary:
+            data.reported(report, of: attempt)
         case .taskReport(let attempt, let report): bench.reported(report, of: attempt, at: now)
         case .taskOutput(let attempt, let place, let data):
             fold(&effects) { $0.wrote(data, at: place, of: attempt, &$1) }
@@ -218,6 +224,7 @@ public struct AgentMachine: Hashable, Sendable {
                 memory.wishes = OrderedTable()
                 memory.role = nil
                 memory.drill = nil
+                memory.standing = nil
                 memory.settings = OrderedTable()
                 memory.settingsVersion = 0
                 if memory.cluster != identity.cluster { memory.highest = .zero }
@@ -231,7 +238,9 @@ public struct AgentMachine: Hashable, Sendable {
         sampleDueAt = now
         comparing.start(at: now, &generator)
         adopt(leashes, at: now, &effects)
-        fold(&effects) { $0.start(leftovers: tasks, at: now, &$1) }
+        let patience = configuration.timing.stopGrace
+        data.start(leftovers: tasks.filter(\.isOfCanary), at: now, patience: patience)
+        fold(&effects) { $0.start(leftovers: tasks.filter { !$0.isOfCanary }, at: now, &$1) }
         if identity == nil {
             effects.notices.append(
                 AgentNotice(

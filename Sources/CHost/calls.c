@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -174,6 +177,8 @@ int64_t muster_filesystem_magic(int descriptor) {
     return (int64_t)(uint32_t)status.f_type;
 }
 
+int muster_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
 int muster_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);
     if (flags < 0) return -1;
@@ -281,6 +286,33 @@ int muster_unix_connect(const char *path) {
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return finish(-1, -1, folder);
     return finish(connect(descriptor, (struct sockaddr *)&address, length), descriptor, folder);
+}
+
+int muster_tcp_listen(const char *host, uint16_t port, int backlog) {
+    struct addrinfo hints = {
+        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    if (getaddrinfo(host, service, &hints, &found) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    int descriptor =
+        socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+    int yes = 1;
+    bool is_done =
+        descriptor >= 0 &&
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        (found->ai_family != AF_INET6 ||
+         setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) == 0) &&
+        bind(descriptor, found->ai_addr, found->ai_addrlen) == 0 &&
+        listen(descriptor, backlog) == 0;
+    int error = errno;
+    freeaddrinfo(found);
+    if (!is_done && descriptor >= 0) close(descriptor);
+    errno = error;
+    return is_done ? descriptor : -1;
 }
 
 int muster_unix_accept(int listener) {

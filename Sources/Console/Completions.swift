@@ -100,6 +100,27 @@ enum Completions {
         }
     }
 
+    static var receivers: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.showNotify) { (status: NotifyStatus) in
+                (status.rules?.receivers ?? []).map(\.name)
+            }
+        }
+    }
+
+    static var silences: CompletionKind {
+        .custom { arguments, _, _ in
+            await names(arguments, Route.listSilences) { (list: NotifySilenceList) in
+                list.silences.map { "\($0.number)" }
+            }
+        }
+    }
+
+    /// Of events and notices: those that have a page.
+    static var kinds: CompletionKind {
+        .custom { _, _, _ in (try? NoticePages.find())?.kinds ?? [] }
+    }
+
     private static func names<List: Decodable & Sendable>(
         _ arguments: [String],
         _ route: Route,

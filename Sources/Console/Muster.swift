@@ -14,7 +14,9 @@ struct Muster: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "See",
-                subcommands: [StatusCommand.self, EventCommand.self, AuditCommand.self]
+                subcommands: [
+                    StatusCommand.self, EventCommand.self, NotifyCommand.self, AuditCommand.self,
+                ]
             ),
             CommandGroup(
                 name: "Nodes and services",

@@ -36,6 +36,10 @@ struct ControllerService {
         )
         defer { store.close() }
         let contents = try JournalWriter.load(store)
+        let ages = AgeClock(
+            since: DriverLoop.moment(),
+            lastSeen: try store.latestEvents(limit: 1, matching: .any).last?.wall
+        )
         let office = try CertificateOffice(
             directory: CredentialDirectory(path: configuration.authorityDirectory),
             lifetimes: configuration.certificates
@@ -70,14 +74,50 @@ struct ControllerService {
         let hooks = try HookRunner(configuration.hooks, log: log) { id, isDone, text in
             driver.put(.hookEnded(id, isDone: isDone, text: text))
         }
+        let notifier = try Notifier(
+            configuration.notify,
+            cluster: machine.cluster.name
+        ) { delivery, outcome, took in
+            driver.put(.delivered(delivery.number, attempt: delivery.attempt, outcome))
+            driver.meters.notified(delivery.destination, outcome, took: took)
+        }
+        let exports = try startExports(driver, store, machine.cluster.name, contents.lastEvent, log)
+        defer { for export in exports { export.stop() } }
         driver.start(
             machine: machine,
             first: first,
-            outlets: outlets(door, office, hooks, log)
+            outlets: outlets(door, office, hooks, notifier, log)
         )
         // After the driver has stopped: an end that we bring about ourselves is no failure of a step.
-        defer { hooks.stop() }
-        try await serve(driver, door, office, store, log)
+        defer {
+            notifier.stop()
+            hooks.stop()
+        }
+        try await serve(driver, door, office, store, ages, log)
+    }
+
+    private func startExports(
+        _ driver: Driver,
+        _ store: SQLiteStore,
+        _ cluster: String,
+        _ lastEvent: UInt64,
+        _ log: Logger
+    ) throws -> [EventExport] {
+        let sinks = configuration.eventsExport.sinks(
+            cluster: cluster,
+            host: ControllerConfiguration.hostname
+        )
+        return try sinks.map { sink in
+            let export = try EventExport(
+                to: sink,
+                from: store,
+                folder: configuration.stateDirectory + "/export",
+                log: log
+            )
+            try export.start(behind: lastEvent)
+            driver.feed.ring { export.ring() }
+            return export
+        }
     }
 
     /// The store's lock keeps a second controller from the same folder; this keeps one from a copy
@@ -98,6 +138,7 @@ struct ControllerService {
         _ door: AgentDoor,
         _ office: CertificateOffice,
         _ hooks: HookRunner,
+        _ notifier: Notifier,
         _ log: Logger
     ) -> Driver.Outlets {
         Driver.Outlets(
@@ -106,6 +147,7 @@ struct ControllerService {
             close: { door.close($0) },
             execute: { hooks.execute($0) },
             cancelHooks: { hooks.cancel($0) },
+            deliver: { notifier.deliver($0) },
             taken: { door.taken($0) },
             fail: { error in
                 // Whether the last decisions are durable is not known. Only a new start, which
@@ -124,17 +166,29 @@ struct ControllerService {
         _ door: AgentDoor,
         _ office: CertificateOffice,
         _ store: SQLiteStore,
+        _ ages: AgeClock,
         _ log: Logger
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let names = configuration.certificateNames
         let credential = try office.ownCredential(names: names)
+        var transport = configuration.transport
+        transport.onHandshake = { [meters = driver.meters] in meters.shookHands($0) }
         let agents = try await door.open(
             on: configuration.agentsListen,
             credential: credential,
-            settings: configuration.transport,
+            settings: transport,
             group: group
         )
+        driver.meters.watch { agents.counters }
+        let desk = MetricsDesk(driver: driver, store: store) { office.authorityNotAfter }
+        let observers = ObserveServer(
+            configuration.observeListen,
+            driver: driver,
+            desk: desk,
+            log: log
+        )
+        driver.put(.certificateKnown(end: office.authorityNotAfter))
         let zones = ZoneKeeper(driver: driver, log: log)
         await zones.loadAll()
         let stopping = Stopping()
@@ -150,6 +204,7 @@ struct ControllerService {
             configuration: configuration,
             agentEndpoints: advertisedAgents(agents.endpoints),
             zones: zones,
+            metrics: desk,
             log: log
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -158,10 +213,14 @@ struct ControllerService {
                     announce(agents.endpoints, console: endpoints, log)
                 }
             }
+            if !configuration.observeListen.isEmpty {
+                tasks.addTask { try await observers.run(group: group) }
+            }
             tasks.addTask { try await keepCredential(credential, office, agents, console, log) }
-            tasks.addTask { try await tidyEvents(store, log) }
+            tasks.addTask { try await tidyEvents(store, ages) }
+            tasks.addTask { try await watchSpace(driver, store) }
             tasks.addTask { try await zones.run() }
-            tasks.addTask { try await tidyHistory(driver, store, log) }
+            tasks.addTask { try await tidyHistory(driver, store, ages, log) }
             tasks.addTask { try await reassureServiceManager(driver) }
             tasks.addTask { try await AuditCheckpoints(store, office, log).run() }
             tasks.addTask {
@@ -250,11 +309,22 @@ struct ControllerService {
         }
     }
 
+    /// A disk that fills up is told of before it is full.
+    private func watchSpace(_ driver: Driver, _ store: SQLiteStore) async throws {
+        while true {
+            let space = store.space()
+            if let free = space.free, let total = space.total {
+                driver.put(.storeSpace(free: free, total: total))
+            }
+            try await Task.sleep(for: .seconds(60))
+        }
+    }
+
     /// Old events are removed in small portions, so that no commit waits for long.
-    private func tidyEvents(_ store: SQLiteStore, _ log: Logger) async throws {
+    private func tidyEvents(_ store: SQLiteStore, _ ages: AgeClock) async throws {
         while true {
             try await Task.sleep(for: .seconds(60))
-            let cutoff = WallClock.now() + (.zero - configuration.eventsAge)
+            let cutoff = ages.time(at: DriverLoop.moment()) + (.zero - configuration.eventsAge)
             while try store.pruneEvents(
                 keeping: configuration.eventsKept,
                 olderThan: cutoff,
@@ -271,6 +341,7 @@ extension ControllerService {
     private func tidyHistory(
         _ driver: Driver,
         _ store: SQLiteStore,
+        _ ages: AgeClock,
         _ log: Logger
     ) async throws {
         var janitor = HistoryJanitor(store: store)
@@ -279,9 +350,10 @@ extension ControllerService {
                 (machine.work.rules.history, machine.runs.runs.keys.first)
             }
             var portion = HistoryJanitor.Portion(isLast: true)
+            let now = ages.time(at: DriverLoop.moment())
             do throws(StoreError) {
-                portion = try janitor.portion(history: history, now: WallClock.now())
-                if try !janitor.tidyLate(history: history, now: WallClock.now()) {
+                portion = try janitor.portion(history: history, now: now)
+                if try !janitor.tidyLate(history: history, now: now) {
                     portion.isLast = false
                 }
                 if let oldestRun, try !janitor.tidyLedgers(before: oldestRun) {

@@ -10,6 +10,7 @@ extension ControllerMachine {
         if let until = tiltUntil, now.instant >= until { tiltUntil = nil }
         for id in nodes.keys { settleDeadlines(of: id) }
         settlePreflights()
+        settleTallies()
         settleDrift()
         runs.isDue = true
         rescheduleDeadlines()
@@ -62,6 +63,7 @@ extension ControllerMachine {
         if !member.pendingOrders.isEmpty || now.instant >= member.reconcileNotBefore {
             touched.append(id)
         }
+        if let until = member.comingUpUntil, now.instant >= until { touched.append(id) }
     }
 
     private mutating func settleSilence(of id: NodeID, _ member: Member) {
@@ -153,6 +155,7 @@ extension ControllerMachine {
         }
         for run in preflights.values where !run.isFinished { expect(by: run.deadline) }
         if let deadline = drift.nextDeadline { expect(by: deadline) }
+        if let deadline = talliesDeadline { expect(by: deadline) }
         if let deadline = work.nextDeadline { expect(by: deadline) }
         if let deadline = replicationDeadline { expect(by: deadline) }
         if let deadline = settlingDeadline { expect(by: deadline) }
@@ -161,6 +164,8 @@ extension ControllerMachine {
             expect(by: deadline)
         }
         for deadline in [runs.deadline, runs.retryAt].compactMap({ $0 }) { expect(by: deadline) }
+        // What of it is due now is settled at the end of this step.
+        if let deadline = notify.nextDeadline, deadline > now.instant { expect(by: deadline) }
     }
 
     /// Its tasks are taken from it once its lease has surely ended. Who doubts takes nothing.
@@ -187,6 +192,7 @@ extension ControllerMachine {
             }
         }
         if let until = member.heldUntil { consider(until) }
+        if let until = member.comingUpUntil { consider(until) }
         if let deadline = member.removalDeadline { consider(deadline) }
         if let link = member.link, link.phase != .synced, tellingEnd(link) > now.instant {
             consider(tellingEnd(link))

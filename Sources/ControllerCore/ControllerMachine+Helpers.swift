@@ -16,6 +16,7 @@ extension ControllerMachine {
         touched.append(id)
         unsaved.append(id)
         watch.isDue = true
+        notify.areThresholdsDue = true
         nodes.update(id) { body(&$0.record) }
     }
 
@@ -33,29 +34,51 @@ extension ControllerMachine {
         effects.closes.append(Close(connection: connection, code: code))
     }
 
+    /// Something has happened: into the list of events, and to those who want to know.
+    ///
+    /// - Parameters:
+    ///   - site: the one it is about, where the subject does not say it.
+    ///   - about: what tells alarms of one kind apart, where it is not the subject.
+    ///   - advice: what to do, where it is not what is always done about the kind.
+    ///   - level: of a threshold, how many nodes are Online.
     mutating func tell(
         _ kind: EventKind,
         _ severity: Severity,
         _ subject: String,
         _ text: String,
         cause: String = "",
-        consequence: String = ""
+        consequence: String = "",
+        site: SiteName? = nil,
+        isPlanned: Bool = false,
+        about: String? = nil,
+        advice: String = "",
+        level: UInt32 = 0
     ) {
         eventSequence += 1
-        effects.journal.append(
-            .event(
-                ClusterEvent(
-                    sequence: eventSequence,
-                    at: now.wall,
-                    kind: kind,
-                    severity: severity,
-                    subject: subject,
-                    text: kept(text, bytesMax: 2 * Limits.textBytesMax),
-                    cause: kept(cause, bytesMax: 2 * Limits.textBytesMax),
-                    consequence: kept(consequence, bytesMax: 2 * Limits.textBytesMax)
-                )
-            )
+        let event = ClusterEvent(
+            sequence: eventSequence,
+            at: now.wall,
+            kind: kind,
+            severity: severity,
+            subject: subject,
+            text: kept(text, bytesMax: 2 * Limits.textBytesMax),
+            cause: kept(cause, bytesMax: 2 * Limits.textBytesMax),
+            consequence: kept(consequence, bytesMax: 2 * Limits.textBytesMax),
+            site: site?.text ?? siteText(of: kind, subject),
+            isPlanned: isPlanned
         )
+        effects.journal.append(.event(event))
+        note(event, about: about, advice: advice, level: level)
+    }
+
+    private func siteText(of kind: EventKind, _ subject: String) -> String {
+        switch kind.subjectIs {
+        case .node:
+            guard let name = NodeName(subject), let id = nodeIDs[name] else { return "" }
+            return nodes[id]?.record.site.text ?? ""
+        case .site: return subject
+        case .other: return ""
+        }
     }
 
     /// What the controller decided by itself.

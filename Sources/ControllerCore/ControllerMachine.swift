@@ -26,6 +26,7 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var replication = ReplicationBook()
     public internal(set) var replicationRules = ReplicationRules()
     var watch = FailoverWatch()
+    public internal(set) var notify = NotifyBook()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
@@ -44,6 +45,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var nextOrder: UInt64
     /// Readings of outputs that one audit record stands for.
     var outputReadings: [OutputReading] = []
+    /// Submissions of nodes that are not audited one by one.
+    var tallies: OrderedTable<NodeID, SubmissionTally> = OrderedTable()
     /// As the work was told last.
     var wasGranting = true
     var generator: SeededGenerator
@@ -127,8 +130,10 @@ public struct ControllerMachine: Hashable, Sendable {
         if generation > machine.cluster.epoch.generation {
             machine.raiseGeneration(to: generation)
         }
-        machine.tell(.controllerStarted, .info, "controller", "The controller started.")
+        machine.noteStart()
         machine.settleWork()
+        machine.settleThresholds()
+        machine.settleNotify()
         machine.rescheduleDeadlines()
         let effects = machine.takeEffects()
         return (machine, effects)
@@ -197,8 +202,10 @@ public struct ControllerMachine: Hashable, Sendable {
             case .ledger, .late: break
             case .loss(let loss): losses.append(loss)
             case .runDeed(let deed): runs.restore(deed)
+            case .notifyRules, .silence, .alarm, .notice, .delivery: notify.restore(record)
             }
         }
+        notify.restored(at: now)
         replication.restore(dataSets, forks, divergences, hours)
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
         cluster = found
@@ -238,14 +245,25 @@ public struct ControllerMachine: Hashable, Sendable {
         case .followed(let task): work.follow(task)
         case .payloadLost(let attempt, let problem): work.payloadLost(attempt, problem)
         case .zoneLoaded(let name, let rules): loadZone(name, rules)
-        case .turnedAway(let request): auditRefusal(request)
+        case .turnedAway(let request):
+            auditRefusal(request)
+            countTurnedAway(request)
+        case .storeSpace(let free, let total): noteStore(free: free, total: total)
+        case .certificateKnown(let end): noteCertificate(end: end)
         case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)
-        case .delivered, .deadlineReached: break
+        case .delivered(let number, let attempt, let outcome):
+            delivered(number, attempt: attempt, outcome)
+        case .deadlineReached: break
         case .journalLate(let isLate):
             journalLateSince = isLate ? journalLateSince ?? now.wall : nil
-        case .stopping: sayGoodbye()
+        case .stopping:
+            sayGoodbye()
+            markRunning(false)
         }
         settleWork()
+        settleThresholds()
+        settleWatch()
+        settleNotify()
         return takeEffects()
     }
 

@@ -33,6 +33,16 @@ public final class Descriptor: Sendable {
         return (Descriptor(owning: ends[0]), Descriptor(owning: ends[1]))
     }
 
+    /// A file in memory that has no name, to be read from its beginning: for the input of a program.
+    public static func memory(_ bytes: [UInt8]) throws(HostError) -> Descriptor {
+        let number = muster_memory_file("muster")
+        guard number >= 0 else { throw HostError("make a file in memory", code: errno) }
+        let file = Descriptor(owning: number)
+        try file.writeAll(bytes)
+        guard lseek(number, 0, SEEK_SET) == 0 else { throw HostError("seek", code: errno) }
+        return file
+    }
+
     /// Makes reads and writes return at once.
     public func setNonblocking() throws(HostError) {
         guard muster_set_nonblocking(number) >= 0 else {

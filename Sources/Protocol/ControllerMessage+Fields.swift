@@ -72,7 +72,8 @@ extension Lease {
             incarnation: try fields.number("incarnation"),
             length: try fields.milliseconds("length"),
             token: try fields.token("token"),
-            watched: try fields.watched("watch")
+            watched: try fields.watched("watch"),
+            standing: try fields.optionalWord("standing")
         )
     }
 
@@ -84,6 +85,7 @@ extension Lease {
         writer.put("length", milliseconds: length)
         writer.put("token", token)
         writer.put("watch", WatchedAttempt.text(of: watched))
+        writer.put("standing", standing)
         return writer.line
     }
 }

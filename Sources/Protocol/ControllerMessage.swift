@@ -10,7 +10,7 @@ public enum ControllerMessage: Hashable, Sendable {
     case lease(Lease)
     /// The heartbeat was heard and is not answered with a lease, because the controller itself is
     /// not sure that it may grant one (tilt, a store that is late).
-    case alive(sequence: UInt64, sent: Int64)
+    case alive(sequence: UInt64, sent: Int64, standing: NodeStanding? = nil)
     /// The site's part has changed, the authority's epoch, or a drill of the standby site has begun or
     /// ended: `drill` is its number.
     case role(SiteRole, token: FencingToken, drill: UInt64? = nil)
@@ -124,6 +124,8 @@ public struct Lease: Hashable, Sendable {
     /// Attempts whose output so far is wanted, at most ``WorkLimits/watchedMax``; only in a session
     /// with tasks.
     public var watched: [WatchedAttempt]
+    /// What keeps new work from the node; nil when nothing does.
+    public var standing: NodeStanding?
 
     public init(
         sequence: UInt64,
@@ -131,7 +133,8 @@ public struct Lease: Hashable, Sendable {
         incarnation: UInt64,
         length: Duration,
         token: FencingToken,
-        watched: [WatchedAttempt] = []
+        watched: [WatchedAttempt] = [],
+        standing: NodeStanding? = nil
     ) {
         self.sequence = sequence
         self.sent = sent
@@ -139,6 +142,7 @@ public struct Lease: Hashable, Sendable {
         self.length = length
         self.token = token
         self.watched = watched
+        self.standing = standing
     }
 }
 
@@ -199,6 +203,25 @@ public struct Setting: Hashable, Sendable {
     }
 }
 
+extension Setting {
+    /// Under which name a setting `env.NAME` stands in the environment of programs:
+    /// `MUSTER_SET_NAME`. The prefix is ours, because there are too many names by which a variable
+    /// changes what a program *is* to forbid them one by one; what it means is the program's to
+    /// say. Nil for every other setting.
+    public var environmentName: String? {
+        guard key.hasPrefix("env.") else { return nil }
+        let name = String(key.dropFirst(4))
+        let bytes = name.utf8
+        guard let first = bytes.first, bytes.count <= 128, !(48...57).contains(first),
+            bytes.allSatisfy({
+                (65...90).contains($0) || (97...122).contains($0) || (48...57).contains($0)
+                    || $0 == 95
+            })
+        else { return nil }
+        return "MUSTER_SET_" + name
+    }
+}
+
 extension ControllerMessage {
     public init(_ line: Line) throws(MessageError) {
         let fields = FieldReader(line)
@@ -215,7 +238,8 @@ extension ControllerMessage {
         case "ALIVE":
             self = .alive(
                 sequence: try fields.number("seq"),
-                sent: try fields.number("sent", in: 0...Int64.max)
+                sent: try fields.number("sent", in: 0...Int64.max),
+                standing: try fields.optionalWord("standing")
             )
         case "ROLE":
             self = .role(
@@ -282,10 +306,11 @@ extension ControllerMessage {
         case .enrolled(let enrolled): return enrolled.line
         case .welcome(let welcome): return welcome.line
         case .lease(let lease): return lease.line
-        case .alive(let sequence, let sent):
+        case .alive(let sequence, let sent, let standing):
             writer = LineWriter("ALIVE")
             writer.put("seq", sequence)
             writer.put("sent", sent)
+            writer.put("standing", standing)
         case .role(let role, let token, let drill):
             writer = LineWriter("ROLE")
             writer.put("role", role)

@@ -52,6 +52,14 @@ public final class SQLiteStore: Store {
         unlink(directory.reserve)
     }
 
+    /// Bytes of the store's files, and those that are free on its file system; nil where the system
+    /// does not say.
+    public func space() -> (used: UInt64, free: UInt64?, total: UInt64?) {
+        let files = ["", "-wal", "-shm"].map { directory.database + $0 } + [directory.reserve]
+        let room = directory.room()
+        return (files.reduce(0) { $0 + (fileSize($1) ?? 0) }, room?.free, room?.total)
+    }
+
     /// Occupies the reserve again, where there is room for it.
     ///
     /// - Returns: whether so much is free again as a store needs to be opened.

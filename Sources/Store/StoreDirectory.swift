@@ -146,10 +146,14 @@ struct StoreDirectory: Sendable {
         return free
     }
 
-    func freeBytes() -> UInt64? {
+    func freeBytes() -> UInt64? { room()?.free }
+
+    /// Bytes of the file system that anybody may use, and in all; nil when it does not say.
+    func room() -> (free: UInt64, total: UInt64)? {
         var information = statvfs()
         guard statvfs(path, &information) == 0 else { return nil }
-        return UInt64(information.f_bavail) * UInt64(information.f_frsize)
+        let block = UInt64(information.f_frsize)
+        return (UInt64(information.f_bavail) * block, UInt64(information.f_blocks) * block)
     }
 
     /// Occupies the reserve, if there is room for it beside the space that must stay free.

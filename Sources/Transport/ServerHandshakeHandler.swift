@@ -1,3 +1,4 @@
+import Host
 import Model
 import NIOCore
 import NIOSSL
@@ -17,6 +18,7 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     private let connection: ConnectionID
     private let key: AddressKey
     private let judged = JudgedPeer()
+    private let begunAt = BootClock.now()
     private var timeout: Scheduled<Void>?
     private var isMember = false
     private var isDone = false
@@ -58,6 +60,7 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         timeout?.cancel()
         isDone = true
         door.counters.count { $0.handshakesDone += 1 }
+        door.settings.onHandshake?(BootClock.now() - begunAt)
         do {
             try complete(offered, context)
             context.pipeline.syncOperations.removeHandler(context: context, promise: nil)

@@ -44,6 +44,9 @@ public struct LineServerSettings: Sendable {
     /// Connections the system may hold for us before we accept them.
     public var backlog = 512
 
+    /// Is told how long each handshake took that was done, on an event loop: it must not wait.
+    public var onHandshake: (@Sendable (Duration) -> Void)?
+
     public init() {}
 }
 

@@ -33,7 +33,10 @@ public struct ConfigurationError: Error, CustomStringConvertible {
 /// its place. Collects problems instead of stopping at the first.
 public final class YAMLReader {
     public let path: String
-    public private(set) var problems: [ConfigurationProblem] = []
+    public internal(set) var problems: [ConfigurationProblem] = []
+    /// The document, for ``note(_:path:place:)``.
+    private(set) var root: Node?
+    private(set) var lines: [Substring] = []
 
     public init(path: String) {
         self.path = path
@@ -45,6 +48,8 @@ public final class YAMLReader {
             guard let node = try Yams.compose(yaml: text) else {
                 return YAMLSection(reader: self, name: "", node: .mapping(Node.Mapping([])))
             }
+            root = node
+            lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
             return section(node, name: "")
         } catch let error as YamlError {
             note(error)

@@ -12,6 +12,7 @@ struct MemoryTests {
         memory.nonce = "a b\"c"
         memory.highest = FencingToken(epoch: Epoch(generation: 1, counter: 3), session: 7)
         memory.role = .active
+        memory.standing = .maintenance
         memory.wishes["db"] = AgentMemory.Wish(isWanted: true, token: memory.highest)
         memory.wishes["web"] = AgentMemory.Wish(isWanted: false, token: .zero)
         memory.settingsVersion = 9

@@ -68,7 +68,6 @@ import Testing
 
     private func run(
         _ script: String,
-        canary: Canary? = nil,
         timeout: Duration = .seconds(20)
     ) -> DataOutcome {
         DataProgram(
@@ -76,23 +75,13 @@ import Testing
                 id: DataRunID(dataSet: "orders", program: .read, attempt: 1),
                 definition: DataSetDefinition(name: "orders"),
                 program: ["/bin/sh", "-c", script],
-                canary: canary,
-                token: canary.map { FencingToken(epoch: $0.epoch, session: 3) },
                 timeout: timeout
             )
         ).run()
     }
 
-    @Test func `a program gets the canary on its input and in its environment`() {
-        let canary = Canary("1.2.42")!
-        let outcome = run(
-            "read line; echo \"$line $MUSTER_CANARY $MUSTER_DATA_SET $MUSTER_TOKEN\"",
-            canary: canary
-        )
-        #expect(
-            outcome == .ended(output: "1.2.42 1.2.42 orders 0001.00000002.00000003\n")
-        )
-        #expect(run("cat") == .ended(output: ""))
+    @Test func `a program is told its data set, and has nothing on its input`() {
+        #expect(run("cat; echo $MUSTER_DATA_SET") == .ended(output: "orders\n"))
     }
 
     @Test func `one that fails says why, and one that does not end is ended`() {

@@ -41,6 +41,10 @@ import Testing
             "schedule list", "schedule show", "schedule pause", "schedule resume",
             "schedule remove", "schedule next", "schedule calendar list",
             "schedule calendar show", "schedule calendar set", "schedule calendar remove",
+            "event follow", "event explain", "notify show", "notify check", "notify set",
+            "notify test", "notify preview", "notify list", "notify pending list",
+            "notify pending retry", "notify pending drop", "notify silence", "notify silences",
+            "notify unsilence", "notify explain",
         ] {
             #expect(names.contains(name), "\(name)")
         }
@@ -97,6 +101,13 @@ import Testing
         ["schedule", "add", "n", "--at", "2030-01-01T00:00:00Z", "--type", "PUSH"],
         ["schedule", "next", "--calendar", "@daily", "--zone", "Europe/Berlin"],
         ["schedule", "calendar", "set", "holidays", "-"],
+        ["event", "follow", "--site", "a", "-o", "json"], ["event", "explain", "node.offline"],
+        ["notify", "set", "x.yaml", "--dry-run"], ["notify", "check", "-"], ["notify", "pending"],
+        ["notify", "pending", "--no-headers"], ["notify", "test", "ops", "--timeout", "5s"],
+        ["notify", "preview", "run.ended", "--state", "told", "--file", "x.yaml"],
+        ["notify", "silence", "--kind", "node.*", "--for", "2h", "--reason", "x"],
+        ["notify", "silence", "--all", "--for", "1h", "--reason", "x"], ["notify", "explain"],
+        ["notify", "unsilence", "7"], ["notify", "pending", "drop", "7"],
     ])
     func `it understands what people type`(_ words: [String]) async throws {
         await #expect(throws: Never.self) { try await Muster.asyncParseAsRoot(words) }
@@ -139,7 +150,12 @@ import Testing
         ["schedule", "add", "n", "--at", "@daily", "--type", "X"],
         ["schedule", "add", "n", "--every", "1m", "--missed-max", "3", "--type", "X"],
         ["schedule", "next"], ["schedule", "next", "n", "--calendar", "@daily"],
-        ["schedule", "next", "n", "--count", "0"],
+        ["schedule", "next", "n", "--count", "0"], ["notify", "silence", "--for", "2h"],
+        ["notify", "silence", "--for", "2h", "--reason", "x"],
+        ["notify", "silence", "--kind", "x", "--all", "--for", "2h", "--reason", "x"],
+        ["notify", "silence", "--kind", "x", "--for", "2h"], ["notify", "pending", "retry"],
+        ["notify", "list", "--limit", "0"], ["notify", "unsilence", "x"],
+        ["notify", "preview", "node.offline", "--state", "test"],
     ])
     func `a mistake in use ends with 64`(_ words: [String]) async {
         await #expect {

@@ -82,7 +82,7 @@ import Yams
             ("StreamPulse", TaskSamples.pulse),
             ("Order", Order(asOf: "", id: 1, node: "n", action: "stop", state: .done, givenAt: "")),
         ]
-        for (name, value) in values + Self.schedules + Self.runs + Self.replication {
+        for (name, value) in values + Self.schedules + Self.runs + Self.replication + Self.notices {
             let object = try FakeCluster.json(value)
             #expect(try mistakes(object, schemas[name], schemas, name) == [])
         }
@@ -91,6 +91,60 @@ import Yams
         #expect(try mistakes(odd, schemas["ChangeDone"], schemas, "x") == ["x.colour is unknown"])
         let short: [String: Any] = ["asOf": "", "text": ""]
         #expect(try mistakes(short, schemas["ChangeDone"], schemas, "x") == ["x.orders is missing"])
+    }
+
+    private static var notices: [(String, any Encodable)] {
+        var event = Samples.events[0]
+        event.site = "a"
+        event.planned = true
+        var status = Samples.healthy
+        status.notices = NoticeSummary(
+            configured: true,
+            pending: 1,
+            silences: [NotifySamples.silence]
+        )
+        status.sites[0].thresholds = NotifySamples.thresholds
+        return [
+            ("NotifyStatus", NotifySamples.status), ("Notice", NotifySamples.notice),
+            ("Event", event), ("ClusterStatus", status),
+            (
+                "NotifyDeliveryList",
+                NotifyDeliveryList(asOf: "", deliveries: [NotifySamples.failing])
+            ),
+            ("NotifySilenceList", NotifySilenceList(asOf: "", silences: [NotifySamples.silence])),
+            (
+                "NotifyRulesText",
+                NotifyRulesText(asOf: "", version: 1, by: "x", at: "", lines: [""])
+            ),
+            (
+                "NotifyCheck",
+                NotifyCheck(
+                    asOf: "",
+                    mistakes: [PlanMistake(line: 1, column: 1, text: "x")],
+                    rules: NotifySamples.rules
+                )
+            ), ("SetNotifyRulesRequest", SetNotifyRulesRequest(text: "", file: "f", reason: "x")),
+            (
+                "AddSilenceRequest",
+                AddSilenceRequest(
+                    kinds: ["*"],
+                    sites: ["a"],
+                    subject: "x",
+                    owner: "o",
+                    forMilliseconds: 1,
+                    reason: "x",
+                    force: true
+                )
+            ), ("NoticePosted", NoticePosted(asOf: "", text: "", notice: 1)),
+            (
+                "NotifyPreview",
+                NotifyPreview(asOf: "", kind: "k", state: "told", subject: "s", lines: ["t"])
+            ),
+            (
+                "NotifyPreviewRequest",
+                NotifyPreviewRequest(kind: "k", state: "told", text: "", file: "f")
+            ),
+        ]
     }
 
     private static var replication: [(String, any Encodable)] {

@@ -189,7 +189,7 @@ import Testing
             "DELETE /api/v1/pairs/b-1": ChangeDone(asOf: "", text: "no pair"),
             "PUT /api/v1/sites/b/form": ChangeDone(asOf: "", text: "warm"),
         ])
-        let list = try cluster.muster("site", "list")
+        let list = try cluster.muster("site", "list", "-o", "wide")
         #expect(list.output.contains("standby, warm") && list.output.contains("1.3"))
         let show = try cluster.muster("site", "show", "b")
         #expect(show.status == 0, "\(show.error)")

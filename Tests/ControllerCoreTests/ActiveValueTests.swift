@@ -33,6 +33,34 @@ struct ActiveValueTests {
         #expect(values(stage, "n1") == ["env.EDGE=none"])
     }
 
+    /// A hook of the controller's host redirects traffic, and must know where to.
+    @Test func `a hook of the controller has the values of the active site, named as on nodes`() {
+        var (stage, production, _) = Self.stage()
+        stage.ask(.set(.site("b"), key: "active.env.ZONE", value: "b only"))
+        let long = String(repeating: "x", count: 400)
+        stage.ask(.set(.site("a"), key: "active.env.LONG", value: long))
+        func hook(_ name: StepName) -> PlanStep {
+            PlanStep(name: name, act: .hook("redirect", .controller), timeout: .seconds(30))
+        }
+        stage.ask(.setPlan(.around(before: [hook("leave")], after: [hook("arrive")])))
+        stage.begin()
+        var variables = stage.hooks[0].variables.map(\.description)
+        #expect(variables.contains("SET_EDGE=edge-a"))
+        #expect(variables.contains("SET_LONG=\(long)"))
+        #expect(!variables.contains { $0.hasPrefix("SET_ZONE=") })
+        // What the run says of itself comes after, and wins.
+        #expect(variables.last == "TO=b")
+        stage.answerHook(isDone: true)
+        stage.report("db", .stopped, isWanted: false, on: production)
+        stage.beat(production, floor: Stage.floorOfSession1)
+        #expect(stage.machine.cluster.activeSite == "b")
+        variables = stage.hooks.last?.variables.map(\.description) ?? []
+        #expect(variables.contains("STEP=arrive"))
+        #expect(variables.contains("SET_EDGE=edge-b"))
+        #expect(variables.contains("SET_ZONE=b only"))
+        #expect(!variables.contains { $0.hasPrefix("SET_LONG=") })
+    }
+
     @Test func `another active site is told to every node before anything starts there`() {
         var (stage, production, standby) = Self.stage()
         let version = stage.machine.cluster.configurationVersion

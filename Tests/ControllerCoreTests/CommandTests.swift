@@ -25,7 +25,8 @@ struct CommandTests {
             .set(.cluster, key: "x.k", value: "v"), .unset(.cluster, key: "x.k"), .preflight([]),
             .backup(path: "/b"), .cancelTasks([TaskID(1)]), .retryTasks([TaskID(1)]),
             .resolveTasks([TaskID(1)], isDone: true), .readPayload(TaskID(1)),
-            .readOutput(TaskID(1)), .readFile("n2", "app", path: "etc/a"),
+            .readOutput(TaskID(1)), .readRunOutputs(RunID(1)),
+            .readFile("n2", "app", path: "etc/a"),
             .addSchedule(
                 ScheduleDraft(
                     name: "s",
@@ -43,6 +44,11 @@ struct CommandTests {
             .startRun(RunRequest(kind: .drill, to: "b")), .retryStep(RunID(1)),
             .skipStep(RunID(1)), .abortRun(RunID(1)), .certifyNode(RunID(1), "n1"),
             .answerRun(RunID(1), isYes: true), .pauseAutomatic, .resumeAutomatic, .liftBrake,
+            .setNotifyRules(NotifyRules()),
+            .addSilence(
+                SilenceDraft(owner: "o", until: WallTime(milliseconds: 1_700_000_900_000))
+            ),
+            .endSilence(1), .testReceiver("ops"), .retryDelivery(1), .dropDelivery(1),
         ]
     }()
 
@@ -97,6 +103,13 @@ struct CommandTests {
             stage.pass(.seconds(5))
         }
         #expect(audited("task.output") == ["person 7 done"])
+        // A run's report shows what its hooks have written: one record for a run and reader.
+        for _ in 0..<3 { stage.ask(.readRunOutputs(RunID(7)), by: viewer) }
+        #expect(audited("task.output") == ["person 7 done", "person run 7 done"])
+        stage.pass(.seconds(700))
+        stage.ask(.readRunOutputs(RunID(7)), by: viewer)
+        #expect(audited("task.output").count == 3)
+        stage.audits.removeAll { $0.object == "run 7" }
         // Another task and another person are readings of their own.
         stage.ask(.readOutput(TaskID(8)), by: viewer)
         stage.ask(.readOutput(TaskID(7)))

@@ -20,6 +20,7 @@ struct Stage {
     var taskKeys = OrderedTable<String, TaskKeyRecord>()
     var replies: [Reply.Outcome] = []
     var hooks: [HookCall] = []
+    var deliveries: [Delivery] = []
     var sent: [(connection: ConnectionID, message: ControllerMessage)] = []
     var closed: [RefusalCode] = []
     var lastConnection: UInt64 = 0
@@ -40,7 +41,7 @@ struct Stage {
     /// When what it signs ends.
     var certificateLife: Duration = .seconds(1_000_000)
 
-    init(settings: ControllerSettings = ControllerSettings()) {
+    init(settings: ControllerSettings = ControllerSettings(channels: Stage.channels)) {
         let cluster = ClusterRecord(
             id: "c-1",
             name: "test",
@@ -148,6 +149,7 @@ struct Stage {
         closed += effects.closes.map(\.code)
         replies += effects.replies.map(\.outcome)
         hooks += effects.hooks
+        deliveries += effects.deliveries
     }
 
     mutating func pass(_ duration: Duration) {
@@ -404,7 +406,7 @@ struct Stage {
             records += entry.divergences.values.map { .divergence($0) }
         }
         records += machine.work.lossRecords.map { .loss($0) }
-        return records
+        return records + machine.notify.records
     }
 }
 

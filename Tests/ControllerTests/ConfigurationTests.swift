@@ -53,7 +53,10 @@ import YAMLFiles
               strangers: 9
               strangers-per-address: 3
             certificates: {node: 2d, operator: 8d, controller: 30d}
-            events: {keep: 5000, age: 30d}
+            events:
+              keep: 5000
+              age: 30d
+              export: {json: /var/log/muster.jsonl, journald: yes, syslog: "tcp://[::1]:601"}
             hooks:
               fence-node: {command: [/bin/sh, -c, exit 0], timeout: 2m, description: Off it goes}
               plain: {command: [/bin/true]}
@@ -100,6 +103,9 @@ import YAMLFiles
         #expect(read.certificates.controller == .seconds(30 * 86_400))
         #expect(read.eventsKept == 5_000)
         #expect(read.eventsAge == .seconds(30 * 86_400))
+        #expect(read.eventsExport.json == .file("/var/log/muster.jsonl"))
+        #expect(read.eventsExport.journald)
+        #expect(read.eventsExport.syslog == .stream(Endpoint(host: "::1", port: 601)))
         #expect(read.hooks.keys == ["fence-node", "plain"])
         #expect(read.hooks["fence-node"]?.command == ["/bin/sh", "-c", "exit 0"])
         #expect(read.hooks["fence-node"]?.timeout == .seconds(120))
@@ -153,6 +159,10 @@ import YAMLFiles
         ("certificates: {controller: 0s}\n", "1:28", "0s is not a duration from"),
         ("events: {keep: 10}\n", "1:16", "10 is not a number from 1000 to 10000000"),
         ("events: {age: x}\n", "1:15", "events.age: x is not a duration"),
+        ("events: {export: {json: a}}\n", "1:25", "a is not an absolute path, or \"-\""),
+        ("events: {export: {journald: 1}}\n", "1:29", "1 is not yes or no"),
+        ("events: {export: {syslog: x}}\n", "1:27", "x is not local, udp://log.example.org:514"),
+        ("events: {export: {xml: a}}\n", "1:19", "events.export.xml is not a setting"),
         ("hooks: [x]\n", "1:8", "hooks is not a mapping"),
         ("hooks: {X: {command: [/bin/true]}}\n", "1:12", "hooks.X is not the name of a hook"),
         ("hooks: {x: {}}\n", "1:12", "hooks.x.command names no program"),

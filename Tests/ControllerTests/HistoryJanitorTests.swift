@@ -1,10 +1,10 @@
-import ControllerCore
 import Model
 import Protocol
 import Store
 import Testing
 
 @testable import Controller
+@testable import ControllerCore
 
 /// What is left of tasks is kept for a while and then removed, a little at a time.
 @Suite struct HistoryJanitorTests {
@@ -73,6 +73,47 @@ import Testing
         _ = try store.commit([[JournalWriter.write(.taskKey("k", other))]])
         #expect(try tidy(Self.day) == 1)
         #expect(store.rows(of: "task-key").count == 1)
+    }
+
+    @Test func `late results go by their age, however young those of older tasks are`() throws {
+        let young = HistoryJanitor.removalsMax + 7
+        let lates = (1...young + 3).map { number in
+            LateRecord(
+                task: TaskID(UInt64(number)),
+                attempt: 1,
+                node: "n-1",
+                outcome: .done,
+                at: Self.now + (.zero - Self.day * (number <= young ? 1 : 9))
+            )
+        }
+        _ = try store.commit([lates.map { JournalWriter.write(.put(.late($0))) }])
+        var janitor = HistoryJanitor(store: store)
+        #expect(try !janitor.tidyLate(history: Self.day, now: Self.now))
+        #expect(try janitor.tidyLate(history: Self.day, now: Self.now))
+        #expect(store.rows(of: "late").count == young)
+        // And anew from the first on.
+        #expect(try !janitor.tidyLate(history: Self.day, now: Self.now + Self.day * 7))
+        #expect(try janitor.tidyLate(history: Self.day, now: Self.now + Self.day * 7))
+        #expect(store.rows(of: "late").isEmpty)
+    }
+
+    @Test func `a wall clock that jumps forward makes nothing old`() {
+        let start = Moment(instant: Instant(nanoseconds: 5_000_000_000), wall: Self.now)
+        func later(_ passed: Duration, wall: Duration) -> Moment {
+            Moment(instant: start.instant + passed, wall: start.wall + wall)
+        }
+        let clock = AgeClock(since: start, lastSeen: Self.now + (.zero - Self.day))
+        // It was off for a day, as far as it can tell.
+        #expect(clock.time(at: start) == Self.now + (.zero - Self.day))
+        let jumped = later(.seconds(60), wall: Self.day * 3_650)
+        #expect(clock.time(at: jumped) == Self.now + (.seconds(60) - Self.day))
+        // Put back, and behind what was seen: the wall clock is taken at its word.
+        let back = later(.seconds(120), wall: .zero - Self.day * 2)
+        #expect(clock.time(at: back) == Self.now + (.zero - Self.day * 2))
+        // A clock that was wrong at the start is ahead of what the store has seen.
+        let wrong = Moment(instant: start.instant, wall: Self.now + Self.day * 3_650)
+        #expect(AgeClock(since: wrong, lastSeen: Self.now).time(at: wrong) == Self.now)
+        #expect(AgeClock(since: start, lastSeen: nil).time(at: start) == Self.now)
     }
 
     @Test func `many are removed in small transactions`() throws {

@@ -177,6 +177,23 @@ import Testing
         #expect(told.ends.allSatisfy { $0.isDone && $0.text == "n-\($0.id)" })
     }
 
+    @Test func `what is cancelled while it is just starting does not run on`() async throws {
+        let told = Told()
+        let runner = try Self.runner(
+            [("long", Self.shell("exec tail -f /dev/null")), ("next", Self.shell("echo next"))],
+            told
+        )
+        for id in 1...UInt64(50) {
+            runner.execute(Self.call("long", id: id))
+            runner.cancel([id])
+        }
+        // Nothing begins beside what is being ended; and when it is gone, what waited does.
+        runner.execute(Self.call("next", id: 100))
+        #expect(await eventually(within: .seconds(30)) { told.ends.contains { $0.id == 100 } })
+        #expect(told.ends.last == .init(id: 100, isDone: true, text: "next"))
+        runner.stop()
+    }
+
     @Test func `a runner that is stopped ends what runs and tells nothing`() async throws {
         let told = Told()
         let folder = NSTemporaryDirectory() + "muster-hook-\(UUID().uuidString)"

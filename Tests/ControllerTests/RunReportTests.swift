@@ -272,7 +272,7 @@ import Testing
             )
         }
         _ = try store.commit([lates.map { JournalWriter.write(.put(.late($0))) }])
-        let janitor = HistoryJanitor(store: store)
+        var janitor = HistoryJanitor(store: store)
         #expect(try janitor.tidyLate(history: .seconds(60), now: Self.at(900_000)))
         #expect(store.rows(of: "late").count == 1)
         #expect(try TaskStore(store: store).late([TaskID(3)])[TaskID(3)] == lates[2])

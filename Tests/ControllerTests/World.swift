@@ -52,6 +52,7 @@ final class World: Sendable {
                 close: { wire.close($0) },
                 execute: { wire.execute($0) },
                 cancelHooks: { wire.cancelHooks($0) },
+                deliver: { wire.deliver($0) },
                 taken: { wire.take($0) },
                 fail: { error in room.fail(error) }
             )
@@ -106,6 +107,7 @@ final class Wire: Sendable {
         var sent: [Send] = []
         var closed: [Close] = []
         var hooks: [HookCall] = []
+        var deliveries: [Delivery] = []
         var taken = 0
     }
 
@@ -114,6 +116,7 @@ final class Wire: Sendable {
     var sent: [Send] { state.withLock { $0.sent } }
     var closed: [Close] { state.withLock { $0.closed } }
     var hooks: [HookCall] { state.withLock { $0.hooks } }
+    var deliveries: [Delivery] { state.withLock { $0.deliveries } }
     var taken: Int { state.withLock { $0.taken } }
 
     func send(_ sends: [Send]) { state.withLock { $0.sent += sends } }
@@ -122,6 +125,7 @@ final class Wire: Sendable {
     func cancelHooks(_ ids: [UInt64]) {
         state.withLock { $0.hooks.removeAll { ids.contains($0.id) } }
     }
+    func deliver(_ deliveries: [Delivery]) { state.withLock { $0.deliveries += deliveries } }
     func take(_ connection: ConnectionID) { state.withLock { $0.taken += 1 } }
 
     /// Of messages about tasks.

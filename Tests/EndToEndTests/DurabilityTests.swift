@@ -119,6 +119,8 @@ import Testing
             try await cluster.start()
             let (python, agent) = try await cluster.addPython("page-1")
             let before = try await cluster.node("page-1")
+            #expect(!(try await cluster.admin.headers(.getStatus)).contains("not-durable"))
+            #expect(try await cluster.stranger.ask(.getReadiness).status == 200)
 
             let ballast = state + "/ballast"
             fill(ballast)
@@ -160,6 +162,12 @@ import Testing
             )
             #expect(still.code == "storage")
             let _: ClusterStatus = try await cluster.admin.get(.getStatus)
+            // Every answer says so, and who balances between controllers hears it without a certificate.
+            #expect(
+                try await cluster.admin.headers(.getStatus).contains("muster-not-durable: true")
+            )
+            #expect(try await cluster.stranger.ask(.getReadiness).status == 503)
+            #expect(try await cluster.stranger.ask(.getHealth).status == 200)
 
             unlink(ballast)
             #expect(
@@ -171,6 +179,8 @@ import Testing
                 }
             )
             kept.append("x.after")
+            #expect(!(try await cluster.admin.headers(.getStatus)).contains("not-durable"))
+            #expect(try await cluster.stranger.ask(.getReadiness).status == 200)
             try await cluster.offline("page-1")
             _ = try python.run()
             try await cluster.online("page-1")

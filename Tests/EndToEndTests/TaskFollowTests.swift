@@ -144,4 +144,63 @@ import Testing
             #expect(follower.errors.contains("task \(other): cancelled"))
         }
     }
+
+    /// Each holds a connection and looks twice a second: one account has room for eight.
+    @Test
+    func `one more follower than an account may have is refused, and again let in when one ends`()
+        async throws
+    {
+        try await TestCluster.with { cluster in
+            let id = try await submit(cluster)
+            let path = Route.followTaskOutput.path("\(id)")
+            func stream(_ name: String) throws -> Program {
+                try Program(
+                    "/usr/bin/curl",
+                    [
+                        "-sSN", "--cacert", cluster.admin.root, "--cert",
+                        cluster.admin.credential ?? "", "--key", cluster.admin.credential ?? "",
+                        cluster.admin.server + path,
+                    ],
+                    in: cluster.folder,
+                    log: name
+                )
+            }
+            let streams = try (1...8).map { try stream("stream-\($0)") }
+            for stream in streams { try await stream.says(":") }
+
+            let refused = try await cluster.admin.refusal(.followTaskOutput, "\(id)")
+            #expect(refused.status == 429 && refused.code == "too-fast", "\(refused)")
+            #expect(refused.detail.contains("follows the output of 8 tasks already"))
+            #expect(refused.mend.contains("muster task logs \(id)"))
+            let shown = try await cluster.muster("task", "logs", "\(id)", "--follow")
+            #expect(shown.status == 3, "\(shown)")
+            #expect(shown.errors.contains("follows the output of 8 tasks already"), "\(shown)")
+            // Another account has places of its own.
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let other = try Program(
+                "/usr/bin/curl",
+                [
+                    "-sSN", "--cacert", viewer.root, "--cert", viewer.credential ?? "", "--key",
+                    viewer.credential ?? "", viewer.server + path,
+                ],
+                in: cluster.folder,
+                log: "vera-follows"
+            )
+            try await other.says(":")
+
+            streams[0].signal(SIGTERM)
+            _ = try await streams[0].wait()
+            let hasRoom = await eventually {
+                guard let again = try? stream("again-\(RandomBytes.seed())") else { return false }
+                let isLetIn = await eventually {
+                    again.hasEnded || again.everything.contains(":\n")
+                }
+                let follows = isLetIn && !again.hasEnded
+                again.signal(SIGTERM)
+                return follows
+            }
+            #expect(hasRoom)
+            for stream in streams.dropFirst() + [other] { stream.signal(SIGTERM) }
+        }
+    }
 }

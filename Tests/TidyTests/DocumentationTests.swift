@@ -8,7 +8,7 @@ import Testing
             .flatMap(\.lines).joined(separator: "\n")
         let page = try Page.text("docs/reference/controller-configuration.md")
         let calls = source.matches(
-            of: #/\.(?:\w*[sS]calar|list|subsection|duration|lifetime|count)\(\s*"([a-z-]+)"/#
+            of: #/[.\s](?:\w*[sS]calar|list|subsection|duration|lifetime|count)\(\s*"([a-z-]+)"/#
         )
         let keys = Set(calls.map { String($0.1) })
         #expect(keys.count > 30, "the source of the settings is not read any more")

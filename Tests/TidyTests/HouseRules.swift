@@ -14,7 +14,7 @@ import Testing
     static let pure = [
         "Model", "Calendar", "Protocol", "AgentCore", "ControllerCore", "Simulation",
     ]
-    static let lean = pure + ["Host", "Transport", "Agent", "Leash"]
+    static let lean = pure + ["Host", "Meters", "Transport", "Agent", "Leash"]
 
     static let bans: [Ban] =
         ["Glibc", "NIO", "Logging", "Dispatch", "Synchronization"].map {

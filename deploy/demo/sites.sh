@@ -43,6 +43,7 @@ quiet lyon || die "something of the drill still runs"
 say "  ok: lyon was started, ran 12 tasks and stopped again, tm of paris-1 is process $before as before"
 
 say "the work moves to lyon, and back"
+mails=$("$post" count "$folder/mail")
 muster switchover --to lyon --confirm lyon --reason quickstart >"$folder/switchover.log" ||
     die "the switchover has failed: $(cat "$folder/switchover.log")"
 check_run switchover
@@ -54,6 +55,8 @@ check_run failback
 is_active paris || die "the active site is $(active_site)"
 quiet lyon || die "something still runs in lyon"
 wait_for 30 "all six are Online" all_online "${paris[@]}" "${lyon[@]}"
+"$post" none "$folder/mail" "$mails" || die "planned work was told"
+say "  ok: nobody got a mail of it: it was planned"
 
 say "paris is killed by force in the middle of 1 000 tasks"
 : >"$folder/ledger"
@@ -61,9 +64,11 @@ say "paris is killed by force in the middle of 1 000 tasks"
 muster task submit --file "$folder/failover.jsonl" -o json >"$folder/by-failover.json"
 grep -o '"id" *: *[0-9]*' "$folder/by-failover.json" | grep -o '[0-9]*$' >"$folder/accepted"
 until [ "$(begun)" -ge 200 ]; do sleep 0.1; done
+mails=$("$post" count "$folder/mail")
 pkill -KILL -f "$folder/paris-" || true
 say "  ok: nothing of paris is left, $(begun) tasks were begun"
 wait_for 20 "paris-1 is Offline" is paris-1 offline
+"$post" wait "$folder/mail" "$mails" site.below-minimum firing || die "nobody was told that paris is lost"
 muster failover --to lyon --confirm lyon --no-wait --reason "quickstart: paris was killed" \
     >"$folder/failover.log" || die "the failover was refused: $(cat "$folder/failover.log")"
 number=$(run_number)

@@ -16,6 +16,15 @@ extension ConfigurationValue {
         }
     }
 
+    /// An address of this machine and a port: a name could be another machine's tomorrow.
+    static func numericAddress(_ text: String) throws(ValueProblem) -> NetworkAddress {
+        let address = try Self.address()(text)
+        guard isIPv4(address.host) || isIPv6(address.host) else {
+            throw ValueProblem("not a numeric address (127.0.0.1:7401, 0.0.0.0:7401, [::]:7401)")
+        }
+        return address
+    }
+
     /// A host name or an address without brackets and port.
     static func hostName(_ text: String) throws(ValueProblem) -> String {
         try host(text, isBracketed: isIPv6(text))

@@ -35,6 +35,13 @@ extension NodeConfiguration {
             "submit",
             [ConfigurationKey("socket"), ConfigurationKey("mode"), ConfigurationKey("group")]
         ),
+        (
+            "observe",
+            [
+                ConfigurationKey("listen", repeatable: true),
+                ConfigurationKey("agent-check", repeatable: true),
+            ]
+        ),
     ]
 
     /// Reads the text of `agent.conf`; services, handlers and data sets stay empty. Without other word
@@ -76,6 +83,7 @@ extension NodeConfiguration {
             case "agent": readAgent(reader, accounts)
             case "load": readLoad(reader)
             case "submit": readSubmit(reader)
+            case "observe": readObserve(reader)
             default: readPreflight(reader)
             }
         }
@@ -149,6 +157,24 @@ extension NodeConfiguration {
                 throw ValueProblem("no such group on this machine (a name or a number)")
             }
             return number
+        }
+    }
+
+    private mutating func readObserve(_ reader: SectionReader) {
+        func addresses(_ key: String) -> [NetworkAddress] {
+            let found = reader.commaValues(key, ConfigurationValue.numericAddress)
+            refuseRepeats(of: key, found.map(\.description), reader)
+            if found.count > ObserveSettings.addressesMax, let entry = reader.entry(key) {
+                reader.say("more than \(ObserveSettings.addressesMax) addresses", of: entry)
+            }
+            return found
+        }
+        observe.listen = addresses("listen")
+        observe.agentCheck = addresses("agent-check")
+        for address in observe.agentCheck where observe.listen.contains(address) {
+            if let entry = reader.entry("agent-check") {
+                reader.say("\(address) is in listen, too", of: entry)
+            }
         }
     }
 

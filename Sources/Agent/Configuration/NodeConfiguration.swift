@@ -41,6 +41,7 @@ struct NodeConfiguration: Hashable, Sendable {
     var load = LoadSettings()
     var preflight = PreflightSettings()
     var submit = SubmitSettings()
+    var observe = ObserveSettings()
     /// What is compared with the node's pair, by name.
     var sets: [ComparedSet] = []
     /// In the order of starting: by ``ServiceDefinition/order``, then by name.

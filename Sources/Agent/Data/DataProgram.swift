@@ -3,8 +3,9 @@ import Glibc
 import Host
 import Model
 
-/// Runs a program of a data set, as a check's command is run: trusted, in a session of its own, and with
-/// nothing left of it afterwards. It dies with the agent.
+/// Runs a program that looks at a data set, as a check's command is run: trusted, in a session of its own,
+/// and with nothing left of its group afterwards. It dies with the agent. What writes is an effect of the
+/// active site, and runs under a leash as an attempt of a task does: ``TaskKeeper``.
 struct DataProgram {
     /// Bytes of output kept.
     static let outputMax = 4_096
@@ -59,29 +60,15 @@ struct DataProgram {
             }
             if user.user != geteuid() { plan.user = user }
         }
-        guard let canary = request.canary else { return try Spawn.start(plan) }
-        // It fits into the pipe: nobody waits for the program to read it.
-        let input = try Descriptor.pipe()
-        let line = Array("\(canary)\n".utf8)
-        guard write(input.write.number, line, line.count) == line.count else {
-            throw HostError("hand over the canary", code: errno)
-        }
-        plan.input = input.read
         return try Spawn.start(plan)
     }
 
     private var environment: [String] {
-        var own = [
+        let own = [
             EnvironmentVariable(name: "PATH", value: CommandCheck.searchPath),
             EnvironmentVariable(name: "LANG", value: "C.UTF-8"),
             EnvironmentVariable(name: "MUSTER_DATA_SET", value: request.id.dataSet.text),
         ]
-        if let canary = request.canary {
-            own.append(EnvironmentVariable(name: "MUSTER_CANARY", value: "\(canary)"))
-        }
-        if let token = request.token {
-            own.append(EnvironmentVariable(name: "MUSTER_TOKEN", value: "\(token)"))
-        }
         let names = Set(request.definition.environment.map(\.name))
         return (own.filter { !names.contains($0.name) } + request.definition.environment)
             .map(\.description)

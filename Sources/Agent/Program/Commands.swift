@@ -50,7 +50,7 @@ struct JoinCommand {
         }
         var arguments = [ProgramFolder.enroll, "join", "--state", absolute(state)]
         if let token = options["token"] { arguments += ["--token", token] }
-        if let file = options["token-file"] { arguments += ["--token-file", file] }
+        if let file = options["token-file"] { arguments += ["--token-file", absolute(file)] }
         if let name { arguments += ["--name", name] }
         for controller in controllers { arguments += ["--controller", controller] }
         let process: SpawnedProcess

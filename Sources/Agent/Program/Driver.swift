@@ -29,6 +29,9 @@ final class Driver {
     let journal: TaskJournalWriter
     let spool: SpoolWriter
     let submissions: SubmitServer?
+    /// Nil where nobody may look.
+    let meters: AgentMeters?
+    private let observers: ObserveServer?
     let samples: SampleWorker
     let renewal: RenewalWorker
     let comparing: ComparingKeeper
@@ -67,7 +70,12 @@ final class Driver {
         self.tasks = tasks
         self.log = log
         inbox = try DriverInbox()
-        self.journal = TaskJournalWriter(journal, inbox: inbox)
+        let meters = configuration.observe.isOff ? nil : AgentMeters(version: AgentProgram.version)
+        self.meters = meters
+        observers = try meters.map { meters throws(HostError) in
+            try ObserveServer(configuration.observe, meters, log: log)
+        }
+        self.journal = TaskJournalWriter(journal, inbox: inbox, writes: meters?.journalWrites)
         self.spool = SpoolWriter(spool, inbox: inbox)
         submissions = try Self.submissions(configuration, inbox, log)
         units = try UnitKeeper(runFolder: configuration.runDirectory, inbox: inbox)
@@ -83,7 +91,7 @@ final class Driver {
         timer = Descriptor(owning: number)
         guard persister.begin(), samples.begin(), comparing.begin(), self.journal.begin(),
             self.spool.begin(),
-            submissions?.begin() ?? true
+            submissions?.begin() ?? true, observers?.begin() ?? true
         else {
             throw HostError("start threads", code: EAGAIN)
         }
@@ -178,7 +186,10 @@ final class Driver {
     }
 
     func step(_ event: AgentEvent) {
-        perform(machine.step(event, at: BootClock.now()))
+        let now = BootClock.now()
+        let effects = machine.step(event, at: now)
+        meters?.note(machine, effects, at: now)
+        perform(effects)
     }
 
     private func handle(_ message: DriverMessage) {

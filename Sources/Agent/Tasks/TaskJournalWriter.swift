@@ -1,5 +1,7 @@
 import AgentCore
 import Host
+import Meters
+import Model
 import Synchronization
 
 /// Writes the journal of tasks on a thread of its own: everything that is asked for while one sync
@@ -13,10 +15,13 @@ final class TaskJournalWriter: Sendable {
     private let file: Mutex<TaskJournalFile>
     private let inbox: DriverInbox
     private let waiting = Monitor<[Request]>([])
+    private let writes: Histogram?
 
-    init(_ file: sending TaskJournalFile, inbox: DriverInbox) {
+    /// - Parameter writes: how long each write took.
+    init(_ file: sending TaskJournalFile, inbox: DriverInbox, writes: Histogram? = nil) {
         self.file = Mutex(file)
         self.inbox = inbox
+        self.writes = writes
     }
 
     /// - Returns: false when there is no room for the thread.
@@ -35,7 +40,9 @@ final class TaskJournalWriter: Sendable {
             defer { waiting = [] }
             return waiting
         }
+        let begunAt = BootClock.now()
         file.withLock { write(requests, to: $0) }
+        writes?.observe(BootClock.now() - begunAt)
     }
 
     private func write(_ requests: [Request], to file: TaskJournalFile) {

@@ -4,7 +4,7 @@ import Host
 import Model
 import Protocol
 
-/// The leashes of every attempt. Lives on the driver's thread.
+/// The leashes of every attempt, and of every program that writes a canary. Lives on the driver's thread.
 ///
 /// Whatever is told comes out as events for the machine: a report of what was measured, right before
 /// the word that nothing of the attempt is left.

@@ -90,10 +90,9 @@ public struct DataSetDefinition: Hashable, Sendable {
     }
 }
 
-/// One execution of one of a data set's programs. An answer to an older one is passed over.
+/// One execution of a program that only looks at a data set. An answer to an older one is passed over.
 public struct DataRunID: Hashable, Sendable {
     public enum Program: String, Hashable, Sendable, CaseIterable {
-        case write
         case read
         case lag
     }
@@ -109,16 +108,12 @@ public struct DataRunID: Hashable, Sendable {
     }
 }
 
-/// Execute a program of a data set; answered by ``AgentEvent/dataFinished(_:_:)``.
+/// Execute a program that only looks at a data set; answered by ``AgentEvent/dataFinished(_:_:)``.
 public struct DataRun: Hashable, Sendable {
     public var id: DataRunID
     public var definition: DataSetDefinition
     /// The argument vector.
     public var program: [String]
-    /// To be written: one line of its standard input, and `MUSTER_CANARY`.
-    public var canary: Canary?
-    /// Under which it is written: `MUSTER_TOKEN`.
-    public var token: FencingToken?
     /// Nothing of it may run for longer.
     public var timeout: Duration
 
@@ -126,20 +121,16 @@ public struct DataRun: Hashable, Sendable {
         id: DataRunID,
         definition: DataSetDefinition,
         program: [String],
-        canary: Canary? = nil,
-        token: FencingToken? = nil,
         timeout: Duration
     ) {
         self.id = id
         self.definition = definition
         self.program = program
-        self.canary = canary
-        self.token = token
         self.timeout = timeout
     }
 }
 
-/// How a program of a data set ended: nothing of it runs any more.
+/// How a program that looks at a data set ended: nothing of it runs any more.
 public enum DataOutcome: Hashable, Sendable {
     /// With status 0, and what it has printed (the shell's limit is 4 096 bytes).
     case ended(output: String)

@@ -6,7 +6,6 @@ struct DataWatch: Hashable, Sendable {
     /// What is known of one data set.
     struct Entry: Hashable, Sendable {
         var definition: DataSetDefinition
-        var write: Writing?
         /// The attempt that is under way.
         var read: UInt64?
         var lag: UInt64?
@@ -22,24 +21,12 @@ struct DataWatch: Hashable, Sendable {
         }
     }
 
-    /// A canary that is being written: an effect of the active site.
-    struct Writing: Hashable, Sendable {
-        var attempt: UInt64
-        var canary: Canary
-        var token: FencingToken
-    }
-
-    /// Why a canary is not written now.
-    struct Situation {
-        /// The highest token that is durable; a write needs exactly this one.
-        var authority: FencingToken
-        var leaseEnd: Instant?
-        var obstacle: String?
-    }
-
     private(set) var entries: OrderedTable<DataSetName, Entry> = OrderedTable()
-    /// Writes of definitions that are gone or were changed, until they end.
-    private var orphans: OrderedTable<UInt64, FencingToken> = OrderedTable()
+    /// Canaries that are being written: DataWatch+Writing.swift
+    var writings: OrderedTable<TaskAttempt, Writing> = OrderedTable()
+    /// What an earlier agent was writing and what is not proven gone; when its leash is killed.
+    var leftovers: OrderedTable<TaskAttempt, Instant> = OrderedTable()
+    var writingCount: UInt32 = 0
     private var attempts: UInt64 = 0
     /// The session that was told of them.
     private var link: UInt64?
@@ -48,6 +35,8 @@ struct DataWatch: Hashable, Sendable {
     // Of the step under way.
     var sends: [AgentDataMessage] = []
     var runs: [DataRun] = []
+    var commands: [TaskCommand] = []
+    var notices: [AgentNotice] = []
 
     init(_ definitions: [DataSetDefinition], at now: Instant) {
         define(definitions, at: now)
@@ -64,19 +53,13 @@ struct DataWatch: Hashable, Sendable {
                 next[definition.name] = Entry(definition, at: now)
             }
         }
-        for (name, entry) in entries where next[name]?.write != entry.write {
-            if let writing = entry.write { orphans[writing.attempt] = writing.token }
-        }
         entries = next
     }
 
-    /// The least token under which something may still be written.
-    var leastToken: FencingToken? {
-        (entries.values.compactMap(\.write?.token) + orphans.values).min()
-    }
+    var nextDeadline: Instant? { [lookDeadline, writingDeadline].compactMap(\.self).min() }
 
     /// Only while a session stands is there somebody to tell.
-    var nextDeadline: Instant? {
+    private var lookDeadline: Instant? {
         guard link != nil else { return nil }
         return entries.values.flatMap { entry -> [Instant] in
             (entry.definition.read != nil && entry.read == nil ? [entry.readDueAt] : [])
@@ -135,9 +118,7 @@ struct DataWatch: Hashable, Sendable {
     private mutating func begin(
         _ kind: DataRunID.Program,
         _ program: [String],
-        of definition: DataSetDefinition,
-        writing: Writing? = nil,
-        timeout: Duration? = nil
+        of definition: DataSetDefinition
     ) -> UInt64 {
         attempts += 1
         runs.append(
@@ -145,65 +126,17 @@ struct DataWatch: Hashable, Sendable {
                 id: DataRunID(dataSet: definition.name, program: kind, attempt: attempts),
                 definition: definition,
                 program: program,
-                canary: writing?.canary,
-                token: writing?.token,
-                timeout: timeout ?? definition.timeout
+                timeout: definition.timeout
             )
         )
         return attempts
     }
 
-    // MARK: Writing
-
-    /// A canary is written under the token that is in force, under a lease, and no longer than it.
-    mutating func ordered(
-        _ name: DataSetName,
-        _ canary: Canary,
-        _ token: FencingToken,
-        _ situation: Situation,
-        at now: Instant
-    ) {
-        func refuse(_ code: RefusalCode, _ text: String) {
-            sends.append(.unwritten(name, canary, code: code, text: text))
-        }
-        guard let entry = entries[name], let program = entry.definition.write else {
-            return refuse(.unknownName, "no data set \(name) is written on this node")
-        }
-        guard token == situation.authority, canary.epoch == token.epoch else {
-            return refuse(.staleToken, "\(token) is not in force here: \(situation.authority) is")
-        }
-        if let obstacle = situation.obstacle { return refuse(.notNow, obstacle) }
-        guard let end = situation.leaseEnd, end > now else {
-            return refuse(.notNow, "the node has no lease")
-        }
-        guard entry.write == nil else {
-            return refuse(.busy, "the canary before it is still being written")
-        }
-        var writing = Writing(attempt: 0, canary: canary, token: token)
-        writing.attempt = begin(
-            .write,
-            program,
-            of: entry.definition,
-            writing: writing,
-            timeout: min(entry.definition.timeout, end - now)
-        )
-        entries.update(name) { $0.write = writing }
-    }
-
     // MARK: What programs have said
 
     mutating func finished(_ id: DataRunID, _ outcome: DataOutcome, at now: Instant) {
-        orphans[id.attempt] = nil
         guard let entry = entries[id.dataSet] else { return }
         switch id.program {
-        case .write:
-            guard let writing = entry.write, writing.attempt == id.attempt else { return }
-            entries.update(id.dataSet) { $0.write = nil }
-            switch outcome {
-            case .ended: tell(.written(id.dataSet, writing.canary))
-            case .failed(let text):
-                tell(.unwritten(id.dataSet, writing.canary, code: .storage, text: text))
-            }
         case .read:
             guard entry.read == id.attempt else { return }
             let reading = CanaryReading(outcome)
@@ -224,7 +157,7 @@ struct DataWatch: Hashable, Sendable {
     }
 
     /// Only who was told of the data set is told of what it shows.
-    private mutating func tell(_ message: AgentDataMessage) {
+    mutating func tell(_ message: AgentDataMessage) {
         guard link != nil, told[message.dataSet] != nil else { return }
         sends.append(message)
     }

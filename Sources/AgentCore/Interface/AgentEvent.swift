@@ -9,7 +9,7 @@ public enum AgentEvent: Hashable, Sendable {
     /// The process runs and has looked for the leashes of an earlier one. Always the first event,
     /// and only once. Nothing is adopted later.
     ///
-    /// `tasks` are attempts whose leashes are not proven to hold nothing any more: `.task(…, .emptied)`
+    /// `tasks` are attempts, and programs of canaries, whose leashes are not proven to hold nothing any more: `.task(…, .emptied)`
     /// follows for each. What the journal of tasks calls started and is not among them does not run.
     case started([AdoptedLeash], tasks: [TaskAttempt] = [])
     /// ``AgentMachine/nextDeadline`` has come (or any time later). The wall clock is for the

@@ -46,6 +46,8 @@ public struct AgentMemory: Hashable, Sendable {
     public var role: SiteRole?
     /// The drill in which the standby site is.
     public var drill: UInt64?
+    /// What keeps new work from the node; nil when nothing does.
+    public var standing: NodeStanding?
     public var wishes: OrderedTable<ServiceName, Wish>
     public var settingsVersion: UInt64
     public var settings: OrderedTable<String, Setting>
@@ -89,6 +91,7 @@ extension AgentMemory {
         state.put("highest", highest)
         state.put("role", role)
         state.put("drill", drill)
+        state.put("standing", standing)
         state.put("settings", settingsVersion)
         var lines = [state.line.description]
         for (service, wish) in wishes {
@@ -176,6 +179,7 @@ extension AgentMemory {
         highest = try fields.token("highest")
         role = try fields.optionalWord("role")
         drill = try fields.optionalNumber("drill")
+        standing = try fields.optionalWord("standing")
         settingsVersion = try fields.number("settings")
     }
 }

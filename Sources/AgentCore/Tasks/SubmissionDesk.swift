@@ -12,6 +12,8 @@ struct SubmissionSituation: Hashable, Sendable {
     /// `NODE.INCARNATION`: begins the keys that are made here. Nil until the incarnation is durable:
     /// after a crash the next process would count from the same number, and make the same keys.
     var keyPrefix: String?
+    /// Whose keys they are; nil of no member.
+    var node: NodeID?
 }
 
 struct SubmissionEffects: Hashable, Sendable {
@@ -105,6 +107,9 @@ struct SubmissionDesk: Hashable, Sendable {
         var task = local.task
         task.attributes.sort()
         if let problem = Self.problem(of: task, local.payload) { return decline(.invalid, problem) }
+        if let problem = Self.problem(ofKey: task.idempotencyKey, at: situation.node) {
+            return decline(.forbidden, problem)
+        }
         if let obstacle = situation.obstacle { return decline(.notActive, obstacle) }
         if task.idempotencyKey == nil {
             guard let prefix = situation.keyPrefix else {
@@ -133,6 +138,17 @@ struct SubmissionDesk: Hashable, Sendable {
     }
 
     /// What a controller would not understand is not sent to it: it would end the session.
+    /// A program that takes a key which is made for others would have their tasks lost.
+    private static func problem(ofKey key: String?, at node: NodeID?) -> String? {
+        guard let key else { return nil }
+        switch MadeKey(key) {
+        case .schedule: return "keys that begin with schedule/ are those of schedules"
+        case .agent(let maker) where maker == node:
+            return "the key is one of those that this agent makes for programs that give none"
+        case .agent, nil: return nil
+        }
+    }
+
     private static func problem(of task: TaskSubmission, _ payload: [UInt8]) -> String? {
         guard payload.count <= WorkLimits.payloadBytesMax else {
             return "a payload has at most \(WorkLimits.payloadBytesMax) bytes"

@@ -63,6 +63,7 @@ extension TaskBench {
     ) -> (RefusalCode, String)? {
         let attempt = order.attempt
         let token = FencingToken(epoch: order.token.epoch, session: order.token.session)
+        if attempt.isOfCanary { return (.invalid, "no task has the number \(attempt.task)") }
         if let returned = telling?.returned[attempt.task], returned >= attempt.attempt {
             return (.notNow, "it was given back before in this session: raise the attempt")
         }

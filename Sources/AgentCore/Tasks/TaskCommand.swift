@@ -4,7 +4,8 @@ import Protocol
 /// A command to the leash of one attempt.
 ///
 /// An attempt is what is commanded, not a process, so that a handler that takes many tasks one after
-/// the other can stand behind the same four words: it is ended with the attempt that must end.
+/// the other can stand behind the same four words: it is ended with the attempt that must end. The
+/// program that writes a canary is commanded as one too (``TaskAttempt/isOfCanary``).
 public enum TaskCommand: Hashable, Sendable {
     /// Spawn a leash that executes the handler. It kills what it holds when the agent is gone, and at
     /// the deadline.

@@ -157,6 +157,8 @@ int muster_open_at(int folder, const char *name, int flags, mode_t mode);
 // EAGAIN or EACCES: someone else holds it.
 int muster_lock_exclusive(int descriptor);
 int64_t muster_filesystem_magic(int descriptor);
+// A file in memory, close-on-exec; the name is for people who look at the process.
+int muster_memory_file(const char *name);
 int muster_set_nonblocking(int descriptor);
 int muster_set_blocking(int descriptor);
 
@@ -199,6 +201,8 @@ int muster_unix_connect(const char *path);
 int muster_unix_accept(int listener);
 int muster_unix_datagram(const char *path, const void *bytes, size_t count);
 int muster_peer_credentials(int descriptor, pid_t *pid, uid_t *user, gid_t *group);
+// Listens at a numeric IPv4 or IPv6 address; an IPv6 one takes no IPv4. EINVAL: it is none.
+int muster_tcp_listen(const char *host, uint16_t port, int backlog);
 // send with MSG_NOSIGNAL | MSG_DONTWAIT.
 ssize_t muster_send(int descriptor, const void *bytes, size_t count);
 

@@ -46,6 +46,11 @@ struct LoginCommand: AsyncParsableCommand {
         for text in server { servers.append(try Context.server(text)) }
         if servers.isEmpty { servers = token.addresses.map { "https://\($0)" } }
         let store = try ContextStore.standard()
+        // Before the token is used up.
+        if let name, !Context.isName(name) {
+            throw ConsoleError(.usage, "\(name) is not a name for a context", hint: "--name NAME")
+        }
+        _ = try store.load()
         let root = try await Enrolment.root(servers, pinnedTo: token.pin)
         let directory = CredentialDirectory(path: store.credentialFolder(".login-\(token.id)"))
         try store.makeFolder(directory.path)
@@ -92,18 +97,8 @@ struct LoginCommand: AsyncParsableCommand {
         _ store: ContextStore
     ) throws -> Context {
         var file = try store.load()
-        let wanted = name ?? certificate.cluster.name
-        guard Context.isName(wanted) else {
-            throw ConsoleError(.usage, "\(wanted) is not a name for a context", hint: "--name NAME")
-        }
+        let wanted = freeName(certificate, file)
         let folder = store.credentialFolder(wanted)
-        if let known = file.context(named: wanted), !replace, !isSame(known, certificate) {
-            throw ConsoleError(
-                .refused,
-                "there is a context \(wanted) for another cluster or operator",
-                hint: "log in again with a new token and --name NAME, or --replace"
-            )
-        }
         var servers = certificate.servers.isEmpty ? asked : certificate.servers
         servers = try servers.map { text throws(ConsoleError) in try Context.server(text) }
         let context = Context(name: wanted, servers: servers, credential: folder)
@@ -120,6 +115,24 @@ struct LoginCommand: AsyncParsableCommand {
         if file.current == nil || file.contexts.count == 1 { file.current = wanted }
         try store.save(file)
         return context
+    }
+
+    /// The name that was asked for, or the cluster's. The token is used up by now: where that is another
+    /// context's, or no name, the credential is kept under the next one that is free.
+    private func freeName(_ certificate: OperatorCertificate, _ file: ContextFile) -> String {
+        func mayTake(_ wanted: String) -> Bool {
+            guard Context.isName(wanted) else { return false }
+            guard let known = file.context(named: wanted) else { return true }
+            return replace || isSame(known, certificate)
+        }
+        let first = name ?? certificate.cluster.name
+        if mayTake(first) { return first }
+        let base = Context.isName(first) ? first : "cluster"
+        for number in 2... {
+            let next = "\(base)-\(number)"
+            if mayTake(next) { return next }
+        }
+        return base
     }
 
     private func isSame(_ known: Context, _ certificate: OperatorCertificate) -> Bool {

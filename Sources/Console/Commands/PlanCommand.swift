@@ -158,7 +158,7 @@ struct PlanCheckCommand: AsyncParsableCommand {
                     Terminal.writeLine(line)
                 }
             } else {
-                for line in PlanWords.mistakes(answer.value, in: request) {
+                for line in PlanWords.mistakes(answer.value.mistakes, in: request.file) {
                     Terminal.writeLine(line)
                 }
             }
@@ -182,7 +182,7 @@ struct PlanSet: AsyncParsableCommand {
         try await Session.run(connection) { session in
             let check: Answer<PlanCheck> = try await session.client.send(.checkPlan, nil, request)
             guard check.value.valid else {
-                let lines = PlanWords.mistakes(check.value, in: request)
+                let lines = PlanWords.mistakes(check.value.mistakes, in: request.file)
                 throw ConsoleError(
                     .refused,
                     "the plan was not set, it has \(lines.count) mistake"

@@ -8,7 +8,7 @@ struct RunReportCommand: AsyncParsableCommand {
         commandName: "report",
         abstract: "What a run leaves behind: who, why, times, proofs, and every task in flight.",
         discussion: """
-            When a run ends, the SHA-256 of its report goes into the audit's chain: of the run, its             steps with every attempt, and its fences; not of the tasks, of which late news may come.             --verify looks whether it is still what it was, and whether the chain is intact: it exits             0 when both are so, and 2 otherwise. --format sealed writes the bytes that are digested.
+            When a run ends, the SHA-256 of its report goes into the audit's chain: of the run, its             steps with every attempt, its fences, and its loss of data; not of the tasks, of which late news may come.             --verify looks whether it is still what it was, and whether the chain is intact: it exits             0 when both are so, and 2 otherwise. --format sealed writes the bytes that are digested.
             """
     )
 

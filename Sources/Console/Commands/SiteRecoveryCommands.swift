@@ -72,6 +72,17 @@ struct SiteShow: AsyncParsableCommand {
             let lines = SiteWords.findings(readiness.findings, style: style, width: width)
             for line in lines { Terminal.writeLine(line) }
         }
+        let thresholds = NotifyPage.thresholds(
+            status.thresholds ?? [],
+            style: style,
+            at: TimeText.now(),
+            width: width
+        )
+        if !thresholds.isEmpty {
+            Terminal.writeLine("")
+            Terminal.writeLine(style.paint("THRESHOLDS", .faint))
+            for line in thresholds { Terminal.writeLine(line) }
+        }
         guard !pairs.pairs.isEmpty || !pairs.unpaired.isEmpty else { return }
         Terminal.writeLine("")
         Terminal.writeLine(style.paint("PAIRS", .faint))

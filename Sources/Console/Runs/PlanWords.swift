@@ -3,10 +3,8 @@ import API
 /// Plans as they are shown.
 enum PlanWords {
     /// `night.yaml:4:7: steps[1].gaet is not a setting; did you mean steps[1].gate?`
-    static func mistakes(_ check: PlanCheck, in request: SetPlanRequest) -> [String] {
-        check.mistakes.map { mistake in
-            "\(request.file ?? "plan"):\(mistake.line):\(mistake.column): \(mistake.text)"
-        }
+    static func mistakes(_ mistakes: [PlanMistake], in file: String?) -> [String] {
+        mistakes.map { "\(file ?? "file"):\($0.line):\($0.column): \($0.text)" }
     }
 
     static func page(_ detail: PlanDetail, style: Style, width: Int?) -> [String] {

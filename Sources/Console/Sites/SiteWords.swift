@@ -44,10 +44,20 @@ enum SiteWords {
         ])
     }
 
-    /// At which loss from now the site is below its minimum; 0 when it is already, nil without one.
-    private static func firesAt(_ site: SiteStatus) -> Int64? {
+    /// At which loss from now somebody is told first, by its minimum or a threshold of the rules; 0 when
+    /// it is below one already, nil when it has none.
+    static func firesAt(_ site: SiteStatus) -> Int64? {
+        if let thresholds = site.thresholds {
+            return thresholds.map { Int64($0.firesAtLoss) }.min()
+        }
         guard site.minimum > 0 else { return nil }
         return max(0, Int64(site.online) - Int64(site.minimum) + 1)
+    }
+
+    /// `told at the 2nd loss`; nil when it is told at none, or was.
+    static func told(_ site: SiteStatus) -> String? {
+        guard site.thresholds != nil, let losses = firesAt(site), losses > 0 else { return nil }
+        return "told at the \(NotifyWords.ordinal(UInt32(clamping: losses))) loss"
     }
 
     // MARK: Readiness

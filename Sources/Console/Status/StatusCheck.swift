@@ -38,7 +38,12 @@ enum StatusCheck {
             let more = status.problems.count { $0.severity != .info } - 1
             parts.append("\(first.subject): \(first.text)\(more > 0 ? " (+\(more) more)" : "")")
         }
-        parts.append("\(online) of \(total) nodes Online, site \(status.activeSite) active")
+        let isFencing = status.sites.contains { $0.fencing == true }
+        let active =
+            isFencing
+            ? "NO SITE is active: \(status.activeSite) is being fenced"
+            : "site \(status.activeSite) active"
+        parts.append("\(online) of \(total) nodes Online, \(active)")
         let name = plain(status.cluster.name)
         let text = plain(parts.joined(separator: "; "))
         let line = "MUSTER \(state(status).word): \(name): \(text)"

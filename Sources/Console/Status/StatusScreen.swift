@@ -121,6 +121,7 @@ struct StatusScreen {
             }
             if site.inMaintenance > 0 { extra.append("\(site.inMaintenance) in maintenance") }
             if site.invited > 0 { extra.append("\(site.invited) invited") }
+            if let told = SiteWords.told(site) { extra.append(told) }
             let count = "\(style.symbol(tone)) \(site.online) of \(site.total) Online"
             table.add([
                 Cell("site \(site.name)", .strong), SiteWords.plainRole(site), Cell(count, tone),
@@ -243,6 +244,16 @@ struct StatusScreen {
             parts.append(("credential ends \(NodeWords.until(end, at: now))", .faint))
         }
         var lines = PackedLines(style: style, width: isCut ? width : nil).lines(parts)
+        if let notices = status.notices {
+            if !notices.configured {
+                lines += wrapped(NotifyPage.notSetUp).map { style.paint($0, .faint) }
+            } else if notices.pending > 0 {
+                let count =
+                    notices.pending == 1 ? "1 message waits" : "\(notices.pending) messages wait"
+                lines += wrapped("\(count) to be delivered: muster notify pending")
+                    .map { style.paint($0, .faint) }
+            }
+        }
         if let first = status.expiringCertificates.first {
             let more = status.expiringCertificates.count - 1
             let also = more > 0 ? " and \(more) more" : ""

@@ -33,14 +33,22 @@ struct WorkLines {
 
     private func fill() -> [String] {
         let count = Self.share(work.queued, of: work.queueCountMax)
-        let bytes = Self.share(work.payloadBytes, of: work.queueBytesMax)
-        guard max(count, bytes) >= Self.fullPerMille else { return [] }
+        // An older controller has no limit for them.
+        let live = work.keptBytes == nil ? 0 : Self.share(work.live, of: 2 * work.queueCountMax)
+        let kept = work.keptBytes ?? work.payloadBytes
+        let bytes = Self.share(kept, of: work.queueBytesMax)
+        let most = max(count, live, bytes)
+        guard most >= Self.fullPerMille else { return [] }
         let text =
-            count >= bytes
-            ? "\(work.queued) of \(work.queueCountMax) tasks"
-            : "\(SizeText.bytes(work.payloadBytes)) of \(SizeText.bytes(work.queueBytesMax))"
-        let share = SizeText.percent(perMille: UInt32(clamping: max(count, bytes)))
-        let tone: Tone = max(count, bytes) >= 900 ? .bad : .warning
+            if count == most {
+                "\(work.queued) of \(work.queueCountMax) tasks"
+            } else if live == most {
+                "\(work.live) of \(2 * work.queueCountMax) live tasks"
+            } else {
+                "\(SizeText.bytes(kept)) of \(SizeText.bytes(work.queueBytesMax))"
+            }
+        let share = SizeText.percent(perMille: UInt32(clamping: most))
+        let tone: Tone = most >= 900 ? .bad : .warning
         return ["         \(style.paint("the queue is \(share) full: \(text)", tone))"]
     }
 

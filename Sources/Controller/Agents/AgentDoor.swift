@@ -181,6 +181,7 @@ final class AgentDoor: Sendable {
     }
 
     private func refuse(_ id: Transport.ConnectionID, _ code: RefusalCode, _ text: String) {
+        driver.meters.refused(code)
         server.withLock { $0 }?
             .close(id, after: ControllerMessage.error(code: code, text: text).line)
     }

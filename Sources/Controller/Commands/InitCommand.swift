@@ -37,6 +37,10 @@ struct InitCommand: AsyncParsableCommand {
 
     private func create() throws {
         let configuration = try common.configuration()
+        // It becomes the name of contexts and stands in every notice.
+        guard Identifier<ClusterKind>.isValid(name) else {
+            throw Failure("\(name) is not a cluster's name", hint: Self.nameHint, code: 64)
+        }
         guard let siteName = SiteName(site) else {
             throw Failure("\(site) is not a site's name", hint: Self.nameHint, code: 64)
         }

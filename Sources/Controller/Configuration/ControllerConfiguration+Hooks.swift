@@ -24,23 +24,27 @@ extension ControllerConfiguration {
 
 extension HookDefinition {
     /// - Returns: nil when something is wrong with it, which the reader has noted.
-    fileprivate init?(reading section: YAMLSection) {
+    init?(
+        reading section: YAMLSection,
+        timeoutRange: ClosedRange<Duration> = timeoutRange,
+        timeoutDefault: Duration = timeoutMax
+    ) {
         let command = section.list(
             "command",
             expected: "a text without zero bytes",
             default: []
         ) { $0.utf8.contains(0) ? nil : $0 }
-        let timeout = section.duration("timeout", default: Self.timeoutMax)
+        let timeout = section.duration("timeout", default: timeoutDefault)
         let description = section.scalar(
             "description",
             expected: "a line of at most \(Self.descriptionBytesMax) bytes",
             default: ""
         ) { $0.utf8.count <= Self.descriptionBytesMax && !$0.contains("\n") ? $0 : nil }
         section.finish()
-        guard Self.timeoutRange.contains(timeout) else {
+        guard timeoutRange.contains(timeout) else {
             section.note(
-                "is not a duration from \(Self.timeoutRange.lowerBound.forPeople) to "
-                    + Self.timeoutRange.upperBound.forPeople,
+                "is not a duration from \(timeoutRange.lowerBound.forPeople) to "
+                    + timeoutRange.upperBound.forPeople,
                 at: "timeout"
             )
             return nil

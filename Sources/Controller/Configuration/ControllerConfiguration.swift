@@ -24,13 +24,18 @@ struct ControllerConfiguration: Sendable {
     /// `[::]` takes IPv4 as well; it is not the default because a machine may have no IPv6.
     var consoleListen = [Endpoint(host: "0.0.0.0", port: consolePort)]
     var consoleAdvertise: [Endpoint] = []
+    /// Where metrics and health are answered over plain HTTP; nowhere unless it is said.
+    var observeListen: [Endpoint] = []
     var certificates = CertificateOffice.Lifetimes()
     var machine = ControllerSettings()
     var transport = LineServerSettings()
     var eventsKept = 100_000
     var eventsAge: Duration = .seconds(90 * 86_400)
+    var eventsExport = EventExportSettings()
     /// What steps of runs have executed on this host, by their names.
     var hooks: OrderedTable<HookName, HookDefinition> = OrderedTable()
+    /// What stands behind the names of those that are told.
+    var notify = NotifySettings()
     var logLevel: Logger.Level = .info
     var logFormat: LogFormat = .text
 
@@ -88,6 +93,7 @@ struct ControllerConfiguration: Sendable {
         )
         if let agents = top.subsection("agents") { readAgents(agents) }
         if let console = top.subsection("console") { readConsole(console) }
+        if let observe = top.subsection("observe") { readObserve(observe) }
         if let lease = top.subsection("lease") { readLease(lease) }
         if let failover = top.subsection("failover") { readFailover(failover) }
         if let flap = top.subsection("flap") { readFlap(flap) }
@@ -95,6 +101,7 @@ struct ControllerConfiguration: Sendable {
         if let section = top.subsection("certificates") { readCertificates(section) }
         if let events = top.subsection("events") { readEvents(events) }
         if let hooks = top.subsection("hooks") { readHooks(hooks) }
+        if let notify = top.subsection("notify") { readNotify(notify) }
         if let log = top.subsection("log") { readLog(log) }
         top.finish()
     }
@@ -128,6 +135,15 @@ struct ControllerConfiguration: Sendable {
             default: consoleAdvertise,
             Self.consoleEndpoint
         )
+        section.finish()
+    }
+
+    private mutating func readObserve(_ section: YAMLSection) {
+        observeListen = section.list(
+            "listen",
+            expected: "an address such as 127.0.0.1:7480",
+            default: observeListen
+        ) { Self.endpoint($0, portDefault: ObserveServer.portDefault) }
         section.finish()
     }
 
@@ -195,6 +211,7 @@ struct ControllerConfiguration: Sendable {
     private mutating func readEvents(_ section: YAMLSection) {
         eventsKept = section.count("keep", 1_000...10_000_000, default: eventsKept)
         eventsAge = section.duration("age", default: eventsAge)
+        if let export = section.subsection("export") { eventsExport = EventExportSettings(export) }
         section.finish()
     }
 
@@ -217,13 +234,17 @@ struct ControllerConfiguration: Sendable {
 
     /// Without a port the console's own is meant, and not that of the agents.
     private static func consoleEndpoint(_ text: String) -> Endpoint? {
+        endpoint(text, portDefault: consolePort)
+    }
+
+    static func endpoint(_ text: String, portDefault: UInt16) -> Endpoint? {
         guard var endpoint = endpoint(text) else { return nil }
         let hasPort = text.hasSuffix(":\(endpoint.port)")
-        if !hasPort { endpoint.port = consolePort }
+        if !hasPort { endpoint.port = portDefault }
         return endpoint
     }
 
-    private static func flag(_ text: String) -> Bool? {
+    static func flag(_ text: String) -> Bool? {
         switch text {
         case "yes", "true": true
         case "no", "false": false

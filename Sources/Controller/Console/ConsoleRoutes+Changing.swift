@@ -108,8 +108,7 @@ extension ConsoleRoutes {
     }
 
     /// At most 10 years: beyond that it is a slip of the hand.
-    private func duration(_ milliseconds: UInt64, _ member: String) throws(API.Failure) -> Duration
-    {
+    func duration(_ milliseconds: UInt64, _ member: String) throws(API.Failure) -> Duration {
         guard milliseconds > 0, milliseconds <= 315_360_000_000 else {
             throw API.Failure(
                 code: RefusalCode.invalid.rawValue,

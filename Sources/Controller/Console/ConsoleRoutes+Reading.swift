@@ -12,8 +12,7 @@ import Store
 extension ConsoleRoutes {
     /// Looks at a copy of the machine, so that the thread that decides does not wait for a view.
     func views<Result>(_ body: (NodeViews) -> Result) async -> Result {
-        let (machine, now) = await driver.read { ($0.withoutTasks, $1) }
-        return body(NodeViews(machine: machine, now: now))
+        body(await driver.views())
     }
 
     func status(_ request: ConsoleRequest) async throws -> Response {
@@ -35,7 +34,22 @@ extension ConsoleRoutes {
                 authorityNotAfter: authorityNotAfter
             ).status
         }
-        status.controller.journalStalled = driver.shortage.isStalled ? true : nil
+        if driver.shortage.isStalled {
+            status.controller.journalStalled = true
+            status.problems.insert(
+                Problem(
+                    severity: .critical,
+                    subject: "controller",
+                    text:
+                        "the controller's disk is full: nothing is decided and no lease is granted, "
+                        + "so what fences itself ends",
+                    since: status.asOf,
+                    mend: "df -h \(server.configuration.stateDirectory)"
+                ),
+                at: 0
+            )
+            status.verdict = .down
+        }
         return status
     }
 
@@ -355,16 +369,6 @@ extension ConsoleRoutes {
             )
         )
     }
-
-    func readiness() async throws -> Response {
-        let isReady = await driver.read { machine, _ in
-            machine.mayAct && !machine.isJournalLate
-        }
-        return try ConsoleAnswer.json(
-            ProbeAnswer(status: isReady ? "ready" : "not ready"),
-            status: isReady ? .ok : .serviceUnavailable
-        )
-    }
 }
 
 extension OperatorSummary {
@@ -422,50 +426,5 @@ extension API.AuditEntry {
             outcome: entry.outcome,
             hash: record.hash.hex
         )
-    }
-}
-
-/// What of the event log is asked for.
-struct EventQuery: Sendable {
-    var kind: String?
-    var subject: String?
-    var severity: ControllerCore.Severity?
-
-    /// `node` and `node.` stand for every kind that begins so.
-    private var isPrefix: Bool { kind.map { !$0.contains(".") || $0.hasSuffix(".") } ?? false }
-
-    /// The store's own filter says all there is to say.
-    var isExact: Bool { !isPrefix && severity == nil }
-
-    var stored: EventFilter { EventFilter(kind: isPrefix ? nil : kind, subject: subject) }
-
-    func matches(_ event: ClusterEvent) -> Bool {
-        if let kind {
-            let prefix = kind.hasSuffix(".") ? kind : kind + "."
-            guard isPrefix ? event.kind.rawValue.hasPrefix(prefix) : event.kind.rawValue == kind
-            else { return false }
-        }
-        if let subject, event.subject != subject { return false }
-        guard let severity else { return true }
-        let order = ControllerCore.Severity.allCases
-        return order.firstIndex(of: event.severity)! >= order.firstIndex(of: severity)!
-    }
-}
-
-extension EventQuery {
-    init(_ request: ConsoleRequest) throws(API.Failure) {
-        self.init()
-        kind = request.query("kind")
-        subject = request.query("subject")
-        if let text = request.query("severity") {
-            guard let severity = ControllerCore.Severity(rawValue: text) else {
-                let allowed = ControllerCore.Severity.allCases.map(\.rawValue)
-                throw API.Failure(
-                    code: RefusalCode.invalid.rawValue,
-                    detail: "severity is not one of \(allowed.joined(separator: ", "))"
-                )
-            }
-            self.severity = severity
-        }
     }
 }

@@ -78,7 +78,7 @@ extension ConsoleRoutes {
             }
         }
         guard var report else { throw Self.unknownRun(id) }
-        try addOutputs(to: &report)
+        try await addOutputs(to: &report, id, request)
         guard format == "markdown" else { return try ConsoleAnswer.json(report) }
         var headers: HTTPFields = [
             .contentType: "text/markdown; charset=utf-8", .cacheControl: "no-store",
@@ -94,9 +94,15 @@ extension ConsoleRoutes {
     /// Hooks on nodes whose output is in a report.
     private static let outputsMax = 64
 
-    /// The end of what each hook on a node has written in the last attempt of its step.
-    private func addOutputs(to report: inout RunReport) throws {
+    /// The end of what each hook on a node has written in the last attempt of its step. That it is read
+    /// is admitted and audited first, as every other reading of outputs.
+    private func addOutputs(
+        to report: inout RunReport,
+        _ run: RunID,
+        _ request: ConsoleRequest
+    ) async throws {
         var left = Self.outputsMax
+        var isAdmitted = false
         for step in report.steps.indices {
             for hook in report.steps[step].hooks.indices {
                 guard left > 0 else { return }
@@ -105,6 +111,8 @@ extension ConsoleRoutes {
                 guard let bytes = try driver.tasks.output(of: task), !bytes.isEmpty else {
                     continue
                 }
+                if !isAdmitted { try await admitReading(.readRunOutputs(run), request) }
+                isAdmitted = true
                 report.steps[step].hooks[hook].output = Self.end(of: bytes)
             }
         }

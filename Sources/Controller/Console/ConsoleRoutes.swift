@@ -194,11 +194,28 @@ struct ConsoleRoutes: Sendable {
         case .listSettings: try await listSettings(request)
         case .listSettingChanges: try await listSettingChanges(request)
         case .showPreflight: try await showPreflight(request)
+        case .showNotify: try await showNotify(request)
+        case .getNotifyRules: try await getNotifyRules(request)
+        case .setNotifyRules: try await setNotifyRules(request)
+        case .checkNotifyRules: try await checkNotifyRules(request)
+        case .previewNotice: try await previewNotice(request)
+        case .testReceiver: try await testReceiver(request)
+        case .listNotices: try await listNotices(request)
+        case .showNotice: try await showNotice(request)
+        case .retryDelivery: try await changeDelivery(request) { .retryDelivery($0) }
+        case .dropDelivery: try await changeDelivery(request) { .dropDelivery($0) }
+        case .listSilences: try await listSilences(request)
+        case .addSilence: try await addSilence(request)
+        case .endSilence: try await endSilence(request)
         case .listAudit: try await listAudit(request)
         case .verifyAudit: try await verifyAudit(request)
         case .getVersion: try version()
-        case .getHealth: try ConsoleAnswer.json(ProbeAnswer(status: "alive"))
-        case .getReadiness: try await readiness()
+        case .getHealth, .getLive: try HealthAnswers(driver: driver).live()
+        case .getReadiness, .getReady: try await HealthAnswers(driver: driver).ready()
+        case .getActiveSite:
+            try await HealthAnswers(driver: driver).activeSite(request.query("site"))
+        case .getMetrics:
+            await server.metrics.answer(accepting: request.request.headers[.accept])
         case .getAuthority: try authority()
         case .addNode: try await addNode(request)
         case .removeNodes: try await removeNodes(request)
@@ -288,8 +305,12 @@ extension Route {
         if self == .submitTask { return TaskRequest.bodyBytesMax }
         // A payload of 64 KiB or 256 KiB of dates, twice that by escapes.
         if self == .addSchedule || self == .setCalendar { return 1 << 19 }
-        // A plan of 64 KiB likewise.
-        if self == .setPlan || self == .checkPlan { return 1 << 18 }
+        // A plan or rules of 64 KiB likewise.
+        switch self {
+        case .setPlan, .checkPlan, .setNotifyRules, .checkNotifyRules, .previewNotice:
+            return 1 << 18
+        default: break
+        }
         return self == .submitTasks ? TaskRequest.batchBytesMax : RequestBodyReader.bytesMax
     }
 }

@@ -27,6 +27,7 @@ final class ConsoleServer: Sendable {
     let configuration: ControllerConfiguration
     let agentEndpoints: [Endpoint]
     let zones: ZoneKeeper
+    let metrics: MetricsDesk
     let log: Logger
     let requests = RequestGate(max: 256)
     /// Batches of tasks that are read or answered at once; each may hold much memory.
@@ -49,6 +50,7 @@ final class ConsoleServer: Sendable {
         configuration: ControllerConfiguration,
         agentEndpoints: [Endpoint],
         zones: ZoneKeeper,
+        metrics: MetricsDesk,
         limits: ConsoleDoor.Limits = ConsoleDoor.Limits(),
         log: Logger
     ) {
@@ -58,6 +60,7 @@ final class ConsoleServer: Sendable {
         self.configuration = configuration
         self.agentEndpoints = agentEndpoints
         self.zones = zones
+        self.metrics = metrics
         self.limits = limits
         self.log = log
         refusals = RefusalRecorder(driver: driver)

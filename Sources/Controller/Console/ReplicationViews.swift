@@ -88,7 +88,7 @@ extension NodeViews {
         )
     }
 
-    func losses(of run: RunID) -> [RunDataLoss] { machine.forks(of: run).map(loss) }
+    func losses(of run: RunID) -> [RunDataLoss] { machine.losses(of: run).map(loss) }
 
     private func loss(_ fork: ForkRecord) -> RunDataLoss {
         RunDataLoss(

@@ -36,6 +36,12 @@ extension NodeViews {
         summary.endedAt = run.endedAt?.iso8601
         summary.epochAfter = run.epochAfter.map { "\($0)" }
         summary.stepSince = present?.startedAt?.iso8601
+        let ending = machine.endingHookNodes(of: run)
+        if !ending.isEmpty {
+            summary.text +=
+                (run.text.isEmpty ? "" : "; ") + "waits until what was told to end has ended on "
+                + ending.map(\.text).joined(separator: ", ")
+        }
         return summary
     }
 
@@ -145,7 +151,7 @@ extension NodeViews {
             steps: steps.enumerated().map { index, step in
                 RunPreviewStep(
                     plan: PlanStepDetail(step, number: index + 1),
-                    now: outlook(step.act, request, after: steps[..<index].map(\.act)),
+                    now: outlook(step.act, request, steps, after: steps[..<index].map(\.act)),
                     estimateMilliseconds: machine.runs.estimate(of: step.name, in: request.kind)
                 )
             },
@@ -165,6 +171,7 @@ extension NodeViews {
     private func outlook(
         _ act: PlanAct,
         _ request: RunRequest,
+        _ steps: [PlanStep],
         after before: [PlanAct]
     ) -> [String] {
         let from = machine.cluster.activeSite
@@ -176,8 +183,9 @@ extension NodeViews {
             let open = blocking.filter {
                 $0.topic != "divergence" && !($0.topic == "replication" && isLossSaid)
             }
-            return open.isEmpty && data.isEmpty
-                ? ["site \(request.to) is ready"] : open.map { "NOT READY: \($0.text)" } + data
+            let plan = machine.planObstacles(steps, request.kind, from: from, to: request.to)
+            let texts = (open.map(\.text) + plan).map { "NOT READY: \($0)" } + data
+            return texts.isEmpty ? ["site \(request.to) is ready"] : texts
         case .drainTasks:
             let count = machine.membersOfSite(from).reduce(0) {
                 $0 + machine.work.tasks(of: $1.record.id).count

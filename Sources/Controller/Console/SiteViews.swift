@@ -29,6 +29,7 @@ extension NodeViews {
             minimum: record?.minimum ?? 0,
             heartbeatAgeMilliseconds: ages.max()
         )
+        site.thresholds = thresholds(of: name)
         let run = machine.runs.liveRun
         let isFencing = run.map { $0.isFenced && !$0.isActivated && $0.from == name } ?? false
         site.form = record?.isWarm == true ? "warm" : "cold"

@@ -56,7 +56,8 @@ extension StatusView {
         }
         let full = max(
             share(work.queued, of: work.queueCountMax),
-            share(work.payloadBytes, of: work.queueBytesMax)
+            share(work.live, of: 2 * work.queueCountMax),
+            share(work.keptBytes ?? work.payloadBytes, of: work.queueBytesMax)
         )
         guard full >= queueFullPerMille else { return }
         let isFull = full >= 1_000

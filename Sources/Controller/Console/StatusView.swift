@@ -42,6 +42,7 @@ struct StatusView {
         let dataSets = views.dataSets
         status.dataSets = dataSets.isEmpty ? nil : dataSets
         status.automatic = views.automatic
+        status.notices = views.noticeSummary
         return status
     }
 
@@ -95,6 +96,7 @@ struct StatusView {
         addDataProblems(add)
         addWorkProblems(add)
         addMinimums(add)
+        addNoticeProblems(add)
         return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }
             .map(\.problem)
     }
@@ -185,6 +187,10 @@ struct StatusView {
                 && machine.lostSince(record.site) != nil
             if isFenced == true || isLost { return "" }
         } else if let report = machine.wrongService(of: member) {
+            // What a run has stopped, nobody else starts.
+            guard machine.mayRun(report, on: member) else {
+                return machine.runs.liveRun.map { "muster run show \($0.id)" } ?? ""
+            }
             return Self.mend(report, on: name)
         }
         return "muster node show \(name)"
@@ -247,7 +253,9 @@ extension API.Event {
             subject: event.subject,
             text: event.text,
             cause: event.cause,
-            consequence: event.consequence
+            consequence: event.consequence,
+            site: event.site.isEmpty ? nil : event.site,
+            planned: event.isPlanned ? true : nil
         )
     }
 }

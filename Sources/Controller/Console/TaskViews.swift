@@ -198,6 +198,7 @@ extension NodeViews {
                 )
             },
             payloadBytes: work.counts.bytes,
+            keptBytes: work.counts.kept,
             queueCountMax: work.rules.queueCountMax,
             queueBytesMax: work.rules.queueBytesMax,
             accepted: work.counts.accepted,

@@ -24,6 +24,8 @@ final class Driver: Sendable {
         var execute: @Sendable (HookCall) -> Void
         /// These hooks are not waited for any more.
         var cancelHooks: @Sendable ([UInt64]) -> Void
+        /// Brings notices to where they go; what came of each comes back as an event.
+        var deliver: @Sendable ([Delivery]) -> Void
         /// Lines that have been dealt with may be followed by others.
         var taken: @Sendable (ConnectionID) -> Void
         /// The program cannot go on: the outcome of a commit is unknown.
@@ -58,6 +60,7 @@ final class Driver: Sendable {
     private let requests = Atomic<UInt64>(1)
     let feed = EventFeed()
     let tasks: TaskStore
+    let meters = ControllerMeters()
     /// The disk is full: what can wait is turned away before it is decided.
     let shortage = Shortage()
 
@@ -91,6 +94,7 @@ final class Driver: Sendable {
             feed: feed,
             supply: PayloadSupply(tasks: tasks, log: log),
             shortage: shortage,
+            meters: DriverMeters(meters),
             log: log
         )
         let thread = Thread { loop.run(first: first) }
@@ -196,6 +200,12 @@ final class Driver: Sendable {
                 in: .urgent
             )
         }
+    }
+
+    /// A copy to look at, so that the thread that decides does not wait for a view.
+    func views() async -> NodeViews {
+        let (machine, now) = await read { ($0.withoutTasks, $1) }
+        return NodeViews(machine: machine, now: now)
     }
 
     /// Says goodbye to every agent, makes what waits durable and ends the thread.

@@ -15,6 +15,7 @@ final class DriverLoop: @unchecked Sendable {
     private let feed: EventFeed
     private var supply: PayloadSupply
     private let shortage: Shortage
+    private var meters: DriverMeters
     private let log: Logger
 
     private var lastTicket: UInt64 = 0
@@ -62,6 +63,7 @@ final class DriverLoop: @unchecked Sendable {
         feed: EventFeed,
         supply: PayloadSupply,
         shortage: Shortage,
+        meters: DriverMeters,
         log: Logger
     ) {
         self.machine = machine
@@ -72,6 +74,7 @@ final class DriverLoop: @unchecked Sendable {
         self.feed = feed
         self.supply = supply
         self.shortage = shortage
+        self.meters = meters
         self.log = log
     }
 
@@ -149,6 +152,7 @@ final class DriverLoop: @unchecked Sendable {
             }
         case .durable(let ticket):
             durableTicket = max(durableTicket, ticket)
+            meters.durable(upTo: ticket)
             release()
         case .journalFailed(let error): journalFailed(error)
         case .stop(let done):
@@ -232,7 +236,9 @@ final class DriverLoop: @unchecked Sendable {
 
     private func step(_ event: ControllerEvent) {
         let now = Self.moment()
-        handle(machine.step(event, at: now))
+        let effects = machine.step(event, at: now)
+        meters.stepped(event, effects, machine, at: now)
+        handle(effects)
     }
 
     private func handle(_ effects: ControllerEffects) {
@@ -241,6 +247,7 @@ final class DriverLoop: @unchecked Sendable {
         effects.certificates = []
         if !effects.journal.isEmpty {
             lastTicket += 1
+            meters.decided(lastTicket)
             supply.cache.note(effects.journal)
             submit(lastTicket, effects.journal.map(JournalWriter.write))
         }
@@ -374,7 +381,9 @@ final class DriverLoop: @unchecked Sendable {
         }
         if !item.effects.hookCancels.isEmpty { outlets.cancelHooks(item.effects.hookCancels) }
         for call in item.effects.hooks { outlets.execute(call) }
+        if !item.effects.deliveries.isEmpty { outlets.deliver(item.effects.deliveries) }
         item.read?()
+        meters.carriedOut(item.effects)
         for case .event(let event) in item.effects.journal {
             feed.publish(event)
             log.log(

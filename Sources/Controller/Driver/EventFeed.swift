@@ -12,6 +12,7 @@ final class EventFeed: Sendable {
     private struct State {
         var next: UInt64 = 0
         var followers: [UInt64: AsyncStream<ClusterEvent>.Continuation] = [:]
+        var bells: [@Sendable () -> Void] = []
         var isFinished = false
     }
 
@@ -36,9 +37,15 @@ final class EventFeed: Sendable {
         return stream
     }
 
+    /// Has somebody rung for who reads the events from the store. It must return at once.
+    func ring(_ bell: @escaping @Sendable () -> Void) {
+        state.withLock { $0.bells.append(bell) }
+    }
+
     func publish(_ event: ClusterEvent) {
-        let followers = state.withLock { Array($0.followers.values) }
+        let (followers, bells) = state.withLock { (Array($0.followers.values), $0.bells) }
         for follower in followers { follower.yield(event) }
+        for bell in bells { bell() }
     }
 
     func finish() {

@@ -8,6 +8,8 @@ import Store
 ///
 /// The records stand in the order in which the tasks were accepted, not in which they ended: it
 /// walks through them again and again, and turns back where nothing can be old enough.
+///
+/// What is old is told by an ``AgeClock``, never by the wall clock alone.
 struct HistoryJanitor {
     /// Records that are looked at in one portion, and removed in one transaction.
     static let looksMax = 1_000
@@ -17,6 +19,8 @@ struct HistoryJanitor {
     private let tasks: TaskStore
     /// The last task that was looked at.
     private var at: TaskID?
+    /// The key of the last late result that was looked at.
+    private var lateAt: String?
 
     init(store: any Store) {
         self.store = store
@@ -79,16 +83,16 @@ struct HistoryJanitor {
         return rows.count < Self.removalsMax
     }
 
-    /// Removes what nodes said too late of tasks, when it is as old as histories get: from the oldest
-    /// task on, as far as that is so.
+    /// Removes what nodes said too late of tasks, when it is as old as histories get. They stand in the
+    /// order of their tasks, not of their times: it walks through all of them, a portion at a time.
     ///
-    /// - Returns: whether nothing is left of it.
-    func tidyLate(history: Duration, now: WallTime) throws(StoreError) -> Bool {
+    /// - Returns: whether the walk is over; it begins anew then.
+    mutating func tidyLate(history: Duration, now: WallTime) throws(StoreError) -> Bool {
         let table = RecordTable.late.rawValue
         let life = max(history, WorkRules.keyLifeMin)
         let rows = try store.entries(
             of: table,
-            in: KeyRange(),
+            in: KeyRange(after: lateAt),
             limit: Self.removalsMax,
             newestFirst: false
         )
@@ -96,11 +100,13 @@ struct HistoryJanitor {
         for row in rows {
             guard let task = TaskID(storeKey: row.key) else { continue }
             let late = try JournalWriter.late(row.value, task)
-            guard late.at + life <= now else { break }
+            guard late.at + life <= now else { continue }
             writes.append(.delete(table: table, key: row.key))
         }
         if !writes.isEmpty { try store.commit([writes]) }
-        return writes.count < Self.removalsMax
+        let isLast = rows.count < Self.removalsMax
+        lateAt = isLast ? nil : rows.last?.key
+        return isLast
     }
 
     private func removal(of id: TaskID, key: String?) throws(StoreError) -> [StoreWrite] {

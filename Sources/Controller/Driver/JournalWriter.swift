@@ -167,6 +167,8 @@ enum JournalWriter {
         writer.put("text", event.text)
         writer.put("cause", event.cause)
         writer.put("consequence", event.consequence)
+        writer.put("site", event.site)
+        writer.put("planned", event.isPlanned)
         return writer.line
     }
 
@@ -184,7 +186,9 @@ enum JournalWriter {
             subject: line["subject"] ?? "",
             text: line["text"] ?? "",
             cause: line["cause"] ?? "",
-            consequence: line["consequence"] ?? ""
+            consequence: line["consequence"] ?? "",
+            site: line["site"] ?? "",
+            isPlanned: line["planned"] == "yes"
         )
     }
 }

@@ -12,6 +12,8 @@ struct HookOutcome: Hashable, Sendable {
     var how: String
     /// The end of what it wrote, in one line, at most ``HookProcess/outputBytesMax`` bytes.
     var output: String
+    /// Nil when it did not exit by itself in time.
+    var status: Int32?
 
     /// In one line, short enough to be kept whole. Of a longer output the end is shown: there stands
     /// why a program gave up.
@@ -41,14 +43,37 @@ struct HookProcess {
     /// How long to sleep between two looks, on kernels that cannot tell of a process's end.
     private static let lookMilliseconds: Int32 = 20
 
-    private let call: HookCall
     private let definition: HookDefinition
+    /// Each `NAME=value`.
+    private let variables: [String]
+    private let input: [UInt8]?
+    private let timeout: Duration
     /// Readable when the controller stops, or when nobody waits for it any more.
     private let bells: [Descriptor]
 
     init(_ call: HookCall, _ definition: HookDefinition, bells: [Descriptor]) {
-        self.call = call
+        self.init(
+            definition,
+            variables: call.variables.map { ($0.name, $0.value) },
+            timeout: min(definition.timeout, call.timeout),
+            bells: bells
+        )
+    }
+
+    /// - Parameters:
+    ///   - variables: without the prefix `MUSTER_` that they get.
+    ///   - input: what it reads on its standard input; nothing when nil.
+    init(
+        _ definition: HookDefinition,
+        variables: [(name: String, value: String)],
+        input: [UInt8]? = nil,
+        timeout: Duration,
+        bells: [Descriptor]
+    ) {
         self.definition = definition
+        self.variables = variables.map { "MUSTER_\($0.name)=\($0.value)" }
+        self.input = input
+        self.timeout = timeout
         self.bells = bells
     }
 
@@ -61,8 +86,7 @@ struct HookProcess {
             return HookOutcome(isDone: false, how: "it could not be started: \(error)", output: "")
         }
         var attempt = Attempt(process: process, output: output, bells: bells)
-        let limit = min(definition.timeout, call.timeout)
-        let why = attempt.wait(for: limit)
+        let why = attempt.wait(for: timeout)
         var how = ""
         if let why {
             kill(-process.processID, SIGTERM)
@@ -80,7 +104,9 @@ struct HookProcess {
             case .signaled(let signal): how = "ended by signal \(signal)"
             }
         }
-        return HookOutcome(isDone: why == nil && end == .exited(0), how: how, output: said)
+        var status: Int32?
+        if why == nil, case .exited(let number) = end { status = number }
+        return HookOutcome(isDone: status == 0, how: how, output: said, status: status)
     }
 
     private func start() throws -> (SpawnedProcess, Descriptor) {
@@ -92,6 +118,7 @@ struct HookProcess {
             arguments: definition.command,
             environment: environment
         )
+        plan.input = try input.map { bytes in try Descriptor.memory(bytes) }
         plan.output = write
         plan.error = write
         // A hook outlives no controller: the next one would execute it a second time beside it. The
@@ -101,8 +128,7 @@ struct HookProcess {
     }
 
     private var environment: [String] {
-        ["PATH=\(Self.searchPath)", "LANG=C.UTF-8"]
-            + call.variables.map { "MUSTER_\($0.name)=\($0.value)" }
+        ["PATH=\(Self.searchPath)", "LANG=C.UTF-8"] + variables
     }
 
     /// Lines with semicolons between; control characters are no text for people.

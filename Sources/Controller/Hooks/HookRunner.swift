@@ -24,6 +24,8 @@ final class HookRunner: Sendable {
         var isStopped = false
         /// What runs, by its number, with the bell that ends it. Only looked up.
         var bells: [UInt64: Descriptor] = [:]
+        /// What has a thread of its own, or is getting one. Only looked up.
+        var begun: Set<UInt64> = []
         /// Of those, what was cancelled and has not ended yet: nothing begins beside it.
         var ending: Set<UInt64> = []
 
@@ -65,6 +67,7 @@ final class HookRunner: Sendable {
                 return false
             }
             state.running += 1
+            state.begun.insert(call.id)
             return true
         }
         if mayStart { start(call) }
@@ -76,9 +79,10 @@ final class HookRunner: Sendable {
     func cancel(_ ids: [UInt64]) {
         let bells = state.withLock { state -> [Descriptor] in
             state.waiting.removeAll { ids.contains($0.id) }
-            let running = ids.filter { state.bells[$0] != nil }
-            state.ending.formUnion(running)
-            return running.compactMap { state.bells[$0] }
+            // One that has no bell yet looks whether it was cancelled when it has.
+            let begun = ids.filter { state.begun.contains($0) }
+            state.ending.formUnion(begun)
+            return begun.compactMap { state.bells[$0] }
         }
         for bell in bells { try? bell.writeAll([1]) }
     }
@@ -105,6 +109,8 @@ final class HookRunner: Sendable {
         // What waits would be started by the end of another; without any it would wait for ever.
         let stranded = state.withLock { state -> [HookCall] in
             state.running -= 1
+            state.begun.remove(call.id)
+            state.ending.remove(call.id)
             guard state.running == 0 else { return [] }
             defer { state.waiting = [] }
             return state.waiting
@@ -119,11 +125,14 @@ final class HookRunner: Sendable {
         state.withLock { state in
             state.running -= 1
             state.bells[id] = nil
+            state.begun.remove(id)
             state.ending.remove(id)
             var next: [HookCall] = []
             while state.mayStart, !state.waiting.isEmpty {
+                let call = state.waiting.removeFirst()
                 state.running += 1
-                next.append(state.waiting.removeFirst())
+                state.begun.insert(call.id)
+                next.append(call)
             }
             return next
         }
@@ -137,7 +146,11 @@ final class HookRunner: Sendable {
         } catch {
             return tell(call, false, "there is no room for another hook: \(error)")
         }
-        state.withLock { $0.bells[call.id] = own.write }
+        let isCancelled = state.withLock { state -> Bool in
+            state.bells[call.id] = own.write
+            return state.ending.contains(call.id)
+        }
+        guard !isCancelled else { return tell(call, false, "cancelled before it began") }
         log.notice("A hook begins", metadata: ["hook": "\(call.name)"])
         let outcome = HookProcess(call, definition, bells: [bell.read, own.read]).outcome()
         log.notice(

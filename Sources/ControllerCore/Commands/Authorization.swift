@@ -57,6 +57,12 @@ public enum Authorization {
         ("automatic.pause", .operator),
         ("automatic.resume", .admin),
         ("automatic.lift-brake", .admin),
+        ("notify.set", .admin),
+        ("notify.silence", .operator),
+        ("notify.unsilence", .operator),
+        ("notify.test", .operator),
+        ("notify.retry", .operator),
+        ("notify.drop", .operator),
     ]
 
     public static func least(for verb: String) -> OperatorRole? {
@@ -92,7 +98,7 @@ extension Command.Verb {
         case .retryTasks: "task.retry"
         case .resolveTasks: "task.resolve"
         case .readPayload: "task.payload"
-        case .readOutput: "task.output"
+        case .readOutput, .readRunOutputs: "task.output"
         case .readFile: "drift.read"
         case .addSchedule: "schedule.add"
         case .removeSchedule: "schedule.remove"
@@ -114,6 +120,12 @@ extension Command.Verb {
         case .pauseAutomatic: "automatic.pause"
         case .resumeAutomatic: "automatic.resume"
         case .liftBrake: "automatic.lift-brake"
+        case .setNotifyRules: "notify.set"
+        case .addSilence: "notify.silence"
+        case .endSilence: "notify.unsilence"
+        case .testReceiver: "notify.test"
+        case .retryDelivery: "notify.retry"
+        case .dropDelivery: "notify.drop"
         }
     }
 
@@ -140,6 +152,7 @@ extension Command.Verb {
             ids.prefix(100).map { "\($0)" }.joined(separator: ",")
                 + (ids.count > 100 ? " and \(ids.count - 100) more" : "")
         case .readPayload(let id), .readOutput(let id): "\(id)"
+        case .readRunOutputs(let run): "run \(run)"
         case .addSchedule(let draft): draft.name.text
         case .removeSchedule(let name), .pauseSchedule(let name), .resumeSchedule(let name):
             name.text
@@ -154,6 +167,11 @@ extension Command.Verb {
             "\(run)"
         case .certifyNode(let run, let node): "\(run)/\(node)"
         case .pauseAutomatic, .resumeAutomatic, .liftBrake: "automatic"
+        case .setNotifyRules: "notify-rules"
+        case .addSilence(let draft): kept(draft.matchers, bytesMax: 300)
+        case .endSilence(let number): "silence \(number)"
+        case .testReceiver(let name): name.text
+        case .retryDelivery(let number), .dropDelivery(let number): "delivery \(number)"
         }
     }
 
@@ -173,11 +191,16 @@ extension Command.Verb {
         case .set(_, _, let value): "value=\(value)"
         case .removeNodes, .cordon, .uncordon, .endMaintenance, .release, .service, .revokeToken,
             .removeOperator, .addSite, .removeSite, .unset, .preflight, .backup, .cancelTasks,
-            .retryTasks, .readPayload, .readOutput, .readFile, .removeSchedule, .pauseSchedule,
+            .retryTasks, .readPayload, .readOutput, .readRunOutputs, .readFile, .removeSchedule,
+            .pauseSchedule,
             .resumeSchedule, .setCalendar,
             .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
-            .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake:
+            .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake, .endSilence,
+            .testReceiver, .retryDelivery, .dropDelivery:
             ""
+        case .setNotifyRules(let rules): kept(rules.source, bytesMax: 16 << 10)
+        case .addSilence(let draft):
+            "owner=\(kept(draft.owner, bytesMax: 200)) until=\(draft.until.iso8601)"
         case .setSiteForm(_, let isWarm): "form=\(isWarm ? "warm" : "cold")"
         case .setPlan(let draft):
             "kinds=\(draft.kinds.map(\.rawValue).joined(separator: ",")) "

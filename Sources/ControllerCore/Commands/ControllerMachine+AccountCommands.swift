@@ -202,15 +202,16 @@ extension ControllerMachine {
         by: String
     ) throws(Refused) -> Reply.Outcome {
         try checkSite(name)
-        let (online, total) = count(of: name)
+        let standing = standing(of: name)
         amendSite(name) { $0.minimum = minimum }
-        let losses = max(0, online - Int(minimum) + 1)
+        let own = NotifyThreshold(name: NotifyThreshold.own, site: name, minimum: minimum)
+        let losses = lossesUntil(own)
         let text =
             minimum == 0
             ? "site \(name) has no minimum"
-            : "the minimum of site \(name) is \(minimum); with \(online) of \(total) Online it is "
-                + (online < Int(minimum)
-                    ? "below it now" : "told at the loss of \(losses) more")
+            : "the minimum of site \(name) is \(minimum); with \(standing.online) of "
+                + "\(standing.total) Online it is "
+                + (losses == 0 ? "below it now" : "told at the loss of \(losses) more")
         return .done(text, orders: [])
     }
 

@@ -24,6 +24,16 @@ extension ControllerMachine {
         }
     }
 
+    /// What a hook of the controller's host is given of them: under the names that they have on the nodes,
+    /// without the prefix `MUSTER_`, which every variable of a hook gets.
+    var activeVariables: [HookCall.Variable] {
+        activeValues.compactMap { setting in
+            setting.environmentName.map {
+                HookCall.Variable(name: String($0.dropFirst("MUSTER_".count)), value: setting.value)
+            }
+        }
+    }
+
     func checkActiveValue(_ scope: SettingScope, _ key: String) throws(Refused) {
         guard let name = ActiveValue.name(of: key) else { return }
         guard SettingKey.isValid(name), name.hasPrefix("env.") else {

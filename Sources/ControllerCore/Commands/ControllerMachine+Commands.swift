@@ -183,6 +183,7 @@ extension ControllerMachine {
             return .done("backup to \(path)", orders: [])
         case .readPayload(let id): return .done("the payload of task \(id)", orders: [])
         case .readOutput(let id): return .done("the output of task \(id)", orders: [])
+        case .readRunOutputs(let run): return .done("outputs of run \(run)", orders: [])
         case .readFile(let node, let set, let path):
             try readFile(node, set, path, for: request)
             return .done("\(path) of \(set)", orders: [])
@@ -213,6 +214,13 @@ extension ControllerMachine {
         case .pauseAutomatic: return try pauseAutomatic(by: by, reason: command.reason)
         case .resumeAutomatic: return try resumeAutomatic(by: by)
         case .liftBrake: return try liftBrake(by: by, reason: command.reason)
+        case .setNotifyRules(let rules): return try setNotifyRules(rules, by: by)
+        case .addSilence(let draft):
+            return try addSilence(draft, by: by, reason: command.reason)
+        case .endSilence(let number): return try endSilence(number, by: by)
+        case .testReceiver(let name): return try testReceiver(name, by: by)
+        case .retryDelivery(let number): return try retryDelivery(number)
+        case .dropDelivery(let number): return try dropDelivery(number, by: by)
         case .retryTasks(let ids): return try handleTasks(ids, "given again") { $0.retry($1) }
         case .resolveTasks(let ids, let isDone):
             return try handleTasks(ids, "resolved") { $0.resolve($1, as: isDone ? .done : .failed) }

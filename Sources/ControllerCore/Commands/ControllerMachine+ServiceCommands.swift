@@ -63,6 +63,7 @@ extension ControllerMachine {
         _ member: Member
     ) throws(Refused) -> Reply.Outcome {
         try checkMayRun(member)
+        try checkHeld(services, member)
         amend(id) { record in
             record.stoppedServices.removeAll { services.contains($0) }
         }
@@ -118,6 +119,23 @@ extension ControllerMachine {
                 .notNow,
                 "node \(record.name) is drained or in maintenance",
                 mend: "muster node uncordon \(record.name)"
+            )
+        }
+    }
+
+    /// What a run has stopped, or not started yet, is the run's.
+    private func checkHeld(_ services: [ServiceName], _ member: Member) throws(Refused) {
+        for service in services {
+            guard let report = member.services[service]?.report, !mayRun(report, on: member) else {
+                continue
+            }
+            let run = runs.liveRun.map { "run \($0.id)" } ?? "a run"
+            throw Refused(
+                .notNow,
+                "service \(service) of node \(member.record.name) is held: \(run) has stopped it, or "
+                    + "starts it later",
+                mend: runs.liveRun.map { "muster run show \($0.id)" }
+                    ?? "muster site show \(member.record.site)"
             )
         }
     }

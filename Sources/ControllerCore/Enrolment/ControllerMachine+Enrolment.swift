@@ -261,10 +261,11 @@ extension ControllerMachine {
             )
         case .renewing(let connection, let node, let usedKey):
             guard nodes[node]?.record.membership == .joined else { return }
-            amend(node) {
+            amend(node) { [now] in
                 $0.replaceKey(by: pending.key, inUse: usedKey)
                 $0.serial = issued.serial
                 $0.certificateNotAfter = issued.notAfter
+                $0.certificateSince = now.wall
             }
             auditRenewal(of: node, key: pending.key, connection, "done")
             send(
@@ -362,6 +363,7 @@ extension ControllerMachine {
             $0.key = key
             $0.serial = issued.serial
             $0.certificateNotAfter = issued.notAfter
+            $0.certificateSince = now.wall
             $0.statusSince = now.wall
         }
         tell(

@@ -96,6 +96,8 @@ public struct Command: Hashable, Sendable {
         case readPayload(TaskID)
         /// The same of what a task's handler has written.
         case readOutput(TaskID)
+        /// The same of what the hooks of a run have written on nodes, as its report shows it.
+        case readRunOutputs(RunID)
         /// The same of a file of a compared set, of a node and its pair. The reply comes when both
         /// nodes have answered.
         case readFile(NodeName, ComparedSetName, path: String)
@@ -125,6 +127,16 @@ public struct Command: Hashable, Sendable {
         case resumeAutomatic
         /// After as many automatic failovers as there may be.
         case liftBrake
+        /// Replaces who is told of what, as a whole.
+        case setNotifyRules(NotifyRules)
+        case addSilence(SilenceDraft)
+        case endSilence(UInt64)
+        /// A test message, by the same way as any other.
+        case testReceiver(ReceiverName)
+        /// Delivers again at once: one that waits, was given up, refused or dropped.
+        case retryDelivery(UInt64)
+        /// Takes one that waits out.
+        case dropDelivery(UInt64)
     }
 }
 

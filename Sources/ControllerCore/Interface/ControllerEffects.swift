@@ -107,6 +107,11 @@ public struct ClusterEvent: Hashable, Sendable {
     public var cause: String
     /// What followed at once: `2 of 3 nodes of site a are Online`.
     public var consequence: String
+    /// The site it is about; empty where it is about none.
+    public var site: String
+    /// Somebody has ordered it, or what it comes of: maintenance, a drain, a removal, a run's or an
+    /// operator's own stop.
+    public var isPlanned: Bool
 
     public init(
         sequence: UInt64,
@@ -116,8 +121,12 @@ public struct ClusterEvent: Hashable, Sendable {
         subject: String,
         text: String,
         cause: String = "",
-        consequence: String = ""
+        consequence: String = "",
+        site: String = "",
+        isPlanned: Bool = false
     ) {
+        self.site = site
+        self.isPlanned = isPlanned
         self.sequence = sequence
         self.at = at
         self.kind = kind
@@ -210,6 +219,27 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case automaticResumed = "automatic.resumed"
     case automaticBrakeLifted = "automatic.brake-lifted"
     case failoverProposed = "failover.proposed"
+    /// A site that is below a threshold has lost more.
+    case siteFurtherLoss = "site.further-loss"
+    case readinessLost = "readiness.lost"
+    case readinessRegained = "readiness.regained"
+    case certificateExpiring = "certificate.expiring"
+    case certificateRenewed = "certificate.renewed"
+    case drillOverdue = "drill.overdue"
+    case drillMade = "drill.made"
+    case storeLow = "store.low"
+    case storeRelieved = "store.relieved"
+    /// The controller before this one was not stopped, it was lost.
+    case controllerLost = "controller.lost"
+    case accessLockedOut = "access.locked-out"
+    case notifyChanged = "notify.changed"
+    case silenceBegun = "silence.begun"
+    case silenceEnded = "silence.ended"
+    case noticeUndeliverable = "notice.undeliverable"
+    case noticeDeliverable = "notice.deliverable"
+    case noticesDropped = "notice.dropped"
+    /// Of no event: a test of a receiver.
+    case noticeTest = "notice.test"
 }
 
 /// Who ordered what, and what came of it. One for every command, refused ones too, and for every

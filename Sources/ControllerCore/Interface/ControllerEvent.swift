@@ -180,6 +180,11 @@ public enum ControllerEvent: Hashable, Sendable {
     case hookEnded(UInt64, isDone: Bool, text: String)
     /// An attempt to deliver a notice has come to its end; told once for each ``Delivery``.
     case delivered(UInt64, attempt: UInt32, DeliveryOutcome)
+    /// Bytes that are free for the store, and of its file system in all; told when it starts, and again
+    /// from time to time.
+    case storeSpace(free: UInt64, total: UInt64)
+    /// When the controller's own certificate ends; told when it starts and when it has a new one.
+    case certificateKnown(end: WallTime)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)

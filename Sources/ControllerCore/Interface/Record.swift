@@ -27,6 +27,11 @@ public enum RecordTable: String, Hashable, Comparable, Sendable, CaseIterable {
     case loss
     case late
     case runDeed = "run-deed"
+    case notifyRules = "notify-rules"
+    case silence
+    case alarm
+    case notice
+    case delivery
 
     /// Rows that a machine is started with; of the others there may be millions.
     public var isLoaded: Bool { self != .taskEnd && self != .ledger && self != .late }
@@ -62,6 +67,11 @@ public enum Record: Hashable, Sendable {
     case loss(LossRecord)
     case late(LateRecord)
     case runDeed(RunDeedRecord)
+    case notifyRules(NotifyRulesRecord)
+    case silence(SilenceRecord)
+    case alarm(AlarmRecord)
+    case notice(NoticeRecord)
+    case delivery(DeliveryRecord)
 
     public var table: RecordTable {
         switch self {
@@ -89,6 +99,11 @@ public enum Record: Hashable, Sendable {
         case .loss: .loss
         case .late: .late
         case .runDeed: .runDeed
+        case .notifyRules: .notifyRules
+        case .silence: .silence
+        case .alarm: .alarm
+        case .notice: .notice
+        case .delivery: .delivery
         }
     }
 
@@ -118,6 +133,11 @@ public enum Record: Hashable, Sendable {
         case .loss(let loss): loss.storeKey
         case .late(let late): late.task.storeKey
         case .runDeed(let deed): deed.storeKey
+        case .notifyRules: NotifyRulesRecord.storeKey
+        case .silence(let silence): silence.storeKey
+        case .alarm(let alarm): alarm.storeKey
+        case .notice(let notice): notice.storeKey
+        case .delivery(let delivery): delivery.storeKey
         }
     }
 
@@ -147,6 +167,11 @@ public enum Record: Hashable, Sendable {
         case .loss(let loss): loss.line
         case .late(let late): late.line
         case .runDeed(let deed): deed.line
+        case .notifyRules(let rules): rules.line
+        case .silence(let silence): silence.line
+        case .alarm(let alarm): alarm.line
+        case .notice(let notice): notice.line
+        case .delivery(let delivery): delivery.line
         }
     }
 
@@ -177,6 +202,11 @@ public enum Record: Hashable, Sendable {
         case .loss: self = .loss(try LossRecord(fields))
         case .late: self = .late(try LateRecord(fields))
         case .runDeed: self = .runDeed(try RunDeedRecord(fields))
+        case .notifyRules: self = .notifyRules(try NotifyRulesRecord(fields))
+        case .silence: self = .silence(try SilenceRecord(fields))
+        case .alarm: self = .alarm(try AlarmRecord(fields))
+        case .notice: self = .notice(try NoticeRecord(fields))
+        case .delivery: self = .delivery(try DeliveryRecord(fields))
         }
     }
 }

@@ -20,6 +20,7 @@ extension ControllerMachine {
                 settleRemoval(of: id)
                 reconcile(id)
                 settleFencedLeases(of: id)
+                settleComingUp(of: id)
                 settleStatus(of: id)
                 showWork(id)
             }
@@ -43,6 +44,8 @@ extension ControllerMachine {
         unsaved.append(id)
         guard changed else { return }
         watch.isDue = true
+        notify.areThresholdsDue = true
+        let isPlanned = isOfflinePlanned(member)
         let (online, total) = count(of: record.site)
         let consequence =
             "\(online) of \(counted(total, "node")) of site \(record.site) "
@@ -60,46 +63,19 @@ extension ControllerMachine {
         case .offline:
             tell(
                 .nodeOffline,
-                severityOfLoss(member),
+                isPlanned ? .info : severityOfLoss(member),
                 record.name.text,
                 "Node \(record.name) is Offline.",
                 cause: assessment.reason,
-                consequence: consequence
+                consequence: consequence,
+                isPlanned: isPlanned
             )
         }
-        settleMinimum(of: record.site, online: online, by: changed ? assessment.status : nil)
     }
 
     private func severityOfLoss(_ member: Member) -> Severity {
-        let record = member.record
-        if record.maintenance != nil || record.drain != nil || record.membership == .removing {
-            return .info
-        }
         // An agent that was told to stop says so; somebody knows of it.
-        return member.isFarewell ? .warning : .critical
-    }
-
-    /// The rule is `online < minimum`; it is told on crossing, not for every node.
-    private mutating func settleMinimum(of name: SiteName, online: Int, by change: NodeStatus?) {
-        guard let site = sites[name], site.minimum > 0, let change else { return }
-        let minimum = Int(site.minimum)
-        switch change {
-        case .offline where online == minimum - 1:
-            tell(
-                .siteBelowMinimum,
-                .critical,
-                name.text,
-                "Site \(name) has fewer nodes Online (\(online)) than its minimum (\(minimum))."
-            )
-        case .online where online == minimum:
-            tell(
-                .siteAtMinimum,
-                .info,
-                name.text,
-                "Site \(name) has its minimum of \(minimum) nodes Online again."
-            )
-        case .offline, .online: break
-        }
+        member.isFarewell ? .warning : .critical
     }
 
     // MARK: Flapping
@@ -243,6 +219,7 @@ extension ControllerMachine {
         work.forgetLosses(of: id)
         if work.hasTasks(id) { expect(by: member.lastGrant + settings.lease.wait) }
         if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }
+        notify.areThresholdsDue = true
         let (online, total) = count(of: record.site)
         tell(
             .nodeRemoved,
@@ -251,7 +228,8 @@ extension ControllerMachine {
             "Node \(record.name) was removed; its credential is revoked.",
             cause: cause,
             consequence: "\(online) of \(counted(total, "node")) of site \(record.site) "
-                + "\(total == 1 ? "is" : "are") Online"
+                + "\(total == 1 ? "is" : "are") Online",
+            site: record.site
         )
         auditOwn("node.revoke", record.name.text, reason: cause)
     }

@@ -65,6 +65,10 @@ public struct Member: Hashable, Sendable {
     var preferencesVersion: UInt64
     var removalDeadline: Instant?
     var isRemovalOverdueTold = false
+    /// It is Offline, or would be, by what somebody has ordered.
+    var isStopped = false
+    /// What it was stopped for has ended: until then what does not run yet counts as planned.
+    var comingUpUntil: Instant?
     /// When a certificate was asked for, within the last hour.
     var renewals: [Instant] = []
     /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.
@@ -227,5 +231,13 @@ public struct Member: Hashable, Sendable {
         if let drain = record.drain, !drain.keepServices { return true }
         if let maintenance = record.maintenance, !maintenance.keepServices { return true }
         return false
+    }
+
+    /// What keeps new work from it, as its agent is told, so that load balancers learn of it.
+    var standing: NodeStanding? {
+        if record.maintenance != nil { return .maintenance }
+        if record.drain != nil || record.membership == .removing { return .draining }
+        if record.cordon != nil { return .cordoned }
+        return heldUntil != nil || record.conflict != nil ? .held : nil
     }
 }

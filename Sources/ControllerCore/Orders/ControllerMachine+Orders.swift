@@ -15,7 +15,7 @@ extension ControllerMachine {
 
     /// An exclusive service runs on the active site alone, and in a drill of its own. A drainable one
     /// also on a warm standby, and on the site that a run has left, until the run stops it.
-    func mayRun(_ report: ServiceReport, on member: Member) -> Bool {
+    public func mayRun(_ report: ServiceReport, on member: Member) -> Bool {
         let name = member.record.site
         guard let site = sites[name] else { return false }
         if site.held.holds(report) {

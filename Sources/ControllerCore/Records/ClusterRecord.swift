@@ -21,6 +21,10 @@ public struct ClusterRecord: Hashable, Sendable {
     /// Data sets that are new begin with this number of their canaries: data sets that were forgotten
     /// have used lower ones.
     public var canaryFloor: UInt64 = 1
+    /// Numbers that silences, notices and deliveries have used.
+    public var lastNotice: UInt64 = 0
+    /// A controller runs on this store, and has not said that it stopped.
+    public var isRunning = false
     /// What an operator has said at a restore, and what is waited for since.
     public internal(set) var restoring = RestoringRecord()
 
@@ -60,6 +64,8 @@ public struct ClusterRecord: Hashable, Sendable {
         )
         automatic = try AutomaticRecord(fields)
         canaryFloor = try fields.optionalNumber("canaries") ?? 1
+        lastNotice = try fields.optionalNumber("notices") ?? 0
+        isRunning = try fields.flag("running")
         restoring = try RestoringRecord(fields)
     }
 
@@ -76,6 +82,8 @@ public struct ClusterRecord: Hashable, Sendable {
         if lastRun > 0 { writer.put("runs", lastRun) }
         automatic.put(to: &writer)
         if canaryFloor > 1 { writer.put("canaries", canaryFloor) }
+        if lastNotice > 0 { writer.put("notices", lastNotice) }
+        writer.put("running", isRunning)
         restoring.put(to: &writer)
         return writer.line
     }

@@ -19,6 +19,8 @@ public struct NodeRecord: Hashable, Sendable {
     public var previousKeys: [KeyFingerprint]
     public var serial: String?
     public var certificateNotAfter: WallTime?
+    /// When the newest was given; nil for one of an older store.
+    public var certificateSince: WallTime?
 
     /// The node session of `safety.md` 3: raised before work is taken from the node.
     public var session: UInt32
@@ -194,6 +196,7 @@ extension NodeRecord {
             .map { KeyFingerprint(String($0)) }
         serial = fields.optionalText("serial")
         certificateNotAfter = try fields.optionalTime("not-after")
+        certificateSince = try fields.optionalTime("certificate-since")
         session = try fields.number("session")
         incarnation = try fields.number("incarnation")
         machine = fields.optionalText("machine") ?? ""
@@ -268,6 +271,7 @@ extension NodeRecord {
         writer.put("previous-keys", previousKeys.map(\.text).joined(separator: ","))
         writer.put("serial", serial)
         writer.put("not-after", certificateNotAfter)
+        writer.put("certificate-since", certificateSince)
         writer.put("session", session)
         writer.put("incarnation", incarnation)
         writer.put("machine", machine)

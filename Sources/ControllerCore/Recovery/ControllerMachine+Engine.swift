@@ -43,6 +43,7 @@ extension ControllerMachine {
         }
         switch record.state {
         case .pending:
+            guard endingHooks(of: record).isEmpty else { return false }
             begin(record, of: run)
             return true
         case .delayed: return tryAgain(record, of: run)
@@ -79,6 +80,7 @@ extension ControllerMachine {
             expect(by: retryAt)
             return false
         }
+        guard endingHooks(of: record).isEmpty else { return false }
         begin(record, of: run)
         return true
     }
@@ -274,6 +276,7 @@ extension ControllerMachine {
         guard let record = runs.stepRecords[.init(run: run.id, index: run.step)] else {
             preconditionFailure("run \(run.id) has no step \(run.step)")
         }
+        guard endingHooks(of: record).isEmpty else { return false }
         switch record.state {
         case .done, .failed, .running, .verifying, .delayed:
             guard record.step.undo != nil else { break }
@@ -326,7 +329,8 @@ extension ControllerMachine {
             HookCall(
                 id: runs.lastCall,
                 name: hook,
-                variables: hookContext(record, run) + more,
+                variables: activeVariables
+                    + (hookContext(record, run) + more).map { HookCall.Variable($0) },
                 timeout: record.step.timeout
             )
         )
@@ -440,6 +444,7 @@ extension ControllerMachine {
         sites.update(name, body)
         if let site = sites[name], site != before { put(.site(site)) }
         watch.isDue = true
+        notify.areThresholdsDue = true
     }
 
     mutating func touchNodes(of site: SiteName) {

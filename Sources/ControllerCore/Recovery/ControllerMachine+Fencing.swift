@@ -22,7 +22,8 @@ extension ControllerMachine {
             .warning,
             run.from.text,
             "Site \(run.from) has to stop: every node is to be proven unable to act.",
-            cause: "run \(run.id), \(run.kind.rawValue) to \(run.to) by \(run.by)"
+            cause: "run \(run.id), \(run.kind.rawValue) to \(run.to) by \(run.by)",
+            isPlanned: run.kind.isPlanned
         )
         auditOwn("run.fence", run.from.text, reason: "run \(run.id)")
     }

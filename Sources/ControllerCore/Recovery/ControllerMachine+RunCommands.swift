@@ -43,11 +43,14 @@ extension Command.Verb {
         // What lets a node take part that a run may wait for.
         case .uncordon, .endMaintenance, .release, .service, .revokeToken, .addOperator,
             .removeOperator, .preflight, .backup,
-            .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .readFile,
+            .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readOutput, .readRunOutputs,
+            .readFile,
             .pauseSchedule,
             .resumeSchedule, .retryStep,
             .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,
-            .liftBrake:
+            .liftBrake,
+            // Who is told of a run changes nothing of it.
+            .setNotifyRules, .addSilence, .endSilence, .testReceiver, .retryDelivery, .dropDelivery:
             true
         }
     }
@@ -275,7 +278,8 @@ extension ControllerMachine {
             "run \(run.id)",
             "Run \(run.id) has begun: \(run.kind.rawValue) from \(from) to \(run.to).",
             cause: reason.isEmpty ? "ordered by \(by)" : "ordered by \(by): \(reason)",
-            consequence: "muster run follow \(run.id)"
+            consequence: "muster run follow \(run.id)",
+            isPlanned: run.kind.isPlanned
         )
         return .runStarted(run.id)
     }

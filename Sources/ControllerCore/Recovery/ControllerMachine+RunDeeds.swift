@@ -53,9 +53,17 @@ extension ControllerMachine {
     /// for that person.
     mutating func noteWaiting(_ id: RunID) {
         guard let run = runs.runs[id], run.state == .running else { return }
-        let waits = !personNeeds(of: run).isEmpty
+        let needs = personNeeds(of: run)
+        let waits = !needs.isEmpty
         if waits, run.askedSince == nil {
             amendRun(id) { [now] in $0.askedSince = now.wall }
+            tell(
+                .runWaiting,
+                .warning,
+                "run \(id)",
+                "Run \(id) waits for a person: \(needs[0].text).",
+                consequence: needs[0].commands.first ?? ""
+            )
         } else if !waits, run.askedSince != nil {
             endAsking(id)
         }
@@ -70,6 +78,7 @@ extension ControllerMachine {
             }
             $0.askedSince = nil
         }
+        closeAlarm(alarmKey(.runWaiting, "run \(id)"), text: "Run \(id) asks nothing any more.")
     }
 
     /// What was waited within the present step's attempt is none of the step's own time.

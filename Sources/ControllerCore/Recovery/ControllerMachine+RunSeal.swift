@@ -9,8 +9,9 @@ extension ControllerMachine {
     /// sealed text.
     public static let reportVerb = "run.report"
 
-    /// Form 1. A digest that was made of it must be found again by every later version: whatever is
-    /// changed here gets another number, and what has this one stays as it is.
+    /// Form 2; form 1, of runs that ended before there was another, has nothing of data. A digest that was
+    /// made of one must be found again by every later version: whatever is changed here gets another
+    /// number, and what has one of these stays as it is.
     ///
     /// - Returns: canonical JSON; nil while the run has not ended.
     public func sealedReport(of id: RunID) -> String? {
@@ -41,14 +42,16 @@ extension ControllerMachine {
             ])
         }
         return CanonicalJSON.object([
+            "acceptsDataLoss": run.losses == nil ? nil : .flag(run.acceptsLoss),
             "by": .text(run.by),
             "cluster": .text(cluster.id.text),
+            "data": run.losses.map { .list($0.map(\.sealed)) },
             "endedAt": run.endedAt.map { .text($0.iso8601) },
             "epochAfter": run.epochAfter.map { .text("\($0)") },
             "epochBefore": .text("\(run.epochBefore)"),
             "fences": .list(fences),
             "forced": .flag(run.isForced),
-            "form": .number(1),
+            "form": .number(run.losses == nil ? 1 : 2),
             "from": .text(run.from.text),
             "kind": .text(run.kind.rawValue),
             "personMilliseconds": .number(run.askedMilliseconds),
@@ -64,8 +67,14 @@ extension ControllerMachine {
         ]).text
     }
 
+    /// What each data set has lost in a run, by its name: when the run has ended what is sealed of it.
+    public func losses(of run: RunID) -> [ForkRecord] { runs.runs[run]?.losses ?? forks(of: run) }
+
     /// Chains the digest of what the ended run leaves behind into the audit.
     mutating func auditReport(_ id: RunID) {
+        // Of now: when data arrives later its fork is told elsewhere, and forks are forgotten in the end.
+        let losses = forks(of: id)
+        amendRun(id) { $0.losses = losses }
         guard let sealed = sealedReport(of: id) else { return }
         auditOwn(
             Self.reportVerb,
@@ -98,6 +107,21 @@ extension RunStepRecord.HookTask {
             "state": .text(word),
             "task": .number(task.number),
             "text": .text(text),
+        ])
+    }
+}
+
+extension ForkRecord {
+    fileprivate var sealed: CanonicalJSON {
+        .object([
+            "acknowledged": acknowledged.map { .text("\($0)") },
+            "at": .text(at.iso8601),
+            "canary": canary.map { .text("\($0)") },
+            "dataSet": .text(dataSet.text),
+            "epoch": .text("\(epoch)"),
+            "lost": lost.map { .number($0) },
+            "objectiveMilliseconds": objectiveMilliseconds.map { .number($0) },
+            "rpoMilliseconds": lossMilliseconds.map { .number($0) },
         ])
     }
 }

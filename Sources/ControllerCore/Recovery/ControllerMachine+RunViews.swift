@@ -154,6 +154,19 @@ extension ControllerMachine {
         return nil
     }
 
+    /// Nodes on which hooks of the run's step were told to end, and have not yet: the run goes on when
+    /// they have.
+    public func endingHookNodes(of run: RunRecord) -> [NodeName] {
+        guard !run.state.isEnded, let record = runs.stepRecords[.init(run: run.id, index: run.step)]
+        else { return [] }
+        switch record.state {
+        case .running, .verifying:
+            guard run.state == .rollingBack else { return [] }
+        case .pending, .delayed, .done, .failed, .skipped, .undoing, .undone: break
+        }
+        return endingHooks(of: record).map(\.node)
+    }
+
     /// Empty when the run goes on by itself, or has ended.
     public func personNeeds(of run: RunRecord) -> [PersonNeed] {
         let steps = runs.steps(of: run.id)

@@ -86,8 +86,11 @@ extension ControllerMachine {
         let blocking = all.filter {
             $0.topic != "divergence" && !($0.topic == "replication" && isLossSaid)
         }
-        guard !blocking.isEmpty else { return .done("site \(run.to) is ready") }
-        let text = blocking.map(\.text).joined(separator: "; ")
+        let steps = runs.steps(of: run.id).map(\.step)
+        let obstacles =
+            blocking.map(\.text) + planObstacles(steps, run.kind, from: run.from, to: run.to)
+        guard !obstacles.isEmpty else { return .done("site \(run.to) is ready") }
+        let text = obstacles.joined(separator: "; ")
         if run.isForced { return .done("overruled by \(run.by): \(text)") }
         return .waiting(text)
     }
@@ -116,11 +119,8 @@ extension ControllerMachine {
         return .waiting("\(tasks) not ended on \(short(holders))")
     }
 
-    /// How many nodes a site must have to act: its minimum, and never more than it has in all.
-    func leastNodes(of site: SiteName) -> Int {
-        let (_, total) = count(of: site)
-        return max(1, min(Int(sites[site]?.minimum ?? 0), total))
-    }
+    /// How many nodes a site must have to act: its minimum, whether it has so many or not.
+    func leastNodes(of site: SiteName) -> Int { max(1, Int(sites[site]?.minimum ?? 0)) }
 
     /// Members of a site that have, or may have, something to run, by name.
     func members(of site: SiteName) -> [Member] {
@@ -208,13 +208,23 @@ extension ControllerMachine {
         return .done("running on \(counted(healthy, "node"))")
     }
 
+    /// By what is known in this moment: the status that was told last may be that of the standby which
+    /// the site has just ceased to be.
     private func lookAtService(of run: RunRecord) -> StepProgress {
-        let (online, total) = count(of: run.to)
+        var online = 0
+        var reasons: [String] = []
+        let joined = members(of: run.to).filter { $0.record.membership == .joined }
+        for member in joined {
+            let assessment = assess(member)
+            if assessment.status == .online {
+                online += 1
+            } else {
+                reasons.append("\(member.record.name): \(assessment.reason)")
+            }
+        }
         let least = leastNodes(of: run.to)
-        let text = "\(online) of \(counted(total, "node")) of site \(run.to) are Online"
+        let text = "\(online) of \(counted(joined.count, "node")) of site \(run.to) are Online"
         if online >= least { return .done(text) }
-        let reasons = members(of: run.to).filter { $0.record.status != .online }
-            .map { "\($0.record.name): \($0.record.statusReason)" }
         return .waiting("\(text), at least \(least) are needed (\(short(reasons)))")
     }
 
@@ -249,6 +259,8 @@ extension ControllerMachine {
             where !known.report.isDrainable && !known.report.hasStopped {
                 open.append("\(known.report.name) on \(member.record.name)")
             }
+            let tasks = work.tasks(of: member.record.id).count { work.isOfRun($0) }
+            if tasks > 0 { open.append("\(counted(tasks, "task")) on \(member.record.name)") }
         }
         return open.isEmpty
             ? .done("site \(run.to) is an idle standby again")
@@ -315,7 +327,8 @@ extension ControllerMachine {
             run.to.text,
             "Site \(run.to) is the active one under epoch \(cluster.epoch).",
             cause: "run \(run.id), \(run.kind.rawValue) by \(run.by)",
-            consequence: "site \(run.from) is a standby"
+            consequence: "site \(run.from) is a standby",
+            isPlanned: run.kind.isPlanned
         )
         auditOwn("run.activate", run.to.text, reason: "run \(run.id), epoch \(cluster.epoch)")
     }
@@ -437,6 +450,14 @@ extension ControllerMachine {
 
     mutating func cancelHooks(of record: RunStepRecord) {
         for hook in record.hooks where hook.isDone == nil { _ = work.cancel(hook.task) }
+    }
+
+    /// Hooks and sandbox tasks of a step that nobody waits for any more, and that have not ended: they
+    /// were told to, and have their time for it. Neither the next attempt nor what undoes them begins
+    /// beside them, and a drill does not end; on a node that is lost they have ended when its lease
+    /// has. Only a step that is left out does not hold up the next one.
+    func endingHooks(of record: RunStepRecord) -> [RunStepRecord.HookTask] {
+        record.hooks.filter { work.isUnderWay($0.task) }
     }
 
     /// The work says how hooks on nodes have ended.

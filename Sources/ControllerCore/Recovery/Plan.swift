@@ -11,6 +11,9 @@ public enum RunKind: String, Hashable, Sendable, CaseIterable {
     case failback
     /// The same plan against the standby site while the active one goes on.
     case drill
+
+    /// Somebody chose the time of it: nobody is woken by what goes as it should.
+    public var isPlanned: Bool { self != .failover }
 }
 
 public enum PlanKind {}

@@ -151,14 +151,31 @@ enum HookPurpose: Hashable, Sendable {
 ///
 /// It may be given twice, by a controller that was started again: a hook is idempotent.
 public struct HookCall: Hashable, Sendable {
+    /// Of its environment. A value of the active site may be longer than an attribute's.
+    public struct Variable: Hashable, Sendable, CustomStringConvertible {
+        public var name: String
+        public var value: String
+
+        public init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+
+        init(_ attribute: TaskAttribute) {
+            self.init(name: attribute.name, value: attribute.value)
+        }
+
+        public var description: String { "\(name)=\(value)" }
+    }
+
     /// Of this process; comes back with ``ControllerEvent/hookEnded(_:isDone:text:)``.
     public var id: UInt64
     public var name: HookName
     /// Without the prefix `MUSTER_`.
-    public var variables: [TaskAttribute]
+    public var variables: [Variable]
     public var timeout: Duration
 
-    init(id: UInt64, name: HookName, variables: [TaskAttribute], timeout: Duration) {
+    init(id: UInt64, name: HookName, variables: [Variable], timeout: Duration) {
         self.id = id
         self.name = name
         self.variables = variables

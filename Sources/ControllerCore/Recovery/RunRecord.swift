@@ -73,6 +73,9 @@ public struct RunRecord: Hashable, Sendable {
     /// Time that went by while it waited for a person, milliseconds.
     public var askedMilliseconds: UInt64
     public var askedSince: WallTime?
+    /// What each data set has lost, as it was known when the run ended: sealed with its report. Nil while
+    /// it has not ended, and of a run that was sealed before there was such a thing.
+    public var losses: [ForkRecord]?
 
     public init(
         id: RunID,
@@ -145,6 +148,15 @@ public struct RunRecord: Hashable, Sendable {
         text = fields.optionalText("text") ?? ""
         askedMilliseconds = try fields.optionalNumber("asked") ?? 0
         askedSince = try fields.optionalTime("asked-since")
+        guard fields.optionalText("seal-form") == "2" else { return }
+        // Where no data set is watched there is no such field.
+        losses = try (fields.optionalText("losses") ?? "").split(separator: "\n").map {
+            text throws(MessageError) in
+            guard let line = try? Line.parse(String(text), limits: .record) else {
+                throw .bad(key: "losses", expected: "lines of forks")
+            }
+            return try ForkRecord(FieldReader(line))
+        }
     }
 
     var line: Line {
@@ -173,6 +185,8 @@ public struct RunRecord: Hashable, Sendable {
         writer.put("text", text)
         if askedMilliseconds > 0 { writer.put("asked", askedMilliseconds) }
         writer.put("asked-since", askedSince)
+        if losses != nil { writer.put("seal-form", 2 as UInt64) }
+        writer.put("losses", losses.map { $0.map(\.line.description).joined(separator: "\n") })
         return writer.line
     }
 }

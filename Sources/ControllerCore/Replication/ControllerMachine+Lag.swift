@@ -221,7 +221,9 @@ extension ControllerMachine {
             name.text,
             sentence,
             cause: cause,
-            consequence: "muster replication show \(name)"
+            consequence: "muster replication show \(name)",
+            site: site,
+            about: "\(name)/\(site)"
         )
     }
 }

@@ -15,6 +15,7 @@ extension ControllerMachine {
         nextOrder = cluster.orderCeiling
         cluster.taskCeiling = max(cluster.taskCeiling, UInt64(generation) << 40)
         work.nextTask = cluster.taskCeiling
+        cluster.lastNotice = max(cluster.lastNotice, UInt64(generation) << 40)
         work.epoch = cluster.epoch
         let steps = UInt16(clamping: Int(generation) - Int(before))
         cluster.restoring.attemptFloor = work.raiseAttempts(by: steps)

@@ -186,7 +186,10 @@ extension ControllerMachine {
         let isWithheld = isLeaseWithheld(member)
         if isWithheld { runs.isDue = true }
         guard isGranting, !isWithheld else {
-            return send(.alive(sequence: beat.sequence, sent: beat.sent), to: connection)
+            return send(
+                .alive(sequence: beat.sequence, sent: beat.sent, standing: member.standing),
+                to: connection
+            )
         }
         touch(id) { [now] in $0.lastGrant = now.instant }
         let lease = Lease(
@@ -196,7 +199,8 @@ extension ControllerMachine {
             length: settings.lease.length,
             token: token(of: record),
             watched: link.version >= WireLimits.workVersion
-                ? work.watched(on: id, turn: beat.sequence) : []
+                ? work.watched(on: id, turn: beat.sequence) : [],
+            standing: member.standing
         )
         send(.lease(lease), to: connection)
     }

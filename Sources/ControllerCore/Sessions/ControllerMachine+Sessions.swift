@@ -400,6 +400,7 @@ extension ControllerMachine {
     }
 
     mutating func sayGoodbye() {
+        settleTallies(isLast: true)
         for member in nodes.values {
             guard let link = member.link else { continue }
             send(.bye(reason: .restarting, retry: spread), to: link.connection)

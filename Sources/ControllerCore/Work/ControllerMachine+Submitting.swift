@@ -56,12 +56,26 @@ extension ControllerMachine {
                     )
                 )
             }
-            let answer = work.accept(offer, by: caller.name.text)
+            let answer = accept(offer, by: caller.name.text, from: nil)
             if let key, case .refused(let refused) = answer, refused.code == .busy {
                 turnedAway.insert(key)
             }
             return answer
         }
+    }
+
+    /// - Parameter node: that it comes from; nil of an operator's.
+    private mutating func accept(
+        _ offer: TaskOffer,
+        by submitter: String,
+        from node: NodeID?
+    ) -> TaskAnswer {
+        do throws(Refused) {
+            try checkKey(of: offer.submission, from: node)
+        } catch {
+            return .refused(error)
+        }
+        return work.accept(offer, by: submitter)
     }
 
     /// One record for what was submitted at once.
@@ -162,13 +176,14 @@ extension ControllerMachine {
         } else if member.record.membership != .joined {
             answer = .refused(Refused(.notNow, "this node is being removed"))
         } else {
-            answer = work.accept(
+            answer = accept(
                 TaskOffer(
                     submission: incoming.submission.task,
                     payload: incoming.payload,
                     known: incoming.known
                 ),
-                by: "node/\(member.record.name)"
+                by: "node/\(member.record.name)",
+                from: id
             )
         }
         switch answer {
@@ -181,6 +196,8 @@ extension ControllerMachine {
             send(.work(.accepted(reference: reference, task: task, isKnown: true)), to: connection)
         case .refused(let refused): decline(reference, refused, to: connection)
         }
+        // Each task is audited, and of what makes none there is no end.
+        guard case .accepted = answer else { return count(answer, of: id) }
         audit(
             [answer],
             nil,
@@ -229,6 +246,10 @@ extension ControllerMachine {
         var begun = 0
         var refusals: [String] = []
         for id in ids {
+            if let refusal = refusalOfRun(id) {
+                refusals.append(refusal)
+                continue
+            }
             switch body(&work, id) {
             case .done: done += 1
             case .begun: begun += 1
@@ -246,5 +267,13 @@ extension ControllerMachine {
         if begun > 0 { text += "; \(begun) end when their nodes say so" }
         if let first = refusals.first { text += "; refused: \(first)" }
         return .done(text, orders: [])
+    }
+
+    /// Whoever may handle tasks may not decide over a run by its hooks: that is said to the run, and
+    /// needs the role that its kind needs.
+    private func refusalOfRun(_ id: TaskID) -> String? {
+        guard work.isOfRun(id), let run = runs.live else { return nil }
+        return "task \(id) belongs to run \(run): how that goes on is said to the run (muster run "
+            + "show \(run))"
     }
 }

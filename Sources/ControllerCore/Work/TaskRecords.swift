@@ -212,14 +212,18 @@ public struct AssignmentRecord: Hashable, Sendable {
     public var handler: HandlerName
     public var delivery: DeliveryPolicy
     public var decision: Decision
+    /// Why it is to end before it has ended by itself.
+    public var cancel: CancelReason?
 
     init(
         node: NodeID,
         token: FencingToken,
         handler: HandlerName,
         delivery: DeliveryPolicy,
-        decision: Decision
+        decision: Decision,
+        cancel: CancelReason? = nil
     ) {
+        self.cancel = cancel
         self.node = node
         self.token = token
         self.handler = handler
@@ -236,7 +240,8 @@ public struct AssignmentRecord: Hashable, Sendable {
             decision: Decision(
                 rule: try fields.word("rule"),
                 view: try fields.optionalNumber("view") ?? 0
-            )
+            ),
+            cancel: try fields.optionalWord("cancel", as: CancelReason.self)
         )
     }
 
@@ -247,6 +252,7 @@ public struct AssignmentRecord: Hashable, Sendable {
         writer.put("delivery", delivery)
         writer.put("rule", decision.rule)
         writer.put("view", decision.view)
+        writer.put("cancel", cancel)
     }
 }
 

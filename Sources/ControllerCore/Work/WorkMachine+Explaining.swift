@@ -99,6 +99,9 @@ extension WorkMachine {
             if worker.unstartedBytes >= Limits.unstartedBytesMax {
                 return "payloads of \(worker.unstartedBytes) bytes are on their way to it"
             }
+            if worker.isFull {
+                return "it has \(worker.tasks.count) tasks, as many as a node may have"
+            }
             return "no room: \(slots)"
         }
     }

@@ -22,7 +22,10 @@ extension WorkMachine {
             guard let assignment = assignments[id.number] else {
                 preconditionFailure("task \(id) is assigned to nobody")
             }
+            // Durable before it is answered and sent: a controller that starts again before the attempt
+            // has ended says it to the node again, and does not give the task to another.
             assignments.update(id.number) { $0.cancel = .cancelled }
+            save(id)
             sendCancel(id, assignment, .cancelled)
             return .begun
         case .done, .cancelled: preconditionFailure("task \(id) has ended and is here")
@@ -93,6 +96,14 @@ public struct TaskView: Hashable, Sendable {
 }
 
 extension WorkMachine {
+    /// Of a live task, without what it carries.
+    public func times(of id: TaskID) -> (type: TaskType, acceptedAt: WallTime, isPutOff: Bool)? {
+        guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {
+            return nil
+        }
+        return (task.type, entry.acceptedAt, entry.notBefore != nil)
+    }
+
     public func view(of id: TaskID) -> TaskView? {
         guard let entry = tasks[id.number], let task = classes[entry.taskClass]?.value else {
             return nil
@@ -141,7 +152,7 @@ extension WorkMachine {
 
     /// The output of a running attempt, as far as it was told.
     public func output(of id: TaskID) -> (offset: UInt64, bytes: [UInt8])? {
-        assignments[id.number].map { ($0.output.offset, $0.output.bytes) }
+        assignments[id.number].map { $0.output.kept }
     }
 
     /// Tasks that each node has, in all and started.

@@ -160,7 +160,7 @@ extension WorkMachine {
             ? worker.view.hookObstacle == nil
             : worker.view.standing == .working || worker.view.sandboxObstacle == nil
         guard mayRun, worker.refusedUntil == nil, worker.lostAt == nil, !worker.view.isSuspect,
-            worker.unstartedBytes < Limits.unstartedBytesMax,
+            worker.unstartedBytes < Limits.unstartedBytesMax, !worker.isFull,
             worker.assignedCount < worker.view.preferences.slotsMax ?? .max
         else { return .none }
         let assigned = worker.assigned[handler.name] ?? 0
@@ -204,6 +204,11 @@ extension Optional where Wrapped == Int {
     func filter(_ isIncluded: (Int) -> Bool) -> Int? {
         flatMap { isIncluded($0) ? $0 : nil }
     }
+}
+
+extension Worker {
+    /// It has as many attempts as a node may have, whatever its handlers say.
+    var isFull: Bool { tasks.count >= WorkLimits.attemptsPerNodeMax }
 }
 
 extension HandlerReport {

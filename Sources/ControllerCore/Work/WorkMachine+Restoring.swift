@@ -16,11 +16,10 @@ extension WorkMachine {
             $0.failures = state.failures
             $0.interruptions = state.interruptions
             $0.notBefore = state.notBefore
-            $0.result = state.result
-            $0.resultAttempt = state.resultAttempt
             $0.isSaved = true
             $0.traces = state.traces
         }
+        setResult(id, state.result, of: state.resultAttempt)
         leaveLane(id, lane)
         move(id, to: state.state)
         tasks.update(id.number) { $0.since = state.since }
@@ -53,7 +52,8 @@ extension WorkMachine {
             handler: record.handler,
             delivery: record.delivery,
             decision: record.decision,
-            isStarted: false
+            isStarted: false,
+            cancel: record.cancel
         )
         workers[place].tasks.insertSorted(id)
         workers[place].assigned[record.handler] =

@@ -31,7 +31,20 @@ extension WorkMachine {
     mutating func heard(_ data: [UInt8], at place: UInt64, of attempt: TaskAttempt, on node: NodeID)
     {
         guard let worker = places[node], current(attempt, of: worker) != nil else { return }
+        // One after the other, each until its result: what another has begun is not kept beside it.
+        if workers[worker].outputOf != attempt {
+            dropOutput(of: worker)
+            workers[worker].outputOf = attempt
+        }
         assignments.update(attempt.task.number) { $0.output.append(data, at: place) }
+    }
+
+    /// Nothing of an output that was begun is kept any more.
+    private mutating func dropOutput(of place: Int) {
+        guard let attempt = workers[place].outputOf else { return }
+        workers[place].outputOf = nil
+        guard current(attempt, of: place) != nil else { return }
+        assignments.update(attempt.task.number) { $0.output = AttemptOutput() }
     }
 
     /// The attempt has ended, and nothing of it runs any more. Taken when that is durable here; a
@@ -45,7 +58,7 @@ extension WorkMachine {
         let id = attempt.task
         hasWritten(place)
         release(id, assignment)
-        keep(result, of: attempt, output: assignment.output.bytes)
+        keep(result, of: attempt, output: assignment.output.kept.bytes)
         switch result.outcome {
         case .done: finish(id, .done, assignment)
         case .failed, .timedOut, .notExecuted:
@@ -66,41 +79,11 @@ extension WorkMachine {
 
     /// The result, and with it the output, takes the place of the one before.
     private mutating func keep(_ result: AttemptResult, of attempt: TaskAttempt, output: [UInt8]) {
-        let had = tasks.update(attempt.task.number) { entry -> Bool in
-            defer { (entry.result, entry.resultAttempt) = (result, attempt.attempt) }
-            return entry.result != nil
-        }
-        if !output.isEmpty || had == true { out.journal.append(.output(attempt.task, output)) }
+        var result = result
+        result.detail = kept(result.detail, bytesMax: ControllerMachine.Limits.textBytesMax)
+        let had = setResult(attempt.task, result, of: attempt.attempt)
+        if !output.isEmpty || had { out.journal.append(.output(attempt.task, output)) }
         followed.update(attempt.task) { $0.live = LiveOutput() }
-    }
-
-    private mutating func refuseLate(
-        _ attempt: TaskAttempt,
-        _ result: AttemptResult,
-        from place: Int
-    ) {
-        put(
-            .late(
-                LateRecord(
-                    task: attempt.task,
-                    attempt: attempt.attempt,
-                    node: workers[place].view.name,
-                    outcome: result.outcome,
-                    at: now.wall
-                )
-            )
-        )
-        tell(
-            .taskLate,
-            .warning,
-            workers[place].view.name.text,
-            "A late result of task \(attempt.task) was refused: attempt \(attempt.attempt) of it is "
-                + "not the current one.",
-            cause: "the node said: \(result.outcome.rawValue)",
-            consequence: tasks[attempt.task.number].map {
-                "the task is \($0.state.rawValue), attempt \($0.attempt)"
-            } ?? "the task has ended"
-        )
     }
 
     /// The attempt was not started, and never will be.
@@ -159,6 +142,7 @@ extension WorkMachine {
     mutating func release(_ id: TaskID, _ assignment: Assignment) {
         let place = assignment.worker
         assignments[id.number] = nil
+        if workers[place].outputOf?.task == id { workers[place].outputOf = nil }
         workers[place].tasks.removeSorted(id)
         let count = workers[place].assigned[assignment.handler] ?? 1
         workers[place].assigned[assignment.handler] = count > 1 ? count - 1 : nil
@@ -226,6 +210,8 @@ extension WorkMachine {
             note(id, "its payload is damaged: \(reason)")
             trace(id, assignment, "payload-lost")
             guard let entry = tasks[id.number] else { return }
+            // A run's step says what is to be done about it.
+            if isOfRun(id) { return finish(id, .failed, assignment) }
             leaveLane(id, entry.lane)
             move(id, to: .unknown)
             save(id)
@@ -246,7 +232,7 @@ extension WorkMachine {
             outcome: .notExecuted,
             detail: kept(detail, bytesMax: ControllerMachine.Limits.textBytesMax)
         )
-        tasks.update(id.number) { $0.result = result }
+        setResult(id, result)
     }
 
     /// The attempt did not end by itself.
@@ -379,8 +365,10 @@ extension WorkMachine {
         if entry.payloadBytes > WorkLimits.inlineBytesMax {
             out.journal.append(.payloadGone(id))
         }
-        counts.add(-1, to: entry.state)
+        tally(-1, entry.state, of: entry)
+        if countsByType[task.type]?.live == 0 { countsByType[task.type] = nil }
         counts.bytes -= UInt64(entry.payloadBytes)
+        counts.kept -= entry.charge
         switch state {
         case .done: counts.done += 1
         case .cancelled: counts.cancelled += 1
@@ -392,6 +380,7 @@ extension WorkMachine {
             return entry.tasks
         }
         if left == 0 {
+            counts.kept -= task.charge
             classes[entry.taskClass] = nil
             classNumbers[task] = nil
         }

@@ -39,6 +39,7 @@ extension WorkMachine {
         do throws(Refused) {
             if let known = try known(offer) { return .known(known) }
             try admit(offer)
+            try checkRoom(for: offer, by: submitter)
         } catch {
             return .refused(error)
         }
@@ -148,18 +149,6 @@ extension WorkMachine {
             )
         }
         try checkNames(of: submission)
-        let isFull =
-            counts.waiting + counts.delayed >= rules.queueCountMax
-            || counts.bytes + UInt64(offer.payload.count) > rules.queueBytesMax
-        guard !isFull else {
-            throw Refused(
-                .busy,
-                "the queue is full: \(counts.waiting + counts.delayed) tasks wait, of at most "
-                    + "\(rules.queueCountMax), and payloads of \(counts.bytes) bytes are kept, of at "
-                    + "most \(rules.queueBytesMax)",
-                mend: "try again in \(Limits.retryHint.forPeople)"
-            )
-        }
     }
 
     /// The names that a task is directed by are known here: its type, where the cluster is strict, and
@@ -208,8 +197,9 @@ extension WorkMachine {
         let isEarly = entry.notBefore.map { $0 > now.wall } ?? false
         entry.state = isEarly ? .delayed : .waiting
         tasks[record.id.number] = entry
-        counts.add(1, to: entry.state)
+        tally(1, entry.state, of: entry)
         counts.bytes += UInt64(record.payloadBytes)
+        counts.kept += entry.charge
         noteAge(record.id)
         enqueue(record.id)
     }
@@ -220,6 +210,7 @@ extension WorkMachine {
         nextClass += 1
         classNumbers[value] = number
         classes[number] = ClassEntry(value: value)
+        counts.kept += value.charge
         return number
     }
 
@@ -266,30 +257,6 @@ extension WorkMachine {
         if recentKeysFrom > 1_000, recentKeysFrom * 2 > recentKeyOrder.count {
             recentKeyOrder.removeFirst(recentKeysFrom)
             recentKeysFrom = 0
-        }
-    }
-
-    /// Tells once that the queue is full, and once that there is room again.
-    mutating func noticeQueue() {
-        let waiting = counts.waiting + counts.delayed
-        let isHigh =
-            waiting * 1_000 >= rules.queueCountMax * Limits.queueHighPerMille
-            || counts.bytes / Limits.queueHighPerMille >= rules.queueBytesMax / 1_000
-        queueHighSince = isHigh ? queueHighSince ?? now.wall : nil
-        if !isQueueFullTold, waiting >= rules.queueCountMax || counts.bytes >= rules.queueBytesMax {
-            isQueueFullTold = true
-            tell(
-                .queueFull,
-                .critical,
-                "tasks",
-                "The queue is full: tasks are turned away.",
-                cause: "\(waiting) tasks wait, of \(counts.bytes) bytes"
-            )
-        } else if isQueueFullTold, waiting * 10 < rules.queueCountMax * 9,
-            counts.bytes / 9 < rules.queueBytesMax / 10
-        {
-            isQueueFullTold = false
-            tell(.queueRelieved, .info, "tasks", "Tasks are accepted again.")
         }
     }
 }

@@ -26,7 +26,12 @@ extension WorkMachine {
             placeAnew()
         }
         guard before.standing != view.standing else { return }
-        switch view.standing {
+        recall(from: place)
+    }
+
+    /// What its standing asks for: nothing, or all that has not started, or everything.
+    private mutating func recall(from place: Int) {
+        switch workers[place].view.standing {
         case .working, .resting: break
         case .leaving: recall(from: place, .recalled)
         case .ending: recall(from: place, .drained)
@@ -91,6 +96,9 @@ extension WorkMachine {
             case nil: absent(id, assignment)
             }
         }
+        // A controller that has started since knows why the node is to give its tasks back, and not that
+        // it was told.
+        recall(from: place)
         for (attempt, phase) in held where phase != .ended {
             guard
                 assignments[attempt.task.number].map({

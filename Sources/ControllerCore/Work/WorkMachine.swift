@@ -11,6 +11,8 @@ import Protocol
 public struct WorkMachine: Hashable, Sendable {
     public internal(set) var rules = WorkRules()
     public internal(set) var counts = WorkCounts()
+    /// Live tasks of each type that has any: ``WorkCounts/bytes`` and what has ended are not counted.
+    public internal(set) var countsByType: OrderedTable<TaskType, WorkCounts> = OrderedTable()
     /// The views that decisions were made on, by number.
     public internal(set) var views: OrderedTable<UInt64, DispatchView> = OrderedTable()
 
@@ -239,7 +241,8 @@ extension WorkMachine {
                 token: assignment.token,
                 handler: assignment.handler,
                 delivery: assignment.delivery,
-                decision: assignment.decision
+                decision: assignment.decision,
+                cancel: assignment.cancel
             )
         }
         put(.taskState(record))
@@ -247,12 +250,21 @@ extension WorkMachine {
     }
 
     mutating func move(_ id: TaskID, to state: TaskState) {
+        guard let before = tasks[id.number] else { return }
+        tally(-1, before.state, of: before)
         tasks.update(id.number) { [now] entry in
-            counts.add(-1, to: entry.state)
             entry.state = state
             entry.since = now.wall
-            counts.add(1, to: state)
         }
+        tally(1, state, of: before)
         noteAge(id)
+    }
+
+    /// A task comes into a state, or leaves it.
+    mutating func tally(_ change: Int, _ state: TaskState, of entry: TaskEntry) {
+        counts.add(change, to: state)
+        guard let type = classes[entry.taskClass]?.value.type else { return }
+        if countsByType[type] == nil { countsByType[type] = WorkCounts() }
+        countsByType.update(type) { $0.add(change, to: state) }
     }
 }

@@ -23,6 +23,12 @@ struct TaskClass: Hashable, Sendable {
     /// A step of a run waits for its tasks, and says what is to be done about those that fail.
     var isOfRun: Bool { pin != nil }
 
+    /// Of all that people have written.
+    var textBytes: Int {
+        type.text.utf8.count + account.utf8.count + exactAttributes.text.utf8.count
+            + (exactKey?.text.utf8.count ?? 0) + submittedBy.utf8.count
+    }
+
     var account: String { exactAccount.text }
     var exclusiveKey: ExclusiveKey? {
         exactKey.map { ExclusiveKey($0.text, isOrdered: isOrdered) }
@@ -210,6 +216,10 @@ struct Worker: Hashable, Sendable {
     var lostAt: Instant?
     /// What is declared idempotent was taken from it since it was lost.
     var isIdempotentTaken = false
+    /// The one attempt whose output is on its way: what was heard of it is kept until it has ended.
+    var outputOf: TaskAttempt?
+    /// Its late results of the last hour.
+    var late: LateNews?
     var groups: [Int] = []
 
     /// A node that has no room on its disk gives back all that it is given.
@@ -282,12 +292,14 @@ public struct Assignment: Hashable, Sendable {
 
 /// What a node has told of an attempt's output: its last bytes.
 struct AttemptOutput: Hashable, Sendable {
-    /// Where the first kept byte stands in the whole output.
-    var offset: UInt64 = 0
-    var bytes: [UInt8] = []
+    /// Where the first byte that is here stands in the whole output.
+    private var offset: UInt64 = 0
+    private var bytes: [UInt8] = []
 
     /// Kept of one attempt.
     static let bytesMax = 1 << 20
+    /// Beyond that, until it is cut: with each piece it would be moved as a whole.
+    static let slack = 1 << 18
 
     mutating func append(_ data: [UInt8], at place: UInt64) {
         if bytes.isEmpty || place != offset + UInt64(bytes.count) {
@@ -295,11 +307,22 @@ struct AttemptOutput: Hashable, Sendable {
             bytes = []
         }
         bytes += data
+        if bytes.count > Self.bytesMax + Self.slack { self = cut }
+    }
+
+    private var cut: Self {
         let excess = bytes.count - Self.bytesMax
-        if excess > 0 {
-            bytes.removeFirst(excess)
-            offset += UInt64(excess)
-        }
+        guard excess > 0 else { return self }
+        var cut = Self()
+        cut.offset = offset + UInt64(excess)
+        cut.bytes = Array(bytes.suffix(Self.bytesMax))
+        return cut
+    }
+
+    /// The last bytes, and where the first of them stands in the whole output.
+    var kept: (offset: UInt64, bytes: [UInt8]) {
+        let cut = cut
+        return (cut.offset, cut.bytes)
     }
 }
 
@@ -322,6 +345,9 @@ public struct WorkCounts: Hashable, Sendable {
     public internal(set) var unknown: UInt64 = 0
     /// Payload bytes of all of them.
     public internal(set) var bytes: UInt64 = 0
+    /// What `task.queue.bytes` bounds: their payloads and texts, and something for each task and for
+    /// each set of tasks that go the same way.
+    public internal(set) var kept: UInt64 = 0
     /// Since this controller started.
     public internal(set) var accepted: UInt64 = 0
     public internal(set) var done: UInt64 = 0
@@ -330,6 +356,9 @@ public struct WorkCounts: Hashable, Sendable {
     public internal(set) var repeated: UInt64 = 0
 
     public init() {}
+
+    /// Tasks that have not ended, in whatever state.
+    public var live: UInt64 { waiting + delayed + assigned + failed + unknown }
 
     mutating func add(_ change: Int, to state: TaskState) {
         func changed(_ count: UInt64) -> UInt64 { UInt64(Int(count) + change) }

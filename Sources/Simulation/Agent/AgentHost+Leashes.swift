@@ -23,9 +23,9 @@ extension AgentHost {
         leashes.last { $0.launch == id && !$0.isForgotten }
     }
 
-    // MARK: Of both kinds
+    // MARK: Of all kinds
 
-    var allLeashes: [LeashHost] { leashes + taskLeashes }
+    var allLeashes: [LeashHost] { leashes + taskLeashes + writerLeashes }
 
     func spawn(_ leash: LeashHost) {
         let life = process.life
@@ -75,6 +75,7 @@ extension AgentHost {
     private func remove(_ leash: LeashHost) {
         leashes.removeAll { $0 === leash }
         taskLeashes.removeAll { $0 === leash }
+        writerLeashes.removeAll { $0 === leash }
         tellLeftover(leash)
     }
 

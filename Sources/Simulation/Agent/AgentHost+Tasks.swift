@@ -7,6 +7,11 @@ import Protocol
 extension AgentHost {
     func obey(_ command: TaskCommand) {
         switch command {
+        case .launch(let attempt, let launch) where attempt.isOfCanary:
+            if let deadline = launch.deadline { world.checks.checkLease(self, deadline) }
+            let leash = WriterLeash(host: self, attempt: attempt, launch)
+            writerLeashes.append(leash)
+            spawn(leash)
         case .launch(let attempt, let launch):
             world.work?.checks.launches(self, attempt, launch)
             let leash = TaskLeash(host: self, attempt: attempt, launch)
@@ -14,11 +19,15 @@ extension AgentHost {
             spawn(leash)
         case .extend(let attempt, let deadline):
             world.checks.checkLease(self, deadline)
-            taskLeash(attempt)?.order(.extend(deadline: deadline))
-        case .stop(let attempt, let grace): taskLeash(attempt)?.order(.stop(grace: grace))
-        case .destroy(let attempt): if let leash = taskLeash(attempt) { killLeash(leash) }
+            held(attempt)?.order(.extend(deadline: deadline))
+        case .stop(let attempt, let grace): held(attempt)?.order(.stop(grace: grace))
+        case .destroy(let attempt): if let leash = held(attempt) { killLeash(leash) }
         case .readOutput(let attempt, let from): readOutput(of: attempt, from: from)
         }
+    }
+
+    private func held(_ attempt: TaskAttempt) -> LeashHost? {
+        writerLeashes.last { $0.attempt == attempt && !$0.isForgotten } ?? taskLeash(attempt)
     }
 
     /// The leash is asked how much there is, and the files are read then.
@@ -57,20 +66,20 @@ extension AgentHost {
     /// Attempts whose leashes are not proven to hold nothing.
     func findLeftovers() -> [TaskAttempt] {
         leftovers =
-            taskLeashes.filter { $0.process.isAlive || $0.isRunningSomething }.map(\.attempt)
+            allLeashes.filter { $0.process.isAlive || $0.isRunningSomething }
+            .compactMap(\.leftover)
         return leftovers
     }
 
     func tellLeftover(_ leash: LeashHost) {
-        guard let leash = leash as? TaskLeash, leftovers.contains(leash.attempt),
-            leash.agentLife == nil
+        guard let attempt = leash.leftover, leftovers.contains(attempt), leash.agentLife == nil
         else { return }
         let life = process.life
         world.after(world.between(millisecond, 100 * millisecond)) { world in
             self.process.run(in: world, life: life) { _ in
-                guard self.leftovers.contains(leash.attempt) else { return }
-                self.leftovers.removeAll { $0 == leash.attempt }
-                self.step(.task(leash.attempt, .emptied))
+                guard self.leftovers.contains(attempt) else { return }
+                self.leftovers.removeAll { $0 == attempt }
+                self.step(.task(attempt, .emptied))
             }
         }
     }

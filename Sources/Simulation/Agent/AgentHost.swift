@@ -53,6 +53,8 @@ final class AgentHost {
     // Tasks: AgentHost+Tasks.swift
     var handlers: [HandlerDefinition] = []
     var taskLeashes: [TaskLeash] = []
+    /// Of programs that write canaries.
+    var writerLeashes: [WriterLeash] = []
     /// Attempts of an earlier agent whose leashes the present one waits for.
     var leftovers: [TaskAttempt] = []
     var taskDisk = TaskDisk()
@@ -179,6 +181,7 @@ final class AgentHost {
         cutJournal()
         leashes.removeAll { !$0.hasBegun }
         taskLeashes.removeAll { !$0.hasBegun }
+        writerLeashes.removeAll { !$0.hasBegun }
         leftovers = []
         if let link { close(link, tells: !isPowerLoss) }
         link = nil
@@ -198,6 +201,7 @@ final class AgentHost {
         }
         leashes = []
         taskLeashes = []
+        writerLeashes = []
         for connection in world.connections where connection.host == index {
             connection.isOpenAtClient = false
             connection.toServer.packets = []

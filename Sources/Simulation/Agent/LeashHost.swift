@@ -2,7 +2,7 @@ import AgentCore
 import Model
 
 /// One leash process with its group, on the clock of its machine. What it holds, and who is told of
-/// it, its kinds say: ``ServiceLeash`` and ``TaskLeash``.
+/// it, its kinds say: ``ServiceLeash``, ``TaskLeash`` and ``WriterLeash``.
 class LeashHost {
     unowned let host: AgentHost
     let name: String
@@ -52,6 +52,9 @@ class LeashHost {
 
     /// To the agent, of what the leash has told.
     func event(_ news: LeashNews) -> AgentEvent { preconditionFailure("\(name) holds nothing") }
+
+    /// As what a new agent is told that an earlier one has left it; nil for what it adopts.
+    var leftover: TaskAttempt? { nil }
 
     /// Why the program cannot be executed; nil when it can.
     func spawnFailure() -> LeashFailure? { nil }

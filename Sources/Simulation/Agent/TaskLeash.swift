@@ -25,6 +25,11 @@ final class TaskLeash: LeashHost {
     init(host: AgentHost, attempt: TaskAttempt, _ order: TaskLaunch) {
         self.attempt = attempt
         launch = order
+        super.init(host: host, name: "task-\(attempt)", token: order.token, Self.spec(order))
+    }
+
+    /// As the shell builds it, as far as it matters here.
+    static func spec(_ order: TaskLaunch) -> LeashSpec {
         var spec = LeashSpec(
             token: "\(order.token)",
             program: order.definition.program[0],
@@ -33,8 +38,10 @@ final class TaskLeash: LeashHost {
         )
         spec.deadline = order.deadline
         spec.stopGrace = order.definition.stopGrace
-        super.init(host: host, name: "task-\(attempt)", token: order.token, spec)
+        return spec
     }
+
+    override var leftover: TaskAttempt? { attempt }
 
     override func event(_ news: LeashNews) -> AgentEvent { .task(attempt, news) }
 

@@ -30,7 +30,7 @@ extension Checks {
         where !order.isEnded && machine.nodes[order.node]?.record.membership == .joined {
             return "order \(order.id) to \(order.action.verb) is \(order.state.rawValue)"
         }
-        return world.work?.checks.unrest()
+        return world.work?.checks.unrest() ?? unrestOfNotices(machine)
     }
 
     private func unrest(

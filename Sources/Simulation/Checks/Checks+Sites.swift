@@ -34,6 +34,7 @@ extension Checks {
         if let service = leash as? ServiceLeash {
             return service.definition.kind == .exclusive && service.drill == nil
         }
+        if leash is WriterLeash { return true }
         guard let task = leash as? TaskLeash, let checks = world.work?.checks else { return false }
         return !checks.mayOverlap(task.attempt)
     }

@@ -18,6 +18,7 @@ extension Checks {
                 epoch = cluster.epoch
             case .put(.node(let record)):
                 if record.membership == .removed { change(record.id) { $0.isRemoved = true } }
+            case .put(.delivery(let delivery)): commits(delivery)
             case .audit(let audit):
                 if audit.source.hasPrefix("console:"), !audited.insert(audit.source).inserted {
                     world.fail("I11: \(audit.verb) was audited twice")
@@ -74,8 +75,8 @@ extension RecordTable {
         // The series loses at most its last minute: a store never has all of it.
         case .task, .taskState, .taskEnd, .dispatchView, .ledger, .late, .lagHour: true
         case .cluster, .site, .node, .token, .operators, .setting, .schedule, .calendar, .plan,
-            .run,
-            .runStep, .runDeed, .fence, .loss, .dataSet, .fork, .divergence:
+            .run, .runStep, .runDeed, .fence, .loss, .dataSet, .fork, .divergence, .notifyRules,
+            .silence, .alarm, .notice, .delivery:
             false
         }
     }
@@ -98,6 +99,6 @@ extension ControllerMachine {
             }
             + runs.runs.keys.flatMap { runs.steps(of: $0) }
             .flatMap { runs.deeds(of: $0).map { .runDeed($0) } }
-            + work.lossRecords.map { .loss($0) }
+            + work.lossRecords.map { .loss($0) } + notify.records
     }
 }

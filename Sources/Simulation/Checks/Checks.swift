@@ -66,6 +66,7 @@ final class Checks {
     var automatic = AutomaticView()
     /// Runs that a backup had under way: whom they have fenced may have acted again since.
     var runsOfBackup: [RunID] = []
+    var notices = NoticeChecks()
     /// The store was replaced, and the operator who knows that this site is active has not said so yet.
     var saidLater: SiteName?
 
@@ -240,7 +241,6 @@ final class Checks {
                 world.fail("\(host.name) says READY before its nonce is durable")
             }
         case .beat(let beat):
-            world.data?.check(beat, of: host)
             if let floor = beat.floor { checkFloor(host, floor) }
             if let floor = beat.exclusiveFloor { checkExclusiveFloor(host, floor) }
         case .done(let order): checkDone(host, order)

@@ -75,6 +75,7 @@ extension ControllerHost {
         }
         world.cancelledHooks += effects.hookCancels.map { (process.life, $0) }
         for hook in effects.hooks { world.carryOut(hook) }
+        for delivery in effects.deliveries { deliver(delivery) }
     }
 
     /// As the real driver does: what waits longer than half of X makes the journal late.

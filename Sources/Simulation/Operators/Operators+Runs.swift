@@ -136,6 +136,8 @@ extension Operators {
         guard steps.indices.contains(Int(run.step)) else { return }
         let record = steps[Int(run.step)]
         if run.state == .asking {
+            // What is missing at the gate does not come by itself.
+            if isCalm, case .gate = record.step.act { return ask(.abortRun(run.id)) }
             // What fails again and again is left out, where that may be.
             let mayLeaveOut = !record.step.act.isSafetyStep
             if mayLeaveOut, world.happens(perMille: 300) {

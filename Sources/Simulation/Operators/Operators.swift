@@ -116,16 +116,17 @@ final class Operators {
         case .cordon, .uncordon, .drain, .beginMaintenance, .endMaintenance, .release, .service,
             .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readFile,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
-            .removeCalendar, .retryStep, .abortRun, .answerRun, .pauseAutomatic:
+            .removeCalendar, .retryStep, .abortRun, .answerRun, .pauseAutomatic, .addSilence,
+            .endSilence, .testReceiver, .retryDelivery, .dropDelivery:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup, .pairNodes, .unpairNode,
             .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode, .resumeAutomatic,
-            .liftBrake:
+            .liftBrake, .setNotifyRules:
             role == .admin
         case .startRun(let request):
             request.kind == .drill ? role == .operator || role == .admin : role == .admin
-        case .readOutput: role != nil
+        case .readOutput, .readRunOutputs: role != nil
         }
     }
 
@@ -135,6 +136,7 @@ final class Operators {
         insist(.addSite("b")) {
             self.expectHosts()
             self.writePlans()
+            self.insist(.setNotifyRules(ControllerHost.rules)) {}
         }
         for index in 1...2 {
             let seed = seed()

@@ -138,9 +138,9 @@ extension World {
         }
     }
 
-    /// The first there is; where there are tasks, half of the time one of theirs.
+    /// The first there is; where there are tasks or canaries, half of the time one of theirs.
     private func someLeash(of host: AgentHost) -> LeashHost? {
-        let tasks = host.taskLeashes.filter { $0.process.isAlive }
+        let tasks = (host.taskLeashes + host.writerLeashes).filter { $0.process.isAlive }
         if !tasks.isEmpty, happens(perMille: 500) {
             return tasks[Int(chance.below(UInt64(tasks.count)))]
         }

@@ -16,6 +16,7 @@ extension World {
         settings.holdDownBase = .seconds(5)
         settings.holdDownMax = .seconds(20)
         settings.removalDeadline = .seconds(30)
+        settings.channels = NotifyChannels(hasMail: true, webhooks: ["chat"])
         if plan.has(.automatic) {
             settings.failover = FailoverSettings(mode: .automatic, authority: .outside)
         }
@@ -170,6 +171,7 @@ extension World {
                 }
                 host.leashes = []
                 host.taskLeashes = []
+                host.writerLeashes = []
                 host.identity = nil
                 host.joining = nil
             } else {

@@ -108,30 +108,131 @@ struct DataWatchTests {
         }
     }
 
-    @Test func `a canary is written under a lease and no longer than it, and the end is told`() {
+    private func launch(_ effects: AgentEffects) -> (attempt: TaskAttempt, launch: TaskLaunch)? {
+        for case .launch(let attempt, let launch) in effects.tasks where attempt.isOfCanary {
+            return (attempt, launch)
+        }
+        return nil
+    }
+
+    private func written(
+        _ scene: inout Scene,
+        _ attempt: TaskAttempt,
+        _ exit: ProgramExit = .exited(0)
+    ) -> AgentEffects {
+        var effects = scene.run(.task(attempt, .exited(exit)))
+        effects.add(scene.run(.task(attempt, .emptied)))
+        return effects
+    }
+
+    @Test func `a canary is written under a leash, and the end is told when nothing is left`() {
         var (scene, _) = scene()
         scene.live(.seconds(1))
-        let effects = scene.receive(order())
-        let run = effects.dataRuns.first { $0.id.program == .write }
-        #expect(run?.canary == Self.canary)
-        #expect(run?.token == Scene.base)
-        #expect(run.map { $0.timeout <= .seconds(3) } ?? false)
+        let (attempt, launch) = self.launch(scene.receive(order()))!
+        #expect(launch.payload == Array("\(Self.canary)\n".utf8))
+        #expect(launch.token == Scene.base)
+        #expect(launch.definition.program == ["/bin/write"])
+        let variables = launch.environment.map(\.description).sorted()
+        #expect(
+            variables == [
+                "MUSTER_CANARY=\(Self.canary)", "MUSTER_DATA_SET=orders",
+                "MUSTER_TOKEN=\(Scene.base)",
+            ]
+        )
+        #expect(launch.deadline == scene.now + .seconds(3))
         #expect(told(scene.receive(order())).map(code) == [.busy])
-        let done = scene.run(.dataFinished(run!.id, .ended(output: "")))
-        #expect(told(done) == [.written("orders", Self.canary)])
-        let second = scene.receive(order(Canary(epoch: Scene.base.epoch, sequence: 8)))
-        let failed = scene.run(.dataFinished(second.dataRuns[0].id, .failed("disk full")))
-        #expect(told(failed).map(code) == [.storage])
+        #expect(told(scene.run(.task(attempt, .started(processID: 7)))).isEmpty)
+        // A grandchild may still write.
+        #expect(told(scene.run(.task(attempt, .exited(.exited(0))))).isEmpty)
+        #expect(told(scene.receive(order())).map(code) == [.busy])
+        #expect(told(scene.run(.task(attempt, .emptied))) == [.written("orders", Self.canary)])
+        let next = Canary(epoch: Scene.base.epoch, sequence: 8)
+        let second = self.launch(scene.receive(order(next)))!
+        #expect(second.attempt != attempt)
+        let report = TaskReport(exit: .exited(3), outputTail: Array("disk full\n".utf8))
+        scene.run(.taskReport(second.attempt, report))
+        guard
+            case .unwritten("orders", next, .storage, let text)? =
+                told(written(&scene, second.attempt, .exited(3))).first
+        else {
+            Issue.record("it is not told that it has failed")
+            return
+        }
+        #expect(text == "exited with status 3: disk full\n")
+    }
+
+    @Test func `what its leash or the lease has ended is not written`() {
+        for news in [
+            [.leaseEnded, .exited(.signalled(9)), .emptied], [.lost, .emptied],
+            [.notStarted(reason: "no such account")], [.emptied],
+            // It was being killed when it said that all is well.
+            [.leaseEnded, .exited(.exited(0)), .emptied],
+        ] as [[LeashNews]] {
+            var (scene, _) = scene()
+            scene.live(.seconds(1))
+            let (attempt, _) = launch(scene.receive(order()))!
+            let said = news.flatMap { told(scene.run(.task(attempt, $0))) }
+            #expect(said.map(code) == [.storage], "\(news)")
+            #expect(launch(scene.receive(order())) != nil)
+        }
     }
 
     @Test func `what may be written ends with the lease`() {
         var (scene, _) = scene()
         scene.live(.seconds(1))
         scene.live(.seconds(11), leased: false)
-        let left = scene.machine.leaseEnd.map { $0 - scene.now } ?? .zero
-        #expect(left > .zero && left < .seconds(3))
-        let run = scene.receive(order()).dataRuns.first { $0.id.program == .write }
-        #expect(run?.timeout == left)
+        let end = scene.machine.leaseEnd!
+        #expect(end > scene.now && end < scene.now + .seconds(3))
+        let (_, launch) = launch(scene.receive(order()))!
+        #expect(launch.deadline == end)
+    }
+
+    /// The second way to the same end, where it is the leash that hangs.
+    @Test func `a leash that has not ended its program a second after the lease is killed`() {
+        var (scene, _) = scene()
+        scene.live(.seconds(1))
+        let (attempt, launch) = launch(scene.receive(order()))!
+        let patience = launch.deadline! - scene.now + .seconds(1)
+        #expect(scene.live(patience - .milliseconds(1)).tasks.isEmpty)
+        #expect(scene.live(.milliseconds(1)).tasks == [.destroy(attempt)])
+        #expect(scene.live(.seconds(9)).tasks.isEmpty)
+        #expect(scene.live(.seconds(1)).tasks == [.destroy(attempt)])
+        scene.run(.task(attempt, .emptied))
+        #expect(scene.live(.seconds(60)).tasks.isEmpty)
+    }
+
+    @Test
+    func `what an earlier agent was writing is waited for before anything is said or written`() {
+        var scene = Scene()
+        scene.version = 3
+        let left = TaskAttempt.ofCanary(9, incarnation: 1)
+        scene.run(.started([], tasks: [left]))
+        scene.run(.sampled(Load(), disks: []))
+        scene.run(.reconfigured([], sharedPaths: [], dataSets: [Self.orders]))
+        scene.rejoin(.active)
+        scene.live(.seconds(1))
+        #expect(scene.machine.stopStatement == nil)
+        #expect(told(scene.receive(order())).map(code) == [.busy])
+        #expect(scene.live(.seconds(20)).tasks.contains(.destroy(left)))
+        scene.run(.task(left, .lost))
+        #expect(scene.machine.stopStatement == nil)
+        scene.run(.task(left, .emptied))
+        #expect(scene.machine.stopStatement != nil)
+        #expect(launch(scene.receive(order())) != nil)
+    }
+
+    @Test func `no two canaries of a node have the same leash, and no task has one's number`() {
+        let attempts = [
+            TaskAttempt.ofCanary(1, incarnation: 1), .ofCanary(2, incarnation: 1),
+            .ofCanary(1, incarnation: 2),
+        ]
+        #expect(Set(attempts).count == 3)
+        #expect(attempts.allSatisfy { $0.isOfCanary })
+        #expect(!TaskAttempt(task: TaskID(UInt64(Int64.max)), attempt: 1).isOfCanary)
+        var scene = Scene.working()
+        let refused = scene.order(.ofCanary(1, incarnation: 1))
+        #expect(refused.tasks.isEmpty)
+        #expect(refused.verbs.contains("RETURNED"))
     }
 
     @Test func `without a lease, on a standby, or under another token nothing is written`() {
@@ -162,7 +263,7 @@ struct DataWatchTests {
     @Test func `the floor stays below a canary that is being written`() {
         var (scene, _) = scene()
         scene.live(.seconds(1))
-        let run = scene.receive(order()).dataRuns.first { $0.id.program == .write }!
+        let (attempt, _) = launch(scene.receive(order()))!
         var next = Scene.base
         next.session = 2
         scene.token = next
@@ -171,7 +272,9 @@ struct DataWatchTests {
         // Its definition may go meanwhile: it counts until it has ended.
         scene.run(.reconfigured([], sharedPaths: [], dataSets: []))
         #expect(scene.machine.stopStatement.map { $0 < Scene.base } ?? true)
-        scene.run(.dataFinished(run.id, .failed("killed")))
+        scene.run(.task(attempt, .exited(.exited(0))))
+        #expect(scene.machine.stopStatement.map { $0 < Scene.base } ?? true)
+        scene.run(.task(attempt, .emptied))
         #expect(scene.machine.stopStatement == Scene.base)
     }
 

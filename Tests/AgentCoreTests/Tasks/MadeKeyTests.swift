@@ -28,4 +28,21 @@ struct MadeKeyTests {
         _ = scene.step(.persisted(upTo: started.persist?.revision ?? 0))
         #expect(scene.step(request()).spool.map(\.task.idempotencyKey) == ["n-1.1.1"])
     }
+    @Test func `no program takes a key that is made for another`() {
+        var scene = Scene()
+        let started = scene.step(.started([]))
+        _ = scene.step(.persisted(upTo: started.persist?.revision ?? 0))
+        for key in ["n-1.1.1", "n-1.99.7", "schedule/nightly/x"] {
+            let done = scene.step(request(key))
+            #expect(done.spool.isEmpty, "\(key)")
+            guard case .declined(.forbidden, _, _)? = done.submissionAnswers.first?.outcome else {
+                Issue.record("\(key) was not declined")
+                continue
+            }
+        }
+        for key in ["n-1.1", "n-2.1.1", "n-1.1.x"] {
+            #expect(scene.step(request(key)).spool.map(\.task.idempotencyKey) == [key])
+        }
+        #expect(scene.step(request()).spool.map(\.task.idempotencyKey) == ["n-1.1.1"])
+    }
 }

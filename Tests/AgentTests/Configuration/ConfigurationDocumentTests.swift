@@ -118,7 +118,7 @@ import Testing
             readAgent("[lod]\n").errors == [
                 "/etc/muster/agent.conf:1:1: [lod]: not a section of this file "
                     + "(did you mean [load]? sections: agent, load, preflight, "
-                    + "submit, files, private, version)"
+                    + "submit, observe, files, private, version)"
             ]
         )
         #expect(

@@ -46,6 +46,8 @@ import Testing
         KeyExample("submit", "socket", good: "off", bad: "submit.sock", "absolute path"),
         KeyExample("submit", "mode", good: "0666", bad: "0777", "0600, 0660 or 0666"),
         KeyExample("submit", "group", good: "root", bad: "no-such-one", "no such group"),
+        KeyExample("observe", "listen", good: "[::]:7401", bad: "localhost:7401", "numeric"),
+        KeyExample("observe", "agent-check", good: "0.0.0.0:1", bad: "0.0.0.0", "has no port"),
     ]
 
     @Test(arguments: examples)

@@ -15,6 +15,8 @@ final class TaskNode {
     let folder: TemporaryFolder
     /// What was told to the controller about tasks, in order.
     private(set) var told: [AgentWorkMessage] = []
+    /// The same about data sets.
+    private(set) var dataTold: [AgentDataMessage] = []
     private var machine: AgentMachine
     private let keeper: TaskKeeper
     private let journal: TaskJournalFile
@@ -22,13 +24,19 @@ final class TaskNode {
     private var link: UInt64 = 0
     /// A task that the controller's answers ask for, as long as it is set.
     var followed: UInt64?
+    private let version: UInt16
+    private let leaseLength: Duration
 
     /// - Parameter folder: of an earlier agent of the same node.
     init(
         _ handlers: [HandlerDefinition],
+        dataSets: [DataSetDefinition] = [],
+        lease: Duration = .seconds(12),
         in folder: TemporaryFolder? = nil,
         memory: AgentMemory = AgentMemory()
     ) throws {
+        version = dataSets.isEmpty ? WireLimits.workVersion : WireLimits.siteVersion
+        leaseLength = lease
         let folder = try folder ?? TemporaryFolder()
         self.folder = folder
         keeper = try TaskKeeper(
@@ -45,6 +53,7 @@ final class TaskNode {
                 controllers: 1,
                 services: [],
                 handlers: handlers,
+                dataSets: dataSets,
                 facts: Facts(
                     operatingSystem: "debian",
                     operatingSystemVersion: "12",
@@ -139,6 +148,31 @@ final class TaskNode {
         }
     }
 
+    /// The same, of a session that was told of the data set, and until there is a lease.
+    func join(dataSet: DataSetName) throws {
+        guard
+            `await`({
+                machine.leaseEnd != nil
+                    && dataTold.contains {
+                        if case .dataSet(let report) = $0 { report.name == dataSet } else { false }
+                    }
+            })
+        else { throw TestFault("no data set is told: \(dataTold)") }
+    }
+
+    func order(_ canary: Canary, of dataSet: DataSetName) {
+        let message = ControllerDataMessage.canary(dataSet, canary, token: Self.token)
+        events.append(.received(link: link, .data(message)))
+    }
+
+    func hasTold(_ message: AgentDataMessage) -> Bool { dataTold.contains(message) }
+
+    /// Folders of attempts that are still there.
+    var folders: [TaskAttempt] { LeashFolder.attempts(in: "\(folder.path)/tasks").map(\.attempt) }
+
+    /// Process numbers of leashes: each is older than what it holds.
+    var leashes: [Int32] { keeper.processIDs.sorted() }
+
     /// Drives the node until the condition holds.
     func await(within limit: Duration = .seconds(30), _ condition: () -> Bool) -> Bool {
         let deadline = MonotonicDeadline(after: limit)
@@ -189,6 +223,7 @@ final class TaskNode {
         for message in effects.sends {
             switch message {
             case .work(let work): told.append(work)
+            case .data(let data): dataTold.append(data)
             case .beat(let beat): events.append(.received(link: link, .lease(lease(for: beat))))
             default: break
             }
@@ -197,7 +232,7 @@ final class TaskNode {
 
     private var welcome: Welcome {
         Welcome(
-            version: WireLimits.workVersion,
+            version: version,
             cluster: Self.identity.cluster,
             node: Self.identity.node,
             name: Self.identity.name,
@@ -217,7 +252,7 @@ final class TaskNode {
             sequence: beat.sequence,
             sent: beat.sent,
             incarnation: machine.incarnation,
-            length: .seconds(12),
+            length: leaseLength,
             token: Self.token,
             watched: followed.map { task in
                 let attempt = TaskAttempt(task: TaskID(task), attempt: 1)

@@ -91,7 +91,7 @@ struct FenceTests {
         stage.step(.disconnected(production, .timedOut))
         stage.begin(.failover)
         #expect(stage.hooks.map(\.name) == ["power-off"])
-        #expect(stage.hooks[0].variables.contains(TaskAttribute(name: "TARGET", value: "n1")!))
+        #expect(stage.hooks[0].variables.contains(HookCall.Variable(name: "TARGET", value: "n1")))
         stage.answerHook(isDone: false, "no route to the power switch")
         #expect(stage.machine.cluster.activeSite == "a")
         stage.live([standby], for: 10)

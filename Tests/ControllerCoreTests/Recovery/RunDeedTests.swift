@@ -107,7 +107,10 @@ struct RunDeedTests {
         let text = stage.machine.sealedReport(of: stage.run.id)
         #expect(sealed(stage).map(\.object) == ["1"])
         #expect(sealed(stage).first?.parameters == text)
-        #expect(text?.hasPrefix("{\"by\":\"root\",\"cluster\":\"c-1\",") == true)
+        #expect(
+            text?.hasPrefix("{\"acceptsDataLoss\":false,\"by\":\"root\",\"cluster\":\"c-1\",")
+                == true
+        )
         #expect(text?.contains("\"outcome\":\"aborted\",\"reason\":\"not tonight\"") == true)
         // It does not change with time, nor with another controller.
         stage.advance(.seconds(1_000))

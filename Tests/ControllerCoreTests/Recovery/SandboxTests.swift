@@ -76,6 +76,30 @@ struct SandboxTests {
         #expect(stage.machine.work.counts.assigned == 0)
     }
 
+    @Test func `a drill does not end before its tasks have`() {
+        var (stage, _, standby) = stage(1)
+        stage.begin(.drill)
+        let order = stage.running(standby)[0]
+        // Left out while it runs: it has its time to stop.
+        stage.ask(.skipStep(stage.run.id))
+        stage.live([standby], for: 3)
+        #expect(stage.run.state == .running)
+        #expect(stage.run.text == "still of the drill: 1 task on n2")
+        stage.end(order.attempt, .cancelled, on: standby)
+        stage.live([standby], for: 1)
+        #expect(stage.run.state == .done)
+    }
+
+    @Test func `a drill that is rolled back does not end before its tasks have either`() {
+        var (stage, _, standby) = stage(1)
+        stage.begin(.drill)
+        let order = stage.running(standby)[0]
+        stage.ask(.abortRun(stage.run.id))
+        #expect(stage.run.state == .rollingBack)
+        stage.end(order.attempt, .cancelled, on: standby)
+        #expect(stage.run.state == .aborted)
+    }
+
     @Test func `a drill's tasks survive their controller`() {
         var (stage, _, standby) = stage(1)
         stage.begin(.drill)

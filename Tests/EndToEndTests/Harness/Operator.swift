@@ -67,14 +67,16 @@ struct Operator {
     }
 
     /// Status line and headers of the answer, in lower case.
-    func headers(_ route: Route, body: any Encodable) async throws -> String {
+    func headers(_ route: Route, body: (any Encodable)? = nil) async throws -> String {
         let file = folder["headers-\(Hex.encode(RandomBytes.take(4)))"]
         defer { try? FileManager.default.removeItem(atPath: file) }
         var arguments = ["-sS", "--max-time", "30", "-o", "/dev/null", "-D", file]
         arguments += ["--cacert", root, "-X", route.method.rawValue]
         if let credential { arguments += ["--cert", credential, "--key", credential] }
-        arguments += ["-H", "content-type: application/json"]
-        arguments += ["-d", String(decoding: try JSONEncoder().encode(body), as: UTF8.self)]
+        if let body {
+            arguments += ["-H", "content-type: application/json"]
+            arguments += ["-d", String(decoding: try JSONEncoder().encode(body), as: UTF8.self)]
+        }
         _ = try await folder.run("/usr/bin/curl", arguments + [server + route.path()])
         return TestFolder.text(at: file).lowercased()
     }

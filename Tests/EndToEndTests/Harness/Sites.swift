@@ -14,10 +14,12 @@ struct TwoSites {
     /// - Parameters:
     ///   - services: of every node, by name, for a node's name.
     ///   - handlers: texts of the files of `handlers.d`, by name.
+    ///   - further: more lines of `agent.conf`, for a node's name.
     init(
         in cluster: TestCluster,
         services: (_ node: String) -> [String: String],
-        handlers: [String: String] = [:]
+        handlers: [String: String] = [:],
+        further: (_ node: String) -> String = { _ in "" }
     ) async throws {
         self.cluster = cluster
         try await cluster.admin.change(.addSite, body: AddSiteRequest(name: "south"))
@@ -25,7 +27,12 @@ struct TwoSites {
         for (name, site) in [
             ("n-1", "north"), ("n-2", "north"), ("s-1", "south"), ("s-2", "south"),
         ] {
-            let agent = try Agent(name, in: cluster, services: services(name))
+            let agent = try Agent(
+                name,
+                in: cluster,
+                services: services(name),
+                further: further(name)
+            )
             for (handler, text) in handlers {
                 try cluster.folder.write("nodes/\(name)/handlers.d/\(handler).conf", text)
             }

@@ -1,0 +1,155 @@
+import API
+import ArgumentParser
+import Model
+
+struct NotifyTest: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract: "Send a test message to a receiver, and say what each place has answered.",
+        discussion: """
+            It goes the way of every other message. Waits for the first attempt of each place. Exits 0 \
+            when each has taken it, 1 when one has not, 4 when it takes longer than --timeout.
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var wait: WaitOptions
+
+    @Argument(
+        help: ArgumentHelp("The receiver's name.", valueName: "receiver"),
+        completion: Completions.receivers
+    )
+    var name: String
+
+    func run() async throws {
+        try await Session.run(connection) { session in
+            let posted: Answer<NoticePosted> = try await session.client.send(
+                .testReceiver,
+                Route.testReceiver.path(name),
+                PlainChange(reason: change.reason, force: change.forced)
+            )
+            let number = posted.value.notice
+            guard !wait.detach else {
+                Terminal.writeLine(posted.value.text)
+                return Terminal.writeErrorLine("not waiting; look with `muster notify list`")
+            }
+            var notice: Notice?
+            let waiting = Waiting(
+                session: session,
+                timeoutMilliseconds: wait.timeout?.milliseconds ?? Waiting.timeoutDefault,
+                lookAgain: "muster notify list --receiver \(name)"
+            )
+            try await waiting.until {
+                let answer: Answer<Notice> = try await session.client.get(
+                    Route.showNotice.path("\(number)")
+                )
+                notice = answer.value
+                let open = answer.value.deliveries.filter { !Self.isAnswered($0) }
+                return open.first.map { "waiting for \($0.destination)" }
+            }
+            try report(notice?.deliveries ?? [], session.style)
+        }
+    }
+
+    /// One that has failed and is tried again has been answered.
+    static func isAnswered(_ delivery: NotifyDelivery) -> Bool {
+        delivery.state != "pending" || delivery.error != nil
+    }
+
+    private func report(_ deliveries: [NotifyDelivery], _ style: Style) throws {
+        for delivery in deliveries {
+            let tone: Tone = delivery.state == "delivered" ? .good : .bad
+            let state = delivery.state == "pending" ? "not delivered yet" : delivery.state
+            let error = delivery.error.map { ": \($0)" } ?? ""
+            Terminal.writeLine(
+                "\(style.paint(style.symbol(tone), tone)) \(delivery.destination): \(state)\(error)"
+            )
+        }
+        guard deliveries.contains(where: { $0.state != "delivered" }) else { return }
+        if let pending = deliveries.first(where: { $0.state == "pending" }) {
+            Terminal.writeErrorLine(
+                "it is tried again; to leave that: `muster notify pending drop \(pending.number)`"
+            )
+        }
+        throw QuietExit(status: .failed)
+    }
+}
+
+struct NotifyPendingCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pending",
+        abstract: "Messages that wait to be delivered: why, and when they are tried next.",
+        subcommands: [NotifyPendingList.self, NotifyRetry.self, NotifyDrop.self],
+        defaultSubcommand: NotifyPendingList.self
+    )
+}
+
+struct NotifyPendingList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "What waits or is under way, the newest first.",
+        discussion: "Exits 2 when an attempt of one of them has failed.",
+        aliases: ["ls"]
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var list: ListOptions
+
+    func run() async throws {
+        try await Session.run(connection) { session in
+            let answer: Answer<NotifyDeliveryList> = try await session.client.get(
+                Route.listNotices.path,
+                query: [("pending", "true"), ("limit", "\(NotifyDeliveryList.limitMax)")]
+            )
+            try session.show(
+                answer,
+                answer.value.deliveries,
+                NotifyWords.listing(style: session.style, at: answer.asOf),
+                list,
+                ifEmpty: "nothing waits to be delivered"
+            )
+            guard answer.value.deliveries.allSatisfy({ $0.error == nil }) else {
+                throw QuietExit(status: .degraded)
+            }
+        }
+    }
+}
+
+/// The number of a delivery.
+struct DeliveryNumberArgument: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp("As `muster notify pending` shows it.", valueName: "number")
+    )
+    var number: UInt64
+}
+
+struct NotifyRetry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Try a delivery now: one that waits, was given up, refused or dropped."
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var delivery: DeliveryNumberArgument
+
+    func run() async throws {
+        try await change.send(.retryDelivery, "\(delivery.number)", over: connection)
+    }
+}
+
+struct NotifyDrop: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drop",
+        abstract: "Give up a delivery that waits; it is not told as undeliverable."
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var delivery: DeliveryNumberArgument
+
+    func run() async throws {
+        try await change.send(.dropDelivery, "\(delivery.number)", over: connection)
+    }
+}

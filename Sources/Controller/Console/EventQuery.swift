@@ -1,0 +1,53 @@
+import API
+import ControllerCore
+import Model
+import Protocol
+import Store
+
+/// What of the event log is asked for.
+struct EventQuery: Sendable {
+    var kind: String?
+    var subject: String?
+    var site: String?
+    var severity: ControllerCore.Severity?
+
+    /// `node` and `node.` stand for every kind that begins so.
+    private var isPrefix: Bool { kind.map { !$0.contains(".") || $0.hasSuffix(".") } ?? false }
+
+    /// The store's own filter says all there is to say.
+    var isExact: Bool { !isPrefix && severity == nil && site == nil }
+
+    var stored: EventFilter { EventFilter(kind: isPrefix ? nil : kind, subject: subject) }
+
+    func matches(_ event: ClusterEvent) -> Bool {
+        if let kind {
+            let prefix = kind.hasSuffix(".") ? kind : kind + "."
+            guard isPrefix ? event.kind.rawValue.hasPrefix(prefix) : event.kind.rawValue == kind
+            else { return false }
+        }
+        if let subject, event.subject != subject { return false }
+        if let site, event.site != site { return false }
+        guard let severity else { return true }
+        let order = ControllerCore.Severity.allCases
+        return order.firstIndex(of: event.severity)! >= order.firstIndex(of: severity)!
+    }
+}
+
+extension EventQuery {
+    init(_ request: ConsoleRequest) throws(API.Failure) {
+        self.init()
+        kind = request.query("kind")
+        subject = request.query("subject")
+        site = request.query("site")
+        if let text = request.query("severity") {
+            guard let severity = ControllerCore.Severity(rawValue: text) else {
+                let allowed = ControllerCore.Severity.allCases.map(\.rawValue)
+                throw API.Failure(
+                    code: RefusalCode.invalid.rawValue,
+                    detail: "severity is not one of \(allowed.joined(separator: ", "))"
+                )
+            }
+            self.severity = severity
+        }
+    }
+}

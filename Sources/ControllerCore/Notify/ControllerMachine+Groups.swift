@@ -1,0 +1,247 @@
+import Model
+import Protocol
+
+// When a group speaks, and what of it.
+
+extension ControllerMachine {
+    /// Everything of notifications that is due; the last of a step.
+    mutating func settleNotify() {
+        settleSilences()
+        settleGroups()
+        settleOutbox()
+        if notify.isCounterDue {
+            notify.isCounterDue = false
+            put(.cluster(cluster))
+        }
+        if let deadline = notify.nextDeadline { expect(by: deadline) }
+    }
+
+    private mutating func settleGroups() {
+        let isTime = notify.groupsLookAt.map { now.instant >= $0 } ?? false
+        guard notify.areGroupsDue || isTime else { return }
+        let areAllDue = notify.areGroupsDue
+        notify.areGroupsDue = false
+        for (key, group) in notify.groups {
+            if areAllDue, !group.pending.isEmpty, group.due == nil {
+                var group = group
+                schedule(&group, of: key)
+            }
+            if let due = notify.groups[key]?.due, due <= now.instant {
+                speak(key)
+            } else if let at = repetition(of: key), at <= now.instant {
+                repeatAlarms(key)
+            }
+        }
+        forgetGroups()
+        var next: Instant?
+        for key in notify.groups.keys {
+            for at in [notify.groups[key]?.due, repetition(of: key)].compactMap({ $0 }) {
+                next = min(next ?? at, at)
+            }
+        }
+        notify.groupsLookAt = next
+    }
+
+    /// When what still fires is told again.
+    private func repetition(of key: String) -> Instant? {
+        guard let group = notify.groups[key], let sentAt = group.sentAt,
+            let interval = route(of: key)?.repeatInterval, interval > .zero,
+            group.told.contains(where: { (notify.alarms[$0]?.severity ?? .info) != .info })
+        else { return nil }
+        return sentAt + interval
+    }
+
+    private mutating func forgetGroups() {
+        guard notify.groups.count > NotifyBook.groupsMax / 2 else { return }
+        let idle = notify.groups.filter { $0.1.pending.isEmpty && $0.1.told.isEmpty }
+            .sorted { ($0.1.sentAt ?? .origin, $0.0) < ($1.1.sentAt ?? .origin, $1.0) }
+        for (key, _) in idle.prefix(NotifyBook.groupsMax / 4) { notify.groups[key] = nil }
+    }
+
+    private func receiver(of key: String) -> NotifyReceiver? {
+        let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let name = ReceiverName(String(parts[1])) else { return nil }
+        return notify.rules?.receiver(name)
+    }
+
+    // MARK: Speaking
+
+    private mutating func speak(_ key: String) {
+        guard var group = notify.groups[key] else { return }
+        group.due = nil
+        guard let receiver = receiver(of: key) else {
+            notify.groups[key] = group
+            return
+        }
+        var spoken: [AlarmRecord] = []
+        var held: [UInt64] = []
+        for number in group.pending {
+            guard var alarm = notify.alarms[number],
+                let place = alarm.targets.firstIndex(where: { $0.group == key })
+            else { continue }
+            if notify.silence(of: alarm, at: now.wall) != nil {
+                // What fires is told when the silence ends; what has happened is not.
+                if alarm.state == .firing {
+                    held.append(number)
+                } else {
+                    alarm.targets.remove(at: place)
+                    keep(alarm)
+                }
+            } else if isCovered(alarm, receiver.name) {
+                cover(&alarm, receiver.name)
+            } else {
+                spoken.append(alarm)
+            }
+        }
+        group.pending = held
+        group.onceCount = 0
+        notify.groups[key] = group
+        if !spoken.isEmpty { say(spoken, key, receiver) }
+    }
+
+    private mutating func repeatAlarms(_ key: String) {
+        guard let group = notify.groups[key], let receiver = receiver(of: key) else { return }
+        let firing = group.told.compactMap { notify.alarms[$0] }
+            .filter { $0.severity != .info && notify.silence(of: $0, at: now.wall) == nil }
+        guard !firing.isEmpty else {
+            // Silenced: look again after another interval.
+            notify.groups.update(key) { [now] in $0.sentAt = now.instant }
+            return
+        }
+        say(firing, key, receiver)
+    }
+
+    /// Inhibition: while its site's alarm is open, and goes to the same receiver, a node's loss is a
+    /// part of that.
+    private func isCovered(_ alarm: AlarmRecord, _ receiver: ReceiverName) -> Bool {
+        guard alarm.kind.isOfNode, alarm.state == .firing, !alarm.site.isEmpty,
+            !alarm.targets.contains(where: { $0.receiver == receiver && $0.thread != nil })
+        else { return false }
+        return siteAlarms(alarm.site).contains { site in
+            site.state == .firing && site.targets.contains { $0.receiver == receiver }
+                && notify.silence(of: site, at: now.wall) == nil
+        }
+    }
+
+    /// The alarms that stand for a whole site; their keys stand together.
+    func siteAlarms(_ site: String) -> [AlarmRecord] {
+        let prefix = alarmKey(.siteBelowMinimum, "\(site)/")
+        var found: [AlarmRecord] = []
+        var place = notify.keys.lowerBound(prefix)
+        while place < notify.keys.count, notify.keys.keys[place].hasPrefix(prefix) {
+            if let alarm = notify.alarms[notify.keys.values[place]] { found.append(alarm) }
+            place += 1
+        }
+        return found
+    }
+
+    private mutating func cover(_ alarm: inout AlarmRecord, _ receiver: ReceiverName) {
+        for place in alarm.targets.indices
+        where alarm.targets[place].receiver == receiver && alarm.targets[place].state == .waiting {
+            alarm.targets[place].state = .covered
+            notify.groups.update(alarm.targets[place].group) { [number = alarm.number] in
+                $0.pending.removeAll { $0 == number }
+            }
+        }
+        keep(alarm)
+    }
+
+    /// Losses of the site that its alarm stands for, and that this receiver would have been told.
+    private func coveredItems(_ spoken: [AlarmRecord], _ receiver: ReceiverName) -> [AlarmRecord] {
+        var sites: [String] = []
+        for alarm in spoken where alarm.kind.isOfSite && alarm.state == .firing {
+            if !sites.contains(alarm.site) { sites.append(alarm.site) }
+        }
+        guard !sites.isEmpty else { return [] }
+        return notify.alarms.values.filter { alarm in
+            alarm.kind.isOfNode && alarm.state == .firing && sites.contains(alarm.site)
+                && alarm.targets.contains {
+                    $0.receiver == receiver && ($0.state == .covered || $0.state == .waiting)
+                }
+                && !spoken.contains { $0.number == alarm.number }
+        }
+    }
+
+    private mutating func say(
+        _ spoken: [AlarmRecord],
+        _ key: String,
+        _ receiver: NotifyReceiver
+    ) {
+        let covered = coveredItems(spoken, receiver.name)
+        let told = (spoken + covered).sorted { $0.rank < $1.rank }
+        let isAboutDeliveries = told.allSatisfy { $0.kind == .noticeUndeliverable }
+        // A destination is not told of itself: it would not take that either.
+        let subjects = isAboutDeliveries ? told.map(\.subject) : []
+        let destinations = receiver.destinations.filter { !subjects.contains($0.text) }
+        guard var group = notify.groups[key] else { return }
+        let isThread =
+            group.thread != nil
+            && (!group.told.isEmpty || spoken.contains { isThreaded($0, key) })
+        let thread = isThread ? group.thread : nil
+        let state: NoticeState =
+            told.contains { $0.state == .firing }
+            ? .firing : told.contains { $0.state == .resolved } ? .resolved : .told
+        let notice = post(
+            to: receiver.name,
+            destinations,
+            group: key,
+            thread: thread,
+            isAboutDeliveries: isAboutDeliveries,
+            state,
+            told.map { ($0.item, $0.advice) },
+            leftOut: group.leftOut
+        )
+        group = notify.groups[key] ?? group
+        group.thread = thread ?? notice?.message.id
+        group.sentAt = now.instant
+        group.leftOut = 0
+        notify.groups[key] = group
+        for alarm in spoken { settle(alarm, key, group.thread) }
+        for var alarm in covered { cover(&alarm, receiver.name) }
+    }
+
+    /// It was told before, or what it is about was.
+    private func isThreaded(_ alarm: AlarmRecord, _ key: String) -> Bool {
+        alarm.kind.isThreadedBySubject
+            || alarm.targets.contains { $0.group == key && $0.thread != nil }
+    }
+
+    private mutating func settle(_ alarm: AlarmRecord, _ key: String, _ thread: String?) {
+        var alarm = alarm
+        guard let place = alarm.targets.firstIndex(where: { $0.group == key }) else { return }
+        let before = alarm
+        var group = notify.groups[key] ?? NoticeGroup()
+        group.told.removeAll { $0 == alarm.number }
+        switch alarm.state {
+        case .firing:
+            alarm.targets[place].state = .told
+            let thread = thread ?? AlarmRecord.Target.noMessage
+            alarm.targets[place].thread = alarm.targets[place].thread ?? thread
+            group.told.append(alarm.number)
+        case .resolved, .told, .test: alarm.targets.remove(at: place)
+        }
+        notify.groups[key] = group
+        if alarm != before { keep(alarm) }
+    }
+}
+
+extension AlarmRecord {
+    /// What stands first in a message: what is of a whole site, what is worse, what still fires.
+    fileprivate var rank: Rank {
+        Rank(
+            order: (kind.isOfSite ? 0 : 4) + (state == .firing ? 0 : 2),
+            severity: -severity.rank,
+            number: number
+        )
+    }
+
+    fileprivate struct Rank: Comparable {
+        var order: Int
+        var severity: Int
+        var number: UInt64
+
+        static func < (left: Rank, right: Rank) -> Bool {
+            (left.order, left.severity, left.number) < (right.order, right.severity, right.number)
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import Model
+import Protocol
+
+// What a message says: the templates, filled in.
+
+extension ControllerMachine {
+    static let subjectBytesMax = 250
+    static let bodyBytesMax = 32 << 10
+
+    /// - Parameter items: the worst first, each with what to do about it where that is not what is
+    ///   always done about its kind.
+    func message(
+        id: String,
+        thread: String?,
+        _ state: NoticeState,
+        _ items: [(item: NoticeItem, advice: String)],
+        leftOut: Int
+    ) -> NoticeMessage {
+        let listed = Array(items.prefix(NoticeMessage.itemsMax))
+        let leftOut = leftOut + items.count - listed.count
+        var severity = Severity.info
+        for (item, _) in items where item.severity.rank > severity.rank {
+            severity = item.severity
+        }
+        let rules = notify.rules ?? NotifyRules()
+        let kind = listed.first?.item.kind ?? .noticeTest
+        let filler = NoticeFiller(
+            cluster: cluster.name,
+            state: state,
+            now: now.wall,
+            items: listed,
+            leftOut: leftOut,
+            rules: rules
+        )
+        return NoticeMessage(
+            id: id,
+            thread: thread,
+            at: now.wall,
+            state: state,
+            severity: severity,
+            subject: filler.subject(rules.templates.subject(of: kind)),
+            text: filler.body(rules.templates.body(of: kind)),
+            items: listed.map(\.item),
+            itemsLeftOut: leftOut
+        )
+    }
+
+    /// What a message of a kind would look like, with the rules that hold or with others.
+    public func preview(of kind: EventKind, _ state: NoticeState, rules: NotifyRules? = nil)
+        -> NoticeMessage
+    {
+        var machine = self
+        if let rules {
+            machine.notify.record = NotifyRulesRecord(
+                rules: rules,
+                version: 0,
+                by: "",
+                at: now.wall
+            )
+        }
+        let began = now.wall + .seconds(-754)
+        let isOfSite = kind.subjectIs == .site
+        let site = sites.keys.first?.text ?? "paris"
+        let item = NoticeItem(
+            state: state,
+            kind: kind,
+            severity: kind.role.opens ? .critical : .info,
+            site: site,
+            subject: isOfSite ? site : "web-1",
+            text: isOfSite
+                ? "Site \(site): 2 of 4 nodes Online, minimum 3." : "A sample of \(kind.rawValue).",
+            cause: "node web-1: no heartbeat for 3.5s",
+            consequence: "2 of 4 nodes of site \(site) are Online",
+            since: began,
+            endedAt: state == .resolved ? now.wall : nil,
+            sequence: 0
+        )
+        return machine.message(id: "preview", thread: nil, state, [(item, "")], leftOut: 0)
+    }
+}
+
+/// Fills a template's fields with what a message tells.
+struct NoticeFiller {
+    let cluster: String
+    let state: NoticeState
+    let now: WallTime
+    let items: [(item: NoticeItem, advice: String)]
+    let leftOut: Int
+    let rules: NotifyRules
+
+    func subject(_ template: String) -> String {
+        let text = fill(template, NoticeTemplate.defaultSubject, bytesMax: 2_000)
+        // One line, whatever was filled in.
+        var line = ""
+        for scalar in text.unicodeScalars {
+            line.unicodeScalars.append(scalar.isPlain ? scalar : " ")
+        }
+        return kept(line, bytesMax: ControllerMachine.subjectBytesMax)
+    }
+
+    func body(_ template: String) -> String {
+        let limit = ControllerMachine.bodyBytesMax
+        let text = kept(
+            fill(template, NoticeTemplate.defaultBody, bytesMax: limit),
+            bytesMax: limit
+        )
+        return text.hasSuffix("\n") ? text : text + "\n"
+    }
+
+    /// A template that was good when it was saved, and is none to this version, gives way to the
+    /// built-in one.
+    private func fill(_ template: String, _ other: String, bytesMax: Int) -> String {
+        guard let template = NoticeTemplate(template) ?? NoticeTemplate(other) else {
+            preconditionFailure("the built-in template has a mistake")
+        }
+        return template.render(itemCount: items.count, bytesMax: bytesMax) { field, item in
+            if field.isOfMessage { return ofMessage(field) }
+            guard items.indices.contains(item ?? 0) else { return "" }
+            let (shown, advice) = items[item ?? 0]
+            return value(field, shown, advice, state: item == nil ? state : shown.state)
+        }
+    }
+
+    private func ofMessage(_ field: NoticeField) -> String {
+        let count = items.count + leftOut
+        switch field {
+        case .cluster: return cluster
+        case .count: return "\(count)"
+        case .others: return count > 1 ? "\(count - 1)" : ""
+        case .more: return leftOut > 0 ? "\(leftOut)" : ""
+        case .label, .severity, .state, .kind, .site, .subject, .text, .headline, .cause,
+            .consequence, .since, .ended, .duration, .todo, .link, .firing, .resolved, .told, .test:
+            return ""
+        }
+    }
+
+    private func value(
+        _ field: NoticeField,
+        _ item: NoticeItem,
+        _ advice: String,
+        state: NoticeState
+    ) -> String {
+        switch field {
+        case .cluster, .count, .others, .more: ""
+        case .label:
+            switch state {
+            case .firing, .told: item.severity.rawValue.uppercased()
+            case .resolved: "RESOLVED"
+            case .test: "TEST"
+            }
+        case .severity: item.severity.rawValue
+        case .state: state.rawValue
+        case .kind: item.kind.rawValue
+        case .site: item.site
+        case .subject: item.subject
+        case .text: item.text
+        case .headline: item.text.hasSuffix(".") ? String(item.text.dropLast()) : item.text
+        case .cause: item.cause
+        case .consequence: item.consequence
+        case .since: item.since.iso8601
+        case .ended: item.endedAt?.iso8601 ?? ""
+        case .duration: ((item.endedAt ?? now) - item.since).forPeople
+        case .todo: advice.isEmpty ? item.kind.todo(item.subject, site: item.site) : advice
+        case .link: rules.page(of: item.kind)
+        case .firing: state == .firing ? "yes" : ""
+        case .resolved: state == .resolved ? "yes" : ""
+        case .told: state == .told ? "yes" : ""
+        case .test: state == .test ? "yes" : ""
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Model
+import Protocol
+
+// How much is kept of live tasks, and whether there is room for another. All of them count: those
+// that wait, those that run, and those that an operator has to decide about.
+
+/// What a live task takes of `task.queue.bytes`, beside its payload, its idempotency key and what its
+/// node has said of it. Reckoned so that memory, store and limit have to do with each other, whoever
+/// submits what; no accounting of each byte.
+enum TaskCharge {
+    /// Of each task: where it stands, its place in queues, its last attempts.
+    static let task: UInt64 = 512
+    /// Once for all tasks that have type, account, attributes, key, priority and submitter in common;
+    /// their texts are charged twice, since they are looked up, too.
+    static let taskClass: UInt64 = 1_024
+}
+
+/// What there is too much of.
+enum Fullness: Hashable, Sendable {
+    /// Tasks wait for a node or for their time.
+    case waiting
+    /// All live tasks together.
+    case live
+    /// What is kept of them.
+    case bytes
+}
+
+extension TaskEntry {
+    var charge: UInt64 {
+        let texts = (idempotencyKey?.utf8.count ?? 0) + (result?.detail.utf8.count ?? 0)
+        return TaskCharge.task + UInt64(payloadBytes) + UInt64(texts)
+    }
+}
+
+extension TaskClass {
+    var charge: UInt64 { TaskCharge.taskClass + 2 * UInt64(textBytes) }
+}
+
+extension WorkMachine {
+    /// As many again may run, or may have been given up, as may wait.
+    public var liveCountMax: UInt64 { 2 * rules.queueCountMax }
+
+    /// What is full already, or would be with so many bytes more; nil when there is room.
+    func fullness(with more: UInt64) -> Fullness? {
+        if counts.waiting + counts.delayed >= rules.queueCountMax { return .waiting }
+        if counts.live >= liveCountMax { return .live }
+        return counts.kept + more > rules.queueBytesMax ? .bytes : nil
+    }
+
+    func checkRoom(for offer: TaskOffer, by submitter: String) throws(Refused) {
+        let value = TaskClass(offer.submission, submittedBy: submitter, pin: nil)
+        let key = offer.submission.idempotencyKey?.utf8.count ?? 0
+        let own = TaskCharge.task + UInt64(offer.payload.count) + UInt64(key)
+        let shared = classNumbers[value] == nil ? value.charge : 0
+        guard let fullness = fullness(with: own + shared) else { return }
+        let text =
+            switch fullness {
+            case .waiting:
+                "\(counts.waiting + counts.delayed) tasks wait, of at most \(rules.queueCountMax)"
+            case .live: "\(counts.live) tasks are live, of at most \(liveCountMax)"
+            case .bytes:
+                "\(counts.kept) bytes are kept of \(counts.live) live tasks, of at most "
+                    + "\(rules.queueBytesMax)"
+            }
+        throw Refused(
+            .busy,
+            "the queue is full: " + text,
+            mend: "try again in \(Limits.retryHint.forPeople)" + deadLettersMend
+        )
+    }
+
+    /// Time alone takes no dead letter away.
+    private var deadLettersMend: String {
+        let dead = counts.failed + counts.unknown
+        guard dead * 10 >= counts.live, dead > 0 else { return "" }
+        return "; \(counts.failed) failed and \(counts.unknown) unknown tasks are kept until an "
+            + "operator decides: muster task list --state failed (or unknown), then muster task "
+            + "retry, resolve or cancel"
+    }
+
+    /// What an attempt has ended with, in the place of what one before it has.
+    ///
+    /// - Returns: whether there was one before.
+    @discardableResult
+    mutating func setResult(_ id: TaskID, _ result: AttemptResult?, of attempt: UInt16? = nil)
+        -> Bool
+    {
+        guard let before = tasks[id.number] else { return false }
+        tasks.update(id.number) { entry in
+            entry.result = result
+            if let attempt { entry.resultAttempt = attempt }
+        }
+        counts.kept += tasks[id.number]?.charge ?? 0
+        counts.kept -= before.charge
+        return before.result != nil
+    }
+
+    /// Tells once that the queue is full, and once that there is room again.
+    mutating func noticeQueue() {
+        let waiting = counts.waiting + counts.delayed
+        let high = Limits.queueHighPerMille
+        let isHigh =
+            waiting * 1_000 >= rules.queueCountMax * high
+            || counts.live * 1_000 >= liveCountMax * high
+            || counts.kept / high >= rules.queueBytesMax / 1_000
+        queueHighSince = isHigh ? queueHighSince ?? now.wall : nil
+        if !isQueueFullTold, fullness(with: TaskCharge.task) != nil {
+            isQueueFullTold = true
+            tell(
+                .queueFull,
+                .critical,
+                "tasks",
+                "The queue is full: tasks are turned away.",
+                cause:
+                    "\(waiting) tasks wait, \(counts.live) are live, \(counts.kept) bytes of them "
+                    + "are kept",
+                consequence: counts.failed + counts.unknown == 0
+                    ? ""
+                    : "\(counts.failed) failed and \(counts.unknown) unknown ones are kept until an "
+                        + "operator decides: muster task list --state failed"
+            )
+        } else if isQueueFullTold, waiting * 10 < rules.queueCountMax * 9,
+            counts.live * 10 < liveCountMax * 9, counts.kept / 9 < rules.queueBytesMax / 10
+        {
+            isQueueFullTold = false
+            tell(.queueRelieved, .info, "tasks", "Tasks are accepted again.")
+        }
+    }
+}

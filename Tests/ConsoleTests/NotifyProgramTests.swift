@@ -1,0 +1,350 @@
+import API
+import Foundation
+import Testing
+
+@testable import Console
+
+@Suite struct `Who is told of what, in words` {
+    @Test func `a threshold says at which loss from now it tells`() {
+        let words = NotifySamples.thresholds.map {
+            NotifyWords.fires($0, at: Samples.now).text
+        }
+        #expect(
+            words == [
+                "at the 2nd loss from now", "at the 3rd loss from now, after 2m",
+                "told, below for 2m",
+            ]
+        )
+        #expect(
+            [1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111].map { NotifyWords.ordinal($0) } == [
+                "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "103rd",
+                "111th",
+            ]
+        )
+    }
+
+    @Test func `a route is told as a sentence`() {
+        let routes = NotifySamples.rules.routes
+        #expect(NotifyWords.what(routes[0]) == "site.*, run.* of site a, critical only, to chat")
+        #expect(
+            NotifyWords.how(routes[0])
+                == "one message a site, at once, then at most every 5m; not repeated; planned work, "
+                + "too; not when it has ended; later routes look at it, too"
+        )
+        #expect(NotifyWords.what(routes[1]) == "everything, warning or worse, to ops")
+        #expect(
+            NotifyWords.how(routes[1])
+                == "one message a site, after 10s, then at most every 5m; again every 4h while it "
+                + "lasts; no planned work"
+        )
+    }
+
+    @Test func `of each open thing it is said who knows, or why nobody does`() {
+        #expect(
+            NotifySamples.alarms.map(NotifyPage.told) == [
+                "told ops, chat", "told with its site", "silence 7", "planned; told to nobody",
+                "no route takes it; told to nobody", "to be told: ops",
+            ]
+        )
+    }
+
+    @Test func `only what differs is shown, and nothing when nothing does`() {
+        var other = NotifySamples.rules
+        other.thresholds[0].minimum = 2
+        other.receivers.removeLast()
+        func changes(_ after: NotifyRulesView) -> [String] {
+            NotifyWords.changes(from: NotifySamples.rules, to: after, style: .plain, width: nil)
+        }
+        #expect(changes(NotifySamples.rules) == [])
+        let threshold = " Online for 2m, critical, and each further loss; proposes a failover"
+        #expect(
+            changes(other) == [
+                "- receiver chat: webhook team",
+                "- threshold dr: site a with fewer than 1\(threshold)",
+                "+ threshold dr: site a with fewer than 2\(threshold)",
+            ]
+        )
+        let first = NotifyWords.changes(
+            from: nil,
+            to: NotifySamples.rules,
+            style: .plain,
+            width: 80
+        )
+        #expect(first.allSatisfy { DisplayWidth.of($0) <= 80 })
+        #expect(first.first == "+ receiver ops: mail to ops@example.com, b@example.com")
+    }
+
+    @Test func `the page fits, and has everything`() {
+        let page = NotifyPage(
+            status: NotifySamples.status,
+            style: .plain,
+            now: Samples.now,
+            width: 80
+        )
+        let lines = page.lines()
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= 80 }, "\(lines)")
+        let text = lines.joined(separator: "\n")
+        for part in [
+            "rules version 3, by alice", "told to chat", "mail to ops@example.com",
+            "site.*, run.* of site a", "at the 2nd loss from now", "takes it; told to nobody",
+            "  and 100 more", "● delivered", "switch exchange", "in 1h",
+        ] { #expect(text.contains(part), "\(part)\n\(text)") }
+        let none = NotifyPage(
+            status: NotifyStatus(asOf: Samples.ago(0), version: 0),
+            style: .plain,
+            now: Samples.now,
+            width: 80
+        )
+        #expect(none.lines().joined(separator: " ").hasPrefix("notices are not set up: nobody is"))
+    }
+
+    @Test func `the status screen says that nobody is told, once, and what is on its way`() {
+        func foot(_ notices: NoticeSummary?) -> [String] {
+            var status = Samples.healthy
+            status.notices = notices
+            return StatusScreen(
+                status: status,
+                style: .plain,
+                now: Samples.now,
+                width: 80,
+                height: 23
+            ).lines().filter { $0.contains("notices") || $0.contains("notify") }
+        }
+        #expect(foot(nil) == [])
+        #expect(foot(NoticeSummary(configured: true)) == [])
+        #expect(foot(NoticeSummary(configured: false)).first?.hasPrefix("notices are not") == true)
+        #expect(
+            foot(NoticeSummary(configured: true, pending: 2)) == [
+                "2 messages wait to be delivered: muster notify pending"
+            ]
+        )
+    }
+
+    @Test func `sites say the loss at which somebody is told first`() {
+        var site = Samples.site("a", "active", 3)
+        #expect(SiteWords.firesAt(site) == 2 && SiteWords.told(site) == nil)
+        site.thresholds = Array(NotifySamples.thresholds[1...1])
+        #expect(SiteWords.firesAt(site) == 3 && SiteWords.told(site) == "told at the 3rd loss")
+        site.thresholds = NotifySamples.thresholds
+        #expect(SiteWords.firesAt(site) == 0 && SiteWords.told(site) == nil)
+    }
+}
+
+@Suite struct `The commands of notifications` {
+    private static let check = "POST /api/v1/notify/rules/check"
+    private static let set = "PUT /api/v1/notify/rules"
+
+    private func cluster(_ answers: [String: any Encodable]) throws -> FakeCluster {
+        try FakeCluster(answers: answers.mapValues { ["body": try FakeCluster.json($0)] })
+    }
+
+    @Test func `rules are set after what differs was shown, and not in a dry run`() throws {
+        let cluster = try cluster([
+            Self.check: NotifyCheck(asOf: "", mistakes: [], rules: NotifySamples.rules),
+            "GET /api/v1/notify": NotifyStatus(asOf: "", version: 0),
+            Self.set: ChangeDone(asOf: "", text: "version 1 holds"),
+        ])
+        let dry = try cluster.muster("notify", "set", "-", "--dry-run", input: "routes: []\n")
+        #expect(dry.status == 0, "\(dry.error)")
+        #expect(dry.output.contains("+ receiver chat: webhook team\n"))
+        #expect(dry.error == "a dry run: nothing was changed\n")
+        #expect(try cluster.requests().allSatisfy { $0["method"] as? String != "PUT" })
+        let run = try cluster.muster("notify", "set", "-", "--reason", "x", input: "routes: []\n")
+        #expect(run.status == 0 && run.output.hasSuffix("version 1 holds\n"), "\(run)")
+        #expect(run.error == "hint: try it: `muster notify test ops`\n")
+        let sent = try #require(try cluster.requests().last { $0["method"] as? String == "PUT" })
+        #expect(
+            sent["body"] as? String
+                == #"{"file":"standard input","reason":"x","text":"routes: []\n"}"#
+        )
+    }
+
+    @Test func `rules with mistakes are not set, and each is told with its place`() throws {
+        let mistakes = [PlanMistake(line: 2, column: 7, text: "there is no receiver x")]
+        let cluster = try cluster([Self.check: NotifyCheck(asOf: "", mistakes: mistakes)])
+        let set = try cluster.muster("notify", "set", "-", input: "x")
+        #expect(set.status == 3)
+        #expect(set.error.contains("they have 1 mistake\n"), "\(set.error)")
+        #expect(set.error.contains("standard input:2:7: there is no receiver x"))
+        let check = try cluster.muster("notify", "check", "-", input: "x")
+        #expect(check.status == 2 && check.output == "standard input:2:7: there is no receiver x\n")
+    }
+
+    @Test func `a test says what each place has answered, and the worst decides the status`()
+        throws
+    {
+        var under = NotifySamples.failing
+        under.error = nil
+        under.nextAt = nil
+        var notice = NotifySamples.notice
+        notice.deliveries = [NotifySamples.arrived, under]
+        var failed = notice
+        failed.deliveries[1] = NotifySamples.failing
+        func answers(_ notices: [Notice]) throws -> [String: Any] {
+            [
+                "POST /api/v1/notify/receivers/ops/test": [
+                    "body": try FakeCluster.json(
+                        NoticePosted(asOf: "", text: "test 9 goes to 2 places", notice: 9)
+                    )
+                ],
+                "GET /api/v1/notify/notices/9": try notices.map {
+                    ["body": try FakeCluster.json($0)]
+                },
+            ]
+        }
+        let bad = try FakeCluster(answers: try answers([notice, failed])).muster(
+            "notify",
+            "test",
+            "ops"
+        )
+        #expect(bad.status == 1, "\(bad)")
+        #expect(
+            bad.output == """
+                ● webhook team: delivered
+                ✖ mail to ops@example.com: not delivered yet: smtp.example.com:587: connection refused
+
+                """
+        )
+        #expect(bad.error.contains("muster notify pending drop 12"), "\(bad.error)")
+        let good = try FakeCluster(answers: try answers([NotifySamples.notice])).muster(
+            "notify",
+            "test",
+            "ops"
+        )
+        #expect(good.status == 0 && good.output == "● webhook team: delivered\n", "\(good)")
+        let slow = try FakeCluster(answers: try answers([notice])).muster(
+            "notify",
+            "test",
+            "ops",
+            "--timeout",
+            "200ms"
+        )
+        #expect(slow.status == 4 && slow.error.contains("waiting for mail to"), "\(slow)")
+    }
+
+    @Test func `what waits is listed with why, and can be tried now or given up`() throws {
+        let cluster = try cluster([
+            "GET /api/v1/notify/notices": NotifyDeliveryList(
+                asOf: Samples.ago(0),
+                deliveries: [NotifySamples.failing]
+            ), "POST /api/v1/notify/deliveries/12/retry": ChangeDone(asOf: "", text: "retried"),
+            "POST /api/v1/notify/deliveries/12/drop": ChangeDone(asOf: "", text: "dropped"),
+        ])
+        let list = try cluster.muster("notify", "pending")
+        #expect(list.status == 2, "\(list.error)")
+        #expect(list.output.contains("▲ pending  ops"), "\(list.output)")
+        #expect(list.output.contains("smtp.example.com:587: connection refused"))
+        let path = try cluster.requests().last?["path"] as? String
+        #expect(path == "/api/v1/notify/notices?pending=true&limit=1000", "\(path ?? "")")
+        #expect(try cluster.muster("notify", "pending", "retry", "12").output == "retried\n")
+        #expect(try cluster.muster("notify", "pending", "drop", "12").output == "dropped\n")
+    }
+
+    @Test func `a silence has matchers, a length and a reason`() throws {
+        let cluster = try cluster([
+            "POST /api/v1/notify/silences": ChangeDone(asOf: "", text: "silence 8 until then"),
+            "GET /api/v1/notify/silences": NotifySilenceList(
+                asOf: Samples.ago(0),
+                silences: [NotifySamples.silence]
+            ), "DELETE /api/v1/notify/silences/7": ChangeDone(asOf: "", text: "ended"),
+        ])
+        let run = try cluster.muster(
+            "notify",
+            "silence",
+            "--kind",
+            "node.*",
+            "--site",
+            "b",
+            "--for",
+            "2h",
+            "--reason",
+            "switch"
+        )
+        #expect(run.status == 0 && run.output == "silence 8 until then\n", "\(run)")
+        let sent = try cluster.requests().last?["body"] as? String
+        #expect(
+            sent
+                == #"{"forMilliseconds":7200000,"kinds":["node.*"],"reason":"switch","sites":["b"]}"#
+        )
+        let list = try cluster.muster("notify", "silences")
+        #expect(list.output.contains("node.*, site b, subject b-1"), "\(list.output)")
+        #expect(try cluster.muster("notify", "unsilence", "7").output == "ended\n")
+    }
+
+    @Test func `a preview is the message as it would be sent`() throws {
+        let cluster = try cluster([
+            "POST /api/v1/notify/preview": NotifyPreview(
+                asOf: "",
+                kind: "node.offline",
+                state: "firing",
+                subject: "[prod] CRITICAL it is",
+                lines: ["Line one.", "Line two."]
+            )
+        ])
+        let run = try cluster.muster("notify", "preview", "node.offline")
+        #expect(run.output == "Subject: [prod] CRITICAL it is\n\nLine one.\nLine two.\n")
+        let sent = try cluster.requests().last?["body"] as? String
+        #expect(sent == #"{"kind":"node.offline","state":"firing"}"#)
+    }
+
+    @Test func `events are followed and filtered by site`() throws {
+        let cluster = try cluster([
+            "GET /api/v1/events": EventPage(asOf: Samples.ago(0), events: Samples.events, next: 9)
+        ])
+        let run = try cluster.muster("event", "list", "--site", "a", "--kind", "node.")
+        #expect(run.status == 0, "\(run.error)")
+        let path = try cluster.requests().last?["path"] as? String
+        #expect(path == "/api/v1/events?kind=node.&site=a&limit=20", "\(path ?? "")")
+    }
+
+    // MARK: Pages
+
+    @Test func `a kind is explained from the source tree, without a controller`() throws {
+        for words in [
+            ["notify", "explain", "node.offline"], ["event", "explain", "node.offline"],
+        ] {
+            let run = try Program.run(Program.muster, words)
+            #expect(run.status == 0, "\(run.error)")
+            #expect(run.output.hasPrefix("node.offline\n\ncritical. A node is Offline"))
+            #expect(run.output.contains("\n  muster node show NODE\n"), "\(run.output)")
+            #expect(run.output.contains("Reasons for Offline (docs/operations.md#reasons-for"))
+        }
+        let near = try Program.run(Program.muster, ["notify", "explain", "node.ofline"])
+        #expect(near.status == 1 && near.error.contains("did you mean node.offline?"))
+        let list = try Program.run(Program.muster, ["notify", "explain"])
+        #expect(list.output.contains("site.further-loss\n"))
+    }
+
+    @Test func `pages are looked for where it is said, and a lack of them is told`() throws {
+        let folder = NSTemporaryDirectory() + "muster-pages-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let variables = ["MUSTER_DOC_DIR": folder]
+        func explain() throws -> Program.Run {
+            try Program.run(
+                Program.muster,
+                ["notify", "explain", "mine"],
+                environment: variables
+            )
+        }
+        let none = try explain()
+        #expect(none.status == 1 && none.error.contains("looked in\n  \(folder)/notices"))
+        try FileManager.default.createDirectory(
+            atPath: folder + "/notices",
+            withIntermediateDirectories: true
+        )
+        for (name, text) in [("README.md", "#"), ("mine.md", "# mine\n\nA **page**.\n")] {
+            try text.write(
+                toFile: "\(folder)/notices/\(name)",
+                atomically: true,
+                encoding: .utf8
+            )
+        }
+        #expect(try explain().output == "mine\n\nA page.\n")
+    }
+
+    @Test func `paragraphs are laid out for the terminal`() {
+        let text = "# k\n\nOne two three\nfour five.\n\n```sh\nmuster x\n```\n\nMore: [a](b.md)\n"
+        let lines = NoticePages.lines(text, style: .plain, width: 14)
+        #expect(lines == ["k", "", "One two three", "four five.", "", "  muster x", "", "More: a"])
+    }
+}
