@@ -9,11 +9,14 @@ extension Checks {
         let store = world.controller.store
         guard let records = try? store.records() else { return }
         fencesSeen = []
+        runsOfBackup = []
         runsSeen = OrderedTable()
         automatic = AutomaticView()
         for record in records {
             switch record {
-            case .run(let run): runsSeen[run.id] = run
+            case .run(let run):
+                runsSeen[run.id] = run
+                if !run.state.isEnded { runsOfBackup.append(run.id) }
             case .fence(let fence): fencesSeen.insert("\(fence.run)/\(fence.node)")
             case .token(let token): if token.state != .used { tokenKeys[token.id] = nil }
             default: break

@@ -71,7 +71,8 @@ extension Checks {
 
     /// I1: whoever is recorded as fenced does nothing until the run has ended or was rolled back.
     func checkRunFences() {
-        guard let machine = world.controller.machine, let run = machine.runs.liveRun, run.isFenced
+        guard let machine = world.controller.machine, let run = machine.runs.liveRun, run.isFenced,
+            !runsOfBackup.contains(run.id)
         else { return }
         for fence in machine.runs.fences(of: run.id) {
             for host in hosts(of: fence.node) {

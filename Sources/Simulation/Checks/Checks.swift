@@ -64,6 +64,8 @@ final class Checks {
     var fencesSeen: Set<String> = []
     var runsSeen = OrderedTable<RunID, RunRecord>()
     var automatic = AutomaticView()
+    /// Runs that a backup had under way: whom they have fenced may have acted again since.
+    var runsOfBackup: [RunID] = []
     var notices = NoticeChecks()
     /// The store was replaced, and the operator who knows that this site is active has not said so yet.
     var saidLater: SiteName?
