@@ -30,7 +30,7 @@ struct RestoreCommand: ParsableCommand {
     var replace = false
 
     @Option(help: "The least generation, when agents have seen a higher one.")
-    var generation: UInt64 = 0
+    var generation: UInt16 = 0
 
     @OptionGroup var word: SiteWord
 
@@ -46,7 +46,7 @@ struct RestoreCommand: ParsableCommand {
                 machine: .ofThisMachine(),
                 replacing: replace,
                 options: configuration.storeOptions,
-                generationMin: generation,
+                generationMin: UInt64(generation),
                 writing: writes
             )
             print("restored from \(backup); the generation is \(raised) now")
@@ -72,7 +72,7 @@ struct AdoptCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     @Option(help: "The least generation, when agents have seen a higher one.")
-    var generation: UInt64 = 0
+    var generation: UInt16 = 0
 
     @Flag(help: "I have made sure that no other controller works with a copy of this store.")
     var confirm = false
@@ -97,7 +97,7 @@ struct AdoptCommand: ParsableCommand {
                 directory: configuration.storeDirectory,
                 machine: .ofThisMachine(),
                 options: configuration.storeOptions,
-                generationMin: generation,
+                generationMin: UInt64(generation),
                 writing: try word.writes(for: contents, taken: nil)
             )
             print("the store is this machine's own; the generation is \(raised) now")

@@ -114,6 +114,8 @@ final class ControllerMeters: Sendable {
             labels: ["kind"],
             seriesMax: 256
         )
+        // The first of a kind is an increase, too.
+        for kind in EventKind.allCases { events[kind.rawValue].add(0) }
         refusals = registry.counters(
             "muster_connections_refused_total",
             "Connections of agents that were refused, by the code that they were told.",

@@ -43,10 +43,10 @@ struct HealthAnswers {
                 epoch: "\(machine.cluster.epoch)",
                 status: "active"
             )
-            return (answer, machine.doubt != nil)
+            return (answer, !machine.mayAct)
         }
         if doubt {
-            answer.status = "not sure: a node has shown a higher epoch"
+            answer.status = "not sure which site is active: muster status"
         } else if driver.shortage.isStalled {
             answer.status = "not sure: the journal cannot be written"
         } else if answer.site == nil {

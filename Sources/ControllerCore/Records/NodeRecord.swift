@@ -56,6 +56,9 @@ public struct NodeRecord: Hashable, Sendable {
     /// The store was restored, and the node has not been heard since: what it was given meanwhile is
     /// not known.
     public var isHistoryOpen = false
+    /// The generation was raised, and the node has not been welcomed under it: if it shows it all the
+    /// same, another store was raised to the same one.
+    public var isUnwelcomed = false
     /// What it was given before the restore may still act: the controller waits for its word.
     public var isUnsettled = false
     /// Services that an operator has stopped; they stay stopped until an operator starts them.
@@ -219,6 +222,7 @@ extension NodeRecord {
         }
         stickyMachine = fields.optionalText("sticky-machine")
         isHistoryOpen = try fields.flag("history-open")
+        isUnwelcomed = try fields.flag("unwelcomed")
         isUnsettled = try fields.flag("unsettled")
         status = try fields.word("status")
         statusSince = try fields.time("status-since")
@@ -287,6 +291,7 @@ extension NodeRecord {
         writer.put("fences-itself", fencesItself.map { $0 ? "yes" : "no" })
         writer.put("sticky-machine", stickyMachine)
         writer.put("history-open", isHistoryOpen)
+        writer.put("unwelcomed", isUnwelcomed)
         writer.put("unsettled", isUnsettled)
         writer.put("status", status)
         writer.put("status-since", statusSince)

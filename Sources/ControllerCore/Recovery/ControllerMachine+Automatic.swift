@@ -69,11 +69,19 @@ extension ControllerMachine {
     /// Whoever was taken out by an operator is not lost.
     private func isBelowMinimum(_ site: SiteName) -> Bool {
         var counted = 0
+        var joined = 0
         for member in nodes.values
         where member.record.site == site && member.record.membership == .joined {
+            joined += 1
             if member.record.status == .online || member.isCleared { counted += 1 }
         }
-        return counted < leastNodes(of: site)
+        return counted < lossLine(of: site, joined: joined)
+    }
+
+    /// Fewer are a loss. A minimum above what the site has in all is somebody's mistake, and moves
+    /// nothing.
+    private func lossLine(of site: SiteName, joined: Int) -> Int {
+        max(1, min(leastNodes(of: site), joined))
     }
 
     // MARK: Obstacles
@@ -178,7 +186,14 @@ extension ControllerMachine {
     /// data was when the source had stopped, and no loss is ever accepted here.
     private func reasonAgainst(_ site: SiteName) -> String? {
         readiness(of: site).first { $0.level == .blocking && $0.topic != "replication" }?.text
-            ?? lossObstacles(at: site).first
+            ?? lossObstacles(at: site).first ?? planReason(against: site)
+    }
+
+    /// What would hold the run at its gate.
+    private func planReason(against site: SiteName) -> String? {
+        guard let plan = plan(named: nil, for: .failover) else { return nil }
+        let steps = self.steps(of: plan.draft, for: .failover)
+        return planObstacles(steps, .failover, from: cluster.activeSite, to: site).first
     }
 
     private var failoverTarget: SiteName? {
@@ -262,7 +277,7 @@ extension ControllerMachine {
     private func lossText(_ site: SiteName, _ since: Instant) -> String {
         let (online, total) = count(of: site)
         return "\(online) of \(total) nodes of site \(site) are Online, at least "
-            + "\(leastNodes(of: site)) are needed, for \((now.instant - since).forPeople) without a "
+            + "\(lossLine(of: site, joined: total)) are needed, for \((now.instant - since).forPeople) without a "
             + "break"
     }
 

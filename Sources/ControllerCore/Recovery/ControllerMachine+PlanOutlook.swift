@@ -14,6 +14,8 @@ extension ControllerMachine {
         to: SiteName
     ) -> [String] {
         steps.compactMap { step in
+            // Then it is left out, as the plan says.
+            if step.onFailure == .skip, step.act.maySkip { return nil }
             switch step.act {
             case .start(let groups, let scope):
                 guard !groups.isEmpty, startOutlook(of: to, groups, scope).isEmpty else {

@@ -122,6 +122,12 @@ extension ControllerMachine {
     /// How many nodes a site must have to act: its minimum, whether it has so many or not.
     func leastNodes(of site: SiteName) -> Int { max(1, Int(sites[site]?.minimum ?? 0)) }
 
+    /// Whoever forced a run past the gate with too few nodes does not wait for more behind it.
+    private func leastNodes(for run: RunRecord) -> Int {
+        let least = leastNodes(of: run.to)
+        return run.isForced ? min(least, max(1, count(of: run.to).total)) : least
+    }
+
     /// Members of a site that have, or may have, something to run, by name.
     func members(of site: SiteName) -> [Member] {
         nodes.values.filter {
@@ -192,7 +198,7 @@ extension ControllerMachine {
             }
             if isHealthy { healthy += 1 }
         }
-        let least = leastNodes(of: run.to)
+        let least = leastNodes(for: run)
         if !waiting.isEmpty { return .waiting(short(waiting)) }
         if !failed.isEmpty { return .failed(short(failed)) }
         guard healthy >= least else {
@@ -216,13 +222,14 @@ extension ControllerMachine {
         let joined = members(of: run.to).filter { $0.record.membership == .joined }
         for member in joined {
             let assessment = assess(member)
-            if assessment.status == .online {
+            if member.isSynced, assessment.status == .online {
                 online += 1
             } else {
-                reasons.append("\(member.record.name): \(assessment.reason)")
+                let reason = assessment.reason.isEmpty ? "it has no session" : assessment.reason
+                reasons.append("\(member.record.name): \(reason)")
             }
         }
-        let least = leastNodes(of: run.to)
+        let least = leastNodes(for: run)
         let text = "\(online) of \(counted(joined.count, "node")) of site \(run.to) are Online"
         if online >= least { return .done(text) }
         return .waiting("\(text), at least \(least) are needed (\(short(reasons)))")
@@ -300,7 +307,7 @@ extension ControllerMachine {
         // The second look, at use: whatever the plan says, nobody acts before everybody is fenced.
         guard run.isFenced, unfenced(run).isEmpty, hooksOfOldSite(run).isEmpty,
             dataLeftBehind(run).isEmpty, unacceptedLosses(run).isEmpty,
-            openDivergences(of: run.to).isEmpty
+            openDivergences(of: run.to).isEmpty, cluster.epoch.counter < .max
         else { return }
         makeForks(run)
         cluster.epoch.counter += 1

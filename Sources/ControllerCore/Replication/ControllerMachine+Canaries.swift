@@ -231,7 +231,8 @@ extension ControllerMachine {
             now.instant >= entry.dueAt ?? now.instant
         else { return }
         let able = writers(of: name)
-        guard isGranting, role(of: cluster.activeSite) == .active, entry.closing?.canary == nil,
+        guard isGranting, settling == nil, role(of: cluster.activeSite) == .active,
+            entry.closing?.canary == nil,
             let member = able.first(where: { $0.record.id == entry.writer }) ?? able.first
         else {
             if able.isEmpty {

@@ -28,6 +28,9 @@ extension ControllerMachine {
 
     // MARK: Evidence
 
+    /// So many changes of the active site lie between a backup and its restore at most.
+    private static let epochsBetweenMax: UInt32 = 1 << 20
+
     /// A token of an older generation with a higher counter than ours: the active site was changed after
     /// what this store knows.
     ///
@@ -38,7 +41,11 @@ extension ControllerMachine {
         _ record: NodeRecord
     ) -> Bool {
         let shown = hello.highest.epoch
-        guard shown.generation < cluster.epoch.generation else { return true }
+        // Whom this generation has welcomed and heard cannot show less; and who lies about what was
+        // before can say of nothing that would use up the counter.
+        guard record.isHistoryOpen, shown.generation < cluster.epoch.generation,
+            shown.counter < cluster.epoch.counter + Self.epochsBetweenMax
+        else { return true }
         guard shown.generation >= cluster.restoring.wholeFrom else {
             tellLater(shown, record)
             return true

@@ -124,6 +124,17 @@ extension ControllerMachine {
         guard judgeNonce(hello, connection, member, address: address) else { return }
         guard !isEarly(hello, connection, member) else { return }
         guard judgeAge(of: hello, connection, record) else { return }
+        let isOfTwin =
+            record.isUnwelcomed && hello.highest.epoch.generation == cluster.epoch.generation
+        if isOfTwin {
+            // Its numbers of tasks, attempts and orders may have been given already.
+            doubtAuthority(shown: hello.highest.epoch, by: record.name, isOfTwin: true)
+            return dismiss(
+                connection,
+                .notActive,
+                "another store was raised to this controller's generation before"
+            )
+        }
         if hello.highest.epoch > cluster.epoch {
             doubtAuthority(shown: hello.highest.epoch, by: record.name)
         }
@@ -137,6 +148,7 @@ extension ControllerMachine {
             $0.nonce = fresh
             $0.isNonceConfirmed = false
             $0.isNonceOpen = false
+            $0.isUnwelcomed = false
             $0.incarnation = hello.incarnation
             $0.machine = hello.machine
         }
@@ -277,15 +289,15 @@ extension ControllerMachine {
     }
 
     /// Invariant I2: whoever meets a higher epoch than its own stops issuing anything.
-    mutating func doubtAuthority(shown: Epoch, by name: NodeName) {
+    mutating func doubtAuthority(shown: Epoch, by name: NodeName, isOfTwin: Bool = false) {
         guard doubt == nil || shown > doubt! else { return }
         doubt = shown
-        let isOld = shown < cluster.epoch
+        let isOld = shown < cluster.epoch && !isOfTwin
         tell(
             .controllerDoubted,
             .critical,
             "controller",
-            "Node \(name) has acted under epoch \(shown), \(isOld ? "later" : "higher") than ours "
+            "Node \(name) has acted under epoch \(shown), \(isOfTwin ? "of the same generation as" : isOld ? "later than" : "higher than") ours "
                 + "(\(cluster.epoch)): this controller grants and orders nothing any more.",
             cause: isOld
                 ? "the store is older than the last change of the active site"

@@ -140,10 +140,13 @@ extension ControllerMachine {
             return .resting("its clock is off")
         }
         if settling != nil {
-            return .resting("the controller was restored, and waits for what may still run")
+            return .resting(Self.waitsAfterRestore)
         }
         return isGranting ? .working : .resting("the controller grants no leases now")
     }
+
+    private static let waitsAfterRestore =
+        "the controller was restored, and waits for what may still run"
 
     private func hookObstacle(of member: Member) -> String? {
         let record = member.record
@@ -153,6 +156,9 @@ extension ControllerMachine {
         if member.reachability == .unreachable { return "unreachable" }
         guard let link = member.link, link.phase == .synced else { return "joining" }
         guard link.version >= WireLimits.workVersion else { return "its agent is too old" }
+        if settling != nil {
+            return "the controller was restored, and waits for what may still run"
+        }
         return isGranting ? nil : "the controller grants no leases now"
     }
 
