@@ -62,8 +62,7 @@ def wait(folder, after, kind, state):
 
 
 def crossing(folder, after, site):
-    found = [taken for taken in mails(folder)[after:] if "site.below-minimum" in taken["mail"]["X-Muster-Kind"]
-             or "site.at-minimum" in taken["mail"]["X-Muster-Kind"]]
+    found = [taken for taken in mails(folder)[after:] if "site.below-minimum" in taken["mail"]["X-Muster-Kind"]]
     recipients = sorted({to for taken in found for to in taken["to"]})
     if len(recipients) != 2:
         fail(f"two are to be told, and {recipients} were", found)

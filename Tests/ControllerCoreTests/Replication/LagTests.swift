@@ -188,7 +188,8 @@ struct LagTests {
         )
         data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
         data.define()
-        data.live(5)
+        // Nothing is written before all has settled.
+        data.live(40)
         let new = data.canaries.dropFirst(given.count).map(\.sequence)
         #expect(!new.isEmpty)
         #expect(Set(new).isDisjoint(with: given.map(\.sequence)))
