@@ -141,6 +141,8 @@ final class WorkerKeeper {
     private func idle(for launch: TaskLaunch, at now: Instant) -> Worker? {
         let fit = workers.values.filter { $0.isIdle && $0.definition == launch.definition }
         for worker in fit.sorted(by: { $0.index < $1.index }) {
+            // A leash gets no deadline later, and loses none that it has.
+            guard (worker.deadline == nil) == (launch.deadline == nil) else { continue }
             // Its leash may be about to kill it for a lease that has been prolonged since.
             if let deadline = worker.deadline, deadline < now + Self.deadlineMargin {
                 retire(worker)
@@ -148,7 +150,17 @@ final class WorkerKeeper {
             }
             return worker
         }
+        makeRoom(for: launch.definition)
         return nil
+    }
+
+    /// An idle one that does not serve goes before there are more processes than slots.
+    private func makeRoom(for definition: HandlerDefinition) {
+        let staying = workers.values.filter {
+            $0.definition == definition && !$0.isRetired && !$0.handle.isOver
+        }
+        guard staying.count >= Int(definition.slots) else { return }
+        if let first = staying.filter(\.isIdle).min(by: { $0.index < $1.index }) { retire(first) }
     }
 
     // MARK: Starting
@@ -251,10 +263,14 @@ final class WorkerKeeper {
 
     private func answers(of worker: Worker) -> [AgentEvent] {
         var events: [AgentEvent] = []
-        guard let lines = worker.readLines() else { return misbehaved(worker) }
+        guard let lines = worker.readLines() else {
+            misbehaved(worker)
+            return []
+        }
         for line in lines {
             guard let attempt = worker.attempt, let said = WorkerLine(line: line) else {
-                return events + misbehaved(worker)
+                misbehaved(worker)
+                return events
             }
             let answer: WorkerAnswer
             switch said {
@@ -278,19 +294,26 @@ final class WorkerKeeper {
     }
 
     /// It says what is not known, or speaks without being asked: nothing it says can be believed.
-    private func misbehaved(_ worker: Worker) -> [AgentEvent] {
-        guard !worker.isRetired else { return [] }
-        complain(
-            "muster-agent: a worker of handler \(worker.definition.name) writes to its standard "
-                + "output what is no answer; it is killed\n"
-        )
+    private func misbehaved(_ worker: Worker) {
+        kill(worker, because: "it writes to its standard output what is no answer")
+    }
+
+    /// - Parameter reason: ends the output of the task that it has, too.
+    private func kill(_ worker: Worker, because reason: String) {
+        guard !worker.isRetired else { return }
+        let name = worker.definition.name
+        complain("muster-agent: a worker of handler \(name) is killed: \(reason)\n")
+        worker.note(output: "muster: the worker is killed: \(reason)")
         worker.isRetired = true
         worker.handle.send(.kill)
-        return []
     }
 
     private func settle(_ worker: Worker, _ news: [LeashNews], at now: Instant) -> [AgentEvent] {
         var events: [AgentEvent] = []
+        // Without the deadline that it was told it may outlive the right of its task.
+        if let refusal = worker.handle.takeRefusal() {
+            kill(worker, because: "its leash refuses an order: \(refusal)")
+        }
         if news.contains(where: \.isStart) {
             worker.hasStarted = true
             worker.flush()

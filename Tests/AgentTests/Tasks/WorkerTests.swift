@@ -52,7 +52,10 @@ import Testing
                 EnvironmentVariable(name: "MUSTER_ACCOUNT", value: what),
             ],
             deadline: deadline
-        ) { $0.mode = .worker }
+        ) {
+            $0.mode = .worker
+            $0.delivery = .idempotent
+        }
     }
 
     private func text(_ attempt: TaskAttempt) throws -> String {
@@ -192,6 +195,58 @@ import Testing
         #expect(try stage.finish(attempt).exit == .signalled(9))
         #expect(stage.news(attempt).contains(.leaseEnded))
         #expect(BootClock.now() >= deadline)
+    }
+
+    /// Waits for the end of a process while nobody attends to the leashes: the agent is frozen.
+    private func awaitEnd(of process: Int32) -> Bool {
+        let limit = MonotonicDeadline(after: .seconds(20))
+        while isThere(process) {
+            if limit.hasPassed { return false }
+            poll(nil, 0, 10)
+        }
+        return true
+    }
+
+    private func isThere(_ process: Int32) -> Bool {
+        SystemFiles().text("/proc/\(process)/comm") != nil
+    }
+
+    private func process(_ attempt: TaskAttempt) throws -> Int32 {
+        let words = try text(attempt).split(separator: " ")
+        return try #require(words.first.flatMap { Int32($0) })
+    }
+
+    @Test func `a task of a key ends with the lease though one without had the slot`() throws {
+        let loose = try process(launch())
+        let deadline = BootClock.now() + .seconds(2)
+        let attempt = launch("hang", deadline: deadline)
+        let bound = try stage.started(attempt)
+        #expect(bound != loose)
+        #expect(awaitEnd(of: bound))
+        let end = BootClock.now()
+        #expect(end >= deadline && end < deadline + .seconds(5))
+        // One slot, one process: the other kind has gone.
+        #expect(stage.await { !isThere(loose) })
+    }
+
+    @Test func `a task without a lease does not end with the lease of one before it`() throws {
+        let deadline = BootClock.now() + .seconds(4)
+        let bound = try process(launch(deadline: deadline))
+        let file = "\(stage.folder.path)/go"
+        let attempt = launch("say:\(file)")
+        #expect(try stage.started(attempt) != bound)
+        #expect(stage.await { BootClock.now() > deadline + .seconds(1) })
+        try DurableFile.replace(file, with: "")
+        #expect(try stage.finish(attempt).exit == .exited(0))
+    }
+
+    @Test func `a worker whose leash refuses a deadline is killed`() throws {
+        let attempt = launch("hang")
+        _ = try stage.started(attempt)
+        stage.perform(.extend(attempt, deadline: BootClock.now() + .seconds(60)))
+        let report = try stage.finish(attempt)
+        #expect(report.exit == .signalled(9))
+        #expect(String(decoding: report.outputTail, as: UTF8.self).contains("no deadline"))
     }
 
     @Test func `a program that is not there is told for its task`() throws {
