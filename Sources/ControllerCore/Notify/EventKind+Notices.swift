@@ -25,7 +25,7 @@ extension EventKind {
         switch self {
         case .nodeOffline, .nodeHeld, .nodeConflicted, .nodeDrainOverdue, .nodeOverloaded,
             .siteBelowMinimum, .queueFull, .runWaiting, .driftFound, .dataLate, .readinessLost,
-            .certificateExpiring, .drillOverdue, .storeLow, .noticeUndeliverable:
+            .certificateExpiring, .drillOverdue, .storeLow, .noticeUndeliverable, .restoreBegun:
             NoticeRole(opens: true)
         case .siteFurtherLoss: NoticeRole(furthers: .siteBelowMinimum)
         case .siteAtMinimum: NoticeRole(closes: [.siteBelowMinimum])
@@ -45,6 +45,7 @@ extension EventKind {
         case .readinessRegained: NoticeRole(closes: [.readinessLost])
         case .drillMade: NoticeRole(closes: [.drillOverdue])
         case .storeRelieved: NoticeRole(closes: [.storeLow])
+        case .restoreEnded: NoticeRole(closes: [.restoreBegun])
         case .noticeDeliverable: NoticeRole(closes: [.noticeUndeliverable])
         case .runEnded: NoticeRole(closes: [.runWaiting], once: true)
         case .runRollingBack: NoticeRole(closes: [.runWaiting], once: true)
@@ -62,7 +63,7 @@ extension EventKind {
             .runStepFailed, .siteFencing, .siteActivated, .dataDiverged, .dataIgnored,
             .divergenceAccepted, .automaticTaken, .automaticPaused, .automaticResumed,
             .automaticBrakeLifted, .failoverProposed, .automaticRefused, .accessLockedOut,
-            .notifyChanged, .silenceBegun, .silenceEnded:
+            .notifyChanged, .silenceBegun, .silenceEnded, .restoreContradicted, .scheduleLeftOut:
             NoticeRole(once: true)
         }
     }
@@ -102,7 +103,8 @@ extension EventKind {
     func todo(_ subject: String, site: String) -> String {
         switch self {
         case .nodeOffline, .nodeHeld, .nodeConflicted, .nodeOverloaded, .nodeDrainOverdue,
-            .nodeUnfenced, .nodeNote, .nodeRefused, .orderFailed, .certificateExpiring:
+            .nodeUnfenced, .nodeNote, .nodeRefused, .orderFailed, .certificateExpiring,
+            .restoreContradicted:
             "muster node show \(subject)"
         case .siteBelowMinimum, .siteFurtherLoss: "muster node list --site \(subject)"
         case .readinessLost: "muster site readiness \(subject)"
