@@ -33,6 +33,9 @@ final class WorkerKeeper {
     private var tagged: [UInt64: Worker] = [:]
     private var busy: [TaskAttempt: Worker] = [:]
     private var troubles: [HandlerName: Trouble] = [:]
+    /// What those get that are to go when they have no task; nil while there are none. The machine waits
+    /// for the word that all are buried.
+    private var retirement: Duration?
     private var numbers: UInt64 = 0
     private var unreaped: [Int32] = []
     private var nextLook: Instant?
@@ -113,6 +116,29 @@ final class WorkerKeeper {
         return .taskOutput(attempt, at: piece.place, piece.bytes)
     }
 
+    /// To all workers. ``areBuried`` is the answer.
+    func perform(_ command: WorkerCommand, at now: Instant) -> [AgentEvent] {
+        var events: [AgentEvent] = []
+        if case .retire(let grace) = command { retirement = grace }
+        retirement = retirement ?? .zero
+        for launch in workers.keys.sorted() {
+            guard let worker = workers[launch], worker.attempt == nil else { continue }
+            switch command {
+            case .retire: retire(worker)
+            case .destroy:
+                worker.isRetired = true
+                events += settle(worker, worker.handle.destroy(at: now), at: now)
+            }
+        }
+        return events
+    }
+
+    /// All were to go, and nothing of any is left.
+    var areBuried: Bool { retirement != nil && workers.isEmpty }
+
+    /// The machine was told.
+    func endRetirement() { retirement = nil }
+
     /// The configuration was read anew: workers that have nothing to do and are not defined so any
     /// more, go.
     func define(_ handlers: [HandlerDefinition]) {
@@ -135,12 +161,19 @@ final class WorkerKeeper {
 
     private func retire(_ worker: Worker) {
         worker.isRetired = true
-        worker.handle.send(.stop(grace: worker.definition.stopGrace))
+        let grace = worker.definition.stopGrace
+        worker.handle.send(.stop(grace: min(grace, retirement ?? grace)))
     }
 
     private func idle(for launch: TaskLaunch, at now: Instant) -> Worker? {
         let fit = workers.values.filter { $0.isIdle && $0.definition == launch.definition }
         for worker in fit.sorted(by: { $0.index < $1.index }) {
+            // The machine retires all of them before it gives a task under another token.
+            guard worker.token == launch.workerToken else {
+                retire(worker)
+                continue
+            }
+            guard isSilent(worker) else { continue }
             // A leash gets no deadline later, and loses none that it has.
             guard (worker.deadline == nil) == (launch.deadline == nil) else { continue }
             // Its leash may be about to kill it for a lease that has been prolonged since.
@@ -152,6 +185,13 @@ final class WorkerKeeper {
         }
         makeRoom(for: launch.definition)
         return nil
+    }
+
+    /// What it has written behind its last answer would be taken for the answer to its next task.
+    private func isSilent(_ worker: Worker) -> Bool {
+        _ = answers(of: worker)
+        if worker.isInLine { misbehaved(worker) }
+        return worker.isIdle
     }
 
     /// An idle one that does not serve goes before there are more processes than slots.
@@ -209,6 +249,7 @@ final class WorkerKeeper {
                 launch: id,
                 index: index,
                 definition: definition,
+                token: launch.workerToken,
                 handle: handle,
                 pipes: pipes,
                 tag: 2 * numbers,
@@ -267,7 +308,7 @@ final class WorkerKeeper {
             misbehaved(worker)
             return []
         }
-        for line in lines {
+        for (place, line) in lines.enumerated() {
             guard let attempt = worker.attempt, let said = WorkerLine(line: line) else {
                 misbehaved(worker)
                 return events
@@ -281,6 +322,11 @@ final class WorkerKeeper {
             case .answer(let told): answer = told
             }
             guard !worker.isRetired else { return events }
+            // Of two answers, one is not of this task, and nobody can say which.
+            guard place == lines.count - 1, !worker.isInLine else {
+                kill(worker, because: "it has written more behind its answer")
+                return events
+            }
             worker.hasServed = true
             troubles[worker.definition.name] = nil
             busy[attempt] = nil
@@ -289,6 +335,7 @@ final class WorkerKeeper {
                 .taskReport(attempt, worker.report(answer)), .task(attempt, .emptied),
             ]
             worker.forgetTask()
+            if retirement != nil { retire(worker) }
         }
         return events
     }
@@ -387,8 +434,11 @@ final class WorkerKeeper {
 
     // MARK: After a restart
 
-    /// As ``TaskKeeper/adopt(at:)``: the workers of an earlier agent are killed with it.
-    func adopt(at now: Instant) -> (leftovers: [TaskAttempt], events: [AgentEvent]) {
+    /// As ``TaskKeeper/adopt(at:)``: the workers of an earlier agent are killed with it. The machine waits
+    /// until all are buried, with or without a task.
+    func adopt(
+        at now: Instant
+    ) -> (leftovers: [TaskAttempt], hasWorkers: Bool, events: [AgentEvent]) {
         var leftovers: [TaskAttempt] = []
         var events: [AgentEvent] = []
         for (launch, folder) in LeashFolder.all(in: parent) {
@@ -414,20 +464,25 @@ final class WorkerKeeper {
                 launch: launch,
                 index: 0,
                 definition: HandlerDefinition(name: "earlier", types: [], program: []),
+                token: nil,
                 handle: handle,
                 pipes: pipes,
                 tag: 2 * launch.number,
                 deadline: nil
             )
             worker.isRetired = true
+            retirement = .zero
             worker.attempt = Worker.task(in: folder)
-            if let attempt = worker.attempt { leftovers.append(attempt) }
+            if let attempt = worker.attempt {
+                leftovers.append(attempt)
+                busy[attempt] = worker
+            }
             let news = handle.takeOver(at: now)
             workers[launch] = worker
             tagged[worker.tag] = worker
             events += settle(worker, news, at: now)
         }
-        return (leftovers, events)
+        return (leftovers, retirement != nil, events)
     }
 }
 

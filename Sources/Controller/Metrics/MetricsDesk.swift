@@ -1,3 +1,4 @@
+import ControllerCore
 import Host
 import Meters
 import Model

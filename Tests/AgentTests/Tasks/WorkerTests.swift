@@ -23,6 +23,12 @@ import Testing
             elif what == 'crash': sys.exit(3)
             elif what == 'rubbish': print('hello', flush=True)
             elif what == 'hang': time.sleep(600)
+            elif what == 'twice': print('DONE text=a\\nDONE text=b', flush=True)
+            elif what.startswith('late:'):
+                print('DONE text=early', flush=True)
+                while not os.path.exists(what[5:]): time.sleep(0.02)
+                print('DONE text=late', flush=True)
+                os.rename(what[5:], what[5:] + '.said')
             elif what.startswith('say:'):
                 print('OUTPUT text="one two"', flush=True)
                 while not os.path.exists(what[4:]): time.sleep(0.02)
@@ -42,6 +48,7 @@ import Testing
         _ what: String = "",
         payload: [UInt8] = [],
         program: [String] = ["/usr/bin/python3", "-u", "-c", script],
+        token: FencingToken = TaskStage.token,
         deadline: Instant? = nil
     ) -> TaskAttempt {
         stage.launch(
@@ -51,6 +58,7 @@ import Testing
                 EnvironmentVariable(name: "MUSTER_TASK", value: "1"),
                 EnvironmentVariable(name: "MUSTER_ACCOUNT", value: what),
             ],
+            token: token,
             deadline: deadline
         ) {
             $0.mode = .worker
@@ -151,6 +159,31 @@ import Testing
     @Test func `a worker that says what is no answer is killed, and its task is not done`() throws {
         let attempt = launch("rubbish")
         #expect(try stage.finish(attempt).exit == .signalled(9))
+    }
+
+    @Test func `of two answers none is believed, and the task is told why`() throws {
+        let report = try stage.finish(launch("twice"))
+        #expect(report.exit == .signalled(9))
+        #expect(String(decoding: report.outputTail, as: UTF8.self).contains("behind its answer"))
+    }
+
+    @Test func `an answer that comes while there is no task is not of the next one`() throws {
+        let file = "\(stage.folder.path)/late"
+        #expect(try text(launch("late:\(file)")) == "early")
+        try DurableFile.replace(file, with: "")
+        let limit = MonotonicDeadline(after: .seconds(20))
+        // Nobody reads it: the next task comes first.
+        while access(file + ".said", F_OK) != 0, !limit.hasPassed { poll(nil, 0, 10) }
+        #expect(access(file + ".said", F_OK) == 0)
+        #expect(try text(launch()).hasSuffix(" 0 0"))
+    }
+
+    @Test func `a worker is given no task of another token than its first`() throws {
+        let before = try process(launch())
+        var token = TaskStage.token
+        token.session += 1
+        #expect(try process(launch(token: token)) != before)
+        #expect(stage.await { !isThere(before) })
     }
 
     @Test func `a worker that writes without end is killed, and fills nothing`() throws {
@@ -269,8 +302,10 @@ import Testing
         for process in processes where (try? leashes(process)) == true { kill(process, SIGSTOP) }
         stage.dropKeeper()
         #expect(try stage.makeKeeper() == [attempt])
+        #expect(!stage.told.contains(.workersBuried))
         for process in processes { kill(process, SIGCONT) }
-        #expect(stage.await { stage.news(attempt).last == .emptied })
+        #expect(stage.await { stage.told.last == .workersBuried })
+        #expect(stage.news(attempt).last == .emptied)
         #expect(LeashFolder.all(in: "\(stage.folder.path)/workers").isEmpty)
     }
 
