@@ -40,6 +40,7 @@ extension AgentMachine {
         var done = TaskEffects()
         let result = body(&bench, &done)
         effects.tasks += done.commands
+        effects.workers += done.workers
         effects.sends += done.sends.map { .work($0) }
         effects.notices += done.notices
         for told in done.notes { note(told.note, told.text, &effects) }

@@ -148,8 +148,8 @@ public struct AgentMachine: Hashable, Sendable {
         _ effects: inout AgentEffects
     ) {
         switch event {
-        case .started(let leashes, let tasks):
-            start(adopting: leashes, tasks: tasks, at: now, &effects)
+        case .started(let leashes, let tasks, let hasWorkers):
+            start(adopting: leashes, tasks: tasks, hasWorkers: hasWorkers, at: now, &effects)
         case .deadlineReached: break
         case .persisted(let revision): persisted(upTo: revision, &effects)
         case .persistFailed(let reason): persistFailed(reason, at: now, &effects)
@@ -170,6 +170,7 @@ public struct AgentMachine: Hashable, Sendable {
         case .taskReport(let attempt, let report) where attempt.isOfCanary:
             data.reported(report, of: attempt)
         case .taskReport(let attempt, let report): bench.reported(report, of: attempt, at: now)
+        case .workersBuried: bench.workersBuried()
         case .taskOutput(let attempt, let place, let data):
             fold(&effects) { $0.wrote(data, at: place, of: attempt, &$1) }
         case .taskJournaled(let sequence):
@@ -210,6 +211,7 @@ public struct AgentMachine: Hashable, Sendable {
     private mutating func start(
         adopting leashes: [AdoptedLeash],
         tasks: [TaskAttempt],
+        hasWorkers: Bool,
         at now: Instant,
         _ effects: inout AgentEffects
     ) {
@@ -240,7 +242,10 @@ public struct AgentMachine: Hashable, Sendable {
         adopt(leashes, at: now, &effects)
         let patience = configuration.timing.stopGrace
         data.start(leftovers: tasks.filter(\.isOfCanary), at: now, patience: patience)
-        fold(&effects) { $0.start(leftovers: tasks.filter { !$0.isOfCanary }, at: now, &$1) }
+        let attempts = tasks.filter { !$0.isOfCanary }
+        fold(&effects) {
+            $0.start(leftovers: attempts, hasWorkers: hasWorkers, at: now, &$1)
+        }
         if identity == nil {
             effects.notices.append(
                 AgentNotice(

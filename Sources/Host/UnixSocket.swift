@@ -103,6 +103,9 @@ public struct LineReader {
         self.lineLengthMax = lineLengthMax
     }
 
+    /// The beginning of a line has come, and not its end.
+    public var isInLine: Bool { !pending.isEmpty }
+
     /// Reads what is there, at most 64 KiB at a time, and never waits.
     public mutating func read(_ socket: Descriptor) -> Outcome {
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -286,6 +286,7 @@ extension AgentEffects {
         spool += other.spool
         unspool += other.unspool
         tasks += other.tasks
+        workers += other.workers
         submissionAnswers += other.submissionAnswers
         leashes += other.leashes
         sends += other.sends

@@ -30,6 +30,8 @@ final class LeashHandle {
     private(set) var result: LeashResult?
     /// As it was told last, until it is taken.
     private var state: LeashState?
+    /// Why it does not do what it was told, until that is taken.
+    private var refusal: String?
 
     init(
         folder: LeashFolder,
@@ -79,6 +81,12 @@ final class LeashHandle {
     func takeState() -> LeashState? {
         defer { state = nil }
         return state
+    }
+
+    /// Why it has not done what it was told, once for each time that it has said so.
+    func takeRefusal() -> String? {
+        defer { refusal = nil }
+        return refusal
     }
 
     /// Whether what is sent has a leash that may answer.
@@ -137,7 +145,10 @@ final class LeashHandle {
         case .state(let state):
             self.state = state
             return []
-        case .refused: return []
+        case .refused(let reason):
+            refusal = reason
+            complain("muster-agent: the leash in \(folder.path) refuses an order: \(reason)\n")
+            return []
         case .started(let processID):
             self.processID = processID
             return [.started(processID: UInt32(clamping: processID))]

@@ -17,6 +17,9 @@ extension Driver {
         for command in effects.tasks {
             pendingEvents += tasks.perform(command, at: BootClock.now())
         }
+        for command in effects.workers {
+            pendingEvents += tasks.perform(command, at: BootClock.now())
+        }
         link.send(effects.sends)
         for command in effects.connection {
             switch command {

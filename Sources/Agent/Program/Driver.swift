@@ -116,7 +116,13 @@ final class Driver {
     func run() -> Int32 {
         let found = leashes.adopt(at: BootClock.now())
         let attempts = tasks.adopt(at: BootClock.now())
-        step(.started(found.adopted + units.adopt(), tasks: attempts.leftovers))
+        step(
+            .started(
+                found.adopted + units.adopt(),
+                tasks: attempts.leftovers,
+                hasWorkers: attempts.hasWorkers
+            )
+        )
         pendingNews += found.news
         pendingEvents += attempts.events
         if let life = state.certificateLife(at: WallClock.now()) {

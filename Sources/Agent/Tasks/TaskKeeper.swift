@@ -103,7 +103,24 @@ final class TaskKeeper {
 
     // MARK: Commands
 
+    func perform(_ command: WorkerCommand, at now: Instant) -> [AgentEvent] {
+        workers.perform(command, at: now) + burial()
+    }
+
+    /// The answer to a command to all workers, once. A task that waits to be given to one has one soon.
+    private func burial() -> [AgentEvent] {
+        guard workers.areBuried,
+            !queued.values.contains(where: { $0.definition.mode == .worker })
+        else { return [] }
+        workers.endRetirement()
+        return [.workersBuried]
+    }
+
     func perform(_ command: TaskCommand, at now: Instant) -> [AgentEvent] {
+        obey(command, at: now) + burial()
+    }
+
+    private func obey(_ command: TaskCommand, at now: Instant) -> [AgentEvent] {
         switch command {
         case .launch(let attempt, let launch):
             queue.append(attempt)
@@ -194,7 +211,7 @@ final class TaskKeeper {
                 events.append(.task(attempt, .notStarted(reason: "\(error)")))
             }
         }
-        return events
+        return events + burial()
     }
 
     private func spawn(_ attempt: TaskAttempt, _ launch: TaskLaunch, at now: Instant) throws {
@@ -246,15 +263,16 @@ final class TaskKeeper {
 
     /// Reads from those leashes that have something to say.
     func read(at now: Instant) -> [AgentEvent] {
-        poller.ready().flatMap { tag -> [AgentEvent] in
+        let events = poller.ready().flatMap { tag -> [AgentEvent] in
             if tag == Self.workersTag { return workers.read(at: now) }
             guard let task = tagged[tag] else { return [] }
             return settle(task, task.handle.read(at: now), at: now)
         }
+        return events + burial()
     }
 
     func look(at now: Instant) -> [AgentEvent] {
-        lookAtTasks(at: now) + workers.look(at: now)
+        lookAtTasks(at: now) + workers.look(at: now) + burial()
     }
 
     private func lookAtTasks(at now: Instant) -> [AgentEvent] {
@@ -328,9 +346,11 @@ final class TaskKeeper {
     /// Finds what an earlier agent left. Each leash kills what it holds because that agent is gone;
     /// the word that it has is told as an event.
     ///
-    /// - Returns: the attempts that are not proven to be gone, and what is told of them after the
-    ///   machine knows them.
-    func adopt(at now: Instant) -> (leftovers: [TaskAttempt], events: [AgentEvent]) {
+    /// - Returns: the attempts that are not proven to be gone, whether there are workers that are not,
+    ///   and what is told of them after the machine knows them.
+    func adopt(
+        at now: Instant
+    ) -> (leftovers: [TaskAttempt], hasWorkers: Bool, events: [AgentEvent]) {
         var leftovers: [TaskAttempt] = []
         var events: [AgentEvent] = []
         for (attempt, folder) in LeashFolder.attempts(in: parent) {
@@ -352,7 +372,10 @@ final class TaskKeeper {
             events += settle(task, news, at: now)
         }
         let ofWorkers = workers.adopt(at: now)
-        return (leftovers + ofWorkers.leftovers, events + ofWorkers.events)
+        return (
+            leftovers + ofWorkers.leftovers, ofWorkers.hasWorkers,
+            events + ofWorkers.events + burial()
+        )
     }
 }
 

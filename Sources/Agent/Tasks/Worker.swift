@@ -80,6 +80,13 @@ enum WorkerTask {
     private static let prefix = "MUSTER_"
 }
 
+extension TaskLaunch {
+    /// Of all tasks that a worker may be given.
+    var workerToken: FencingToken {
+        FencingToken(epoch: token.epoch, session: token.session)
+    }
+}
+
 /// One long-lived process that takes tasks one after the other. Lives on the driver's thread.
 final class Worker {
     /// Names of the pipes in its folder, and of the file that says which task it has.
@@ -91,6 +98,9 @@ final class Worker {
     /// Place among the workers of its handler, from 0.
     let index: Int
     let definition: HandlerDefinition
+    /// Epoch and session under which it was started: it is given tasks of no other. Nil for what an
+    /// earlier agent has left.
+    let token: FencingToken?
     let handle: LeashHandle
     /// Both ends of both pipes are open here, so neither we nor the leash ever wait for the other.
     let input: Descriptor
@@ -116,6 +126,7 @@ final class Worker {
         launch: LaunchID,
         index: Int,
         definition: HandlerDefinition,
+        token: FencingToken?,
         handle: LeashHandle,
         pipes: (input: Descriptor, output: Descriptor),
         tag: UInt64,
@@ -124,6 +135,7 @@ final class Worker {
         self.launch = launch
         self.index = index
         self.definition = definition
+        self.token = token
         self.handle = handle
         input = pipes.input
         output = pipes.output
@@ -146,6 +158,9 @@ final class Worker {
     }
 
     var isIdle: Bool { attempt == nil && !isRetired && !handle.isOver }
+
+    /// It has begun a line.
+    var isInLine: Bool { reader.isInLine }
 
     /// Whether something is still to be written to it.
     var hasUnsent: Bool { hasStarted && !outbox.isEmpty }

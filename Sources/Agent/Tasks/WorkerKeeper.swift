@@ -33,6 +33,9 @@ final class WorkerKeeper {
     private var tagged: [UInt64: Worker] = [:]
     private var busy: [TaskAttempt: Worker] = [:]
     private var troubles: [HandlerName: Trouble] = [:]
+    /// What those get that are to go when they have no task; nil while there are none. The machine waits
+    /// for the word that all are buried.
+    private var retirement: Duration?
     private var numbers: UInt64 = 0
     private var unreaped: [Int32] = []
     private var nextLook: Instant?
@@ -113,6 +116,29 @@ final class WorkerKeeper {
         return .taskOutput(attempt, at: piece.place, piece.bytes)
     }
 
+    /// To all workers. ``areBuried`` is the answer.
+    func perform(_ command: WorkerCommand, at now: Instant) -> [AgentEvent] {
+        var events: [AgentEvent] = []
+        if case .retire(let grace) = command { retirement = grace }
+        retirement = retirement ?? .zero
+        for launch in workers.keys.sorted() {
+            guard let worker = workers[launch], worker.attempt == nil else { continue }
+            switch command {
+            case .retire: retire(worker)
+            case .destroy:
+                worker.isRetired = true
+                events += settle(worker, worker.handle.destroy(at: now), at: now)
+            }
+        }
+        return events
+    }
+
+    /// All were to go, and nothing of any is left.
+    var areBuried: Bool { retirement != nil && workers.isEmpty }
+
+    /// The machine was told.
+    func endRetirement() { retirement = nil }
+
     /// The configuration was read anew: workers that have nothing to do and are not defined so any
     /// more, go.
     func define(_ handlers: [HandlerDefinition]) {
@@ -135,12 +161,21 @@ final class WorkerKeeper {
 
     private func retire(_ worker: Worker) {
         worker.isRetired = true
-        worker.handle.send(.stop(grace: worker.definition.stopGrace))
+        let grace = worker.definition.stopGrace
+        worker.handle.send(.stop(grace: min(grace, retirement ?? grace)))
     }
 
     private func idle(for launch: TaskLaunch, at now: Instant) -> Worker? {
         let fit = workers.values.filter { $0.isIdle && $0.definition == launch.definition }
         for worker in fit.sorted(by: { $0.index < $1.index }) {
+            // The machine retires all of them before it gives a task under another token.
+            guard worker.token == launch.workerToken else {
+                retire(worker)
+                continue
+            }
+            guard isSilent(worker) else { continue }
+            // A leash gets no deadline later, and loses none that it has.
+            guard (worker.deadline == nil) == (launch.deadline == nil) else { continue }
             // Its leash may be about to kill it for a lease that has been prolonged since.
             if let deadline = worker.deadline, deadline < now + Self.deadlineMargin {
                 retire(worker)
@@ -148,7 +183,24 @@ final class WorkerKeeper {
             }
             return worker
         }
+        makeRoom(for: launch.definition)
         return nil
+    }
+
+    /// What it has written behind its last answer would be taken for the answer to its next task.
+    private func isSilent(_ worker: Worker) -> Bool {
+        _ = answers(of: worker)
+        if worker.isInLine { misbehaved(worker) }
+        return worker.isIdle
+    }
+
+    /// An idle one that does not serve goes before there are more processes than slots.
+    private func makeRoom(for definition: HandlerDefinition) {
+        let staying = workers.values.filter {
+            $0.definition == definition && !$0.isRetired && !$0.handle.isOver
+        }
+        guard staying.count >= Int(definition.slots) else { return }
+        if let first = staying.filter(\.isIdle).min(by: { $0.index < $1.index }) { retire(first) }
     }
 
     // MARK: Starting
@@ -197,6 +249,7 @@ final class WorkerKeeper {
                 launch: id,
                 index: index,
                 definition: definition,
+                token: launch.workerToken,
                 handle: handle,
                 pipes: pipes,
                 tag: 2 * numbers,
@@ -251,10 +304,14 @@ final class WorkerKeeper {
 
     private func answers(of worker: Worker) -> [AgentEvent] {
         var events: [AgentEvent] = []
-        guard let lines = worker.readLines() else { return misbehaved(worker) }
-        for line in lines {
+        guard let lines = worker.readLines() else {
+            misbehaved(worker)
+            return []
+        }
+        for (place, line) in lines.enumerated() {
             guard let attempt = worker.attempt, let said = WorkerLine(line: line) else {
-                return events + misbehaved(worker)
+                misbehaved(worker)
+                return events
             }
             let answer: WorkerAnswer
             switch said {
@@ -265,6 +322,11 @@ final class WorkerKeeper {
             case .answer(let told): answer = told
             }
             guard !worker.isRetired else { return events }
+            // Of two answers, one is not of this task, and nobody can say which.
+            guard place == lines.count - 1, !worker.isInLine else {
+                kill(worker, because: "it has written more behind its answer")
+                return events
+            }
             worker.hasServed = true
             troubles[worker.definition.name] = nil
             busy[attempt] = nil
@@ -273,24 +335,32 @@ final class WorkerKeeper {
                 .taskReport(attempt, worker.report(answer)), .task(attempt, .emptied),
             ]
             worker.forgetTask()
+            if retirement != nil { retire(worker) }
         }
         return events
     }
 
     /// It says what is not known, or speaks without being asked: nothing it says can be believed.
-    private func misbehaved(_ worker: Worker) -> [AgentEvent] {
-        guard !worker.isRetired else { return [] }
-        complain(
-            "muster-agent: a worker of handler \(worker.definition.name) writes to its standard "
-                + "output what is no answer; it is killed\n"
-        )
+    private func misbehaved(_ worker: Worker) {
+        kill(worker, because: "it writes to its standard output what is no answer")
+    }
+
+    /// - Parameter reason: ends the output of the task that it has, too.
+    private func kill(_ worker: Worker, because reason: String) {
+        guard !worker.isRetired else { return }
+        let name = worker.definition.name
+        complain("muster-agent: a worker of handler \(name) is killed: \(reason)\n")
+        worker.note(output: "muster: the worker is killed: \(reason)")
         worker.isRetired = true
         worker.handle.send(.kill)
-        return []
     }
 
     private func settle(_ worker: Worker, _ news: [LeashNews], at now: Instant) -> [AgentEvent] {
         var events: [AgentEvent] = []
+        // Without the deadline that it was told it may outlive the right of its task.
+        if let refusal = worker.handle.takeRefusal() {
+            kill(worker, because: "its leash refuses an order: \(refusal)")
+        }
         if news.contains(where: \.isStart) {
             worker.hasStarted = true
             worker.flush()
@@ -364,8 +434,11 @@ final class WorkerKeeper {
 
     // MARK: After a restart
 
-    /// As ``TaskKeeper/adopt(at:)``: the workers of an earlier agent are killed with it.
-    func adopt(at now: Instant) -> (leftovers: [TaskAttempt], events: [AgentEvent]) {
+    /// As ``TaskKeeper/adopt(at:)``: the workers of an earlier agent are killed with it. The machine waits
+    /// until all are buried, with or without a task.
+    func adopt(
+        at now: Instant
+    ) -> (leftovers: [TaskAttempt], hasWorkers: Bool, events: [AgentEvent]) {
         var leftovers: [TaskAttempt] = []
         var events: [AgentEvent] = []
         for (launch, folder) in LeashFolder.all(in: parent) {
@@ -391,20 +464,25 @@ final class WorkerKeeper {
                 launch: launch,
                 index: 0,
                 definition: HandlerDefinition(name: "earlier", types: [], program: []),
+                token: nil,
                 handle: handle,
                 pipes: pipes,
                 tag: 2 * launch.number,
                 deadline: nil
             )
             worker.isRetired = true
+            retirement = .zero
             worker.attempt = Worker.task(in: folder)
-            if let attempt = worker.attempt { leftovers.append(attempt) }
+            if let attempt = worker.attempt {
+                leftovers.append(attempt)
+                busy[attempt] = worker
+            }
             let news = handle.takeOver(at: now)
             workers[launch] = worker
             tagged[worker.tag] = worker
             events += settle(worker, news, at: now)
         }
-        return (leftovers, events)
+        return (leftovers, retirement != nil, events)
     }
 }
 

@@ -21,6 +21,8 @@ public struct AgentEffects: Hashable, Sendable {
     public var leashes: [LeashCommand]
     /// To the leashes of tasks, in this order.
     public var tasks: [TaskCommand]
+    /// After the tasks: to all workers, in this order.
+    public var workers: [WorkerCommand]
     /// Lines for the present link, in this order.
     public var sends: [AgentMessage]
     /// After the sends: what to do with connections, in this order.
@@ -49,6 +51,7 @@ public struct AgentEffects: Hashable, Sendable {
         unspool = []
         leashes = []
         tasks = []
+        workers = []
         sends = []
         connection = []
         checks = []

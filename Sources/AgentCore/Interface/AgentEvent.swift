@@ -11,7 +11,8 @@ public enum AgentEvent: Hashable, Sendable {
     ///
     /// `tasks` are attempts, and programs of canaries, whose leashes are not proven to hold nothing any more: `.task(…, .emptied)`
     /// follows for each. What the journal of tasks calls started and is not among them does not run.
-    case started([AdoptedLeash], tasks: [TaskAttempt] = [])
+    /// `hasWorkers` says the same of workers, with or without a task: `.workersBuried` follows.
+    case started([AdoptedLeash], tasks: [TaskAttempt] = [], hasWorkers: Bool = false)
     /// ``AgentMachine/nextDeadline`` has come (or any time later). The wall clock is for the
     /// heartbeat's clock check only and decides nothing.
     case deadlineReached(wall: WallTime)
@@ -41,6 +42,8 @@ public enum AgentEvent: Hashable, Sendable {
     case task(TaskAttempt, LeashNews)
     /// What was measured of an attempt that was executed; once.
     case taskReport(TaskAttempt, TaskReport)
+    /// The answer to a ``WorkerCommand``: it is proven that no process of any worker exists any more.
+    case workersBuried
     /// The answer to ``TaskCommand/readOutput(_:from:)``: what stands in the output from this place
     /// on; may be empty.
     case taskOutput(TaskAttempt, at: UInt64, [UInt8])

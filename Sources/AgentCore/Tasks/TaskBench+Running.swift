@@ -146,6 +146,7 @@ extension TaskBench {
         areAllTouched = false
         touched = []
         settledWith = situation
+        settleWorkers(situation, at: now, &effects)
         for attempt in attempts {
             guard let held = live[attempt] else { continue }
             switch held.phase {
@@ -162,6 +163,7 @@ extension TaskBench {
             noteDeadlines(of: attempt, leaseEnd: situation.lease.end, at: now)
         }
         if waitingCount > 0 { startWaiting(situation, at: now) }
+        if let due = workers?.destroyAt { lookAt = min(lookAt ?? due, due) }
     }
 
     /// - Returns: attempts whose write is durable.
@@ -229,7 +231,10 @@ extension TaskBench {
             live.update(attempt) { $0.cause = .notAllowed(obstacle) }
             return conclude(attempt, at: now)
         }
-        guard journal.isDurable(write) else { return }
+        guard journal.isDurable(write), mayLaunch(definition) else { return }
+        if definition.mode == .worker, workers == nil {
+            workers = LivingWorkers(part: situation.part)
+        }
         let deadline = needsLease ? situation.leaseEnd(for: held.token, at: now) : nil
         effects.commands.append(
             .launch(
@@ -331,7 +336,7 @@ extension TaskBench {
         waiting.sort { ($1.priority, $0.arrival) < ($0.priority, $1.arrival) }
         for held in waiting {
             guard let definition = handlers[held.handler], let order = held.order,
-                occupied[held.handler] ?? 0 < Int(definition.slots),
+                occupied[held.handler] ?? 0 < Int(definition.slots), mayLaunch(definition),
                 situation.obstacle(
                     toStart: order.type,
                     under: held.token,

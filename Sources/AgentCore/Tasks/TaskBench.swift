@@ -51,6 +51,7 @@ struct TaskSituation: Hashable, Sendable {
 /// What the bench asks of the machine that holds it.
 struct TaskEffects: Hashable, Sendable {
     var commands: [TaskCommand] = []
+    var workers: [WorkerCommand] = []
     var sends: [AgentWorkMessage] = []
     var notes: [Note] = []
     var notices: [AgentNotice] = []
@@ -91,6 +92,8 @@ struct TaskBench: Hashable, Sendable {
     var journal: TaskJournalKeeper
     /// What this session was told; nil without one that speaks of tasks.
     var telling: TaskTelling?
+    /// Processes that stay when their attempt has ended; nil when none can live.
+    var workers: LivingWorkers?
     var arrivals: UInt64 = 0
     var endings: UInt64 = 0
     /// Attempts that are neither started nor about to be.
@@ -131,13 +134,17 @@ struct TaskBench: Hashable, Sendable {
 
     // MARK: The first step
 
-    /// - Parameter leftovers: attempts whose leashes are not proven to hold nothing. What the journal
-    ///   calls started and is not among them does not run.
+    /// - Parameters:
+    ///   - leftovers: attempts whose leashes are not proven to hold nothing. What the journal calls
+    ///     started and is not among them does not run.
+    ///   - hasWorkers: workers of an earlier agent are not proven to be gone.
     mutating func start(
         leftovers: [TaskAttempt],
+        hasWorkers: Bool,
         at now: Instant,
         _ effects: inout TaskEffects
     ) {
+        if hasWorkers { workers = LivingWorkers(destroyAt: now + timing.stopGrace) }
         for attempt in leftovers.sorted() where live[attempt] == nil {
             // The journal does not know it: it counts under the lowest token, so that nothing is
             // stated until it is gone.
@@ -218,9 +225,11 @@ struct TaskBench: Hashable, Sendable {
 
     // MARK: What is stated
 
-    /// The least token under which something may run or is about to; nil when nothing is.
+    /// The least token under which something may run or is about to; nil when nothing is. A worker
+    /// may run without an attempt.
     var leastToken: FencingToken? {
-        live.values.lazy.filter(\.mayRun).map(\.token).min()
+        let least = live.values.lazy.filter(\.mayRun).map(\.token).min()
+        return [least, workers?.token].compactMap(\.self).min()
     }
 
     var nextDeadline: Instant? {
@@ -288,5 +297,11 @@ struct TaskBench: Hashable, Sendable {
             && outputsBytes == ended.values.reduce(0) { $0 + $1.output.count }
             && waitingCount == live.values.lazy.filter(\.isBefore).count
             && (waitingCount == 0 || telling != nil)
+            && live.values.allSatisfy { !$0.isOnWorker || isCounted($0) }
+    }
+
+    /// The worker that has it counts in what is stated.
+    private func isCounted(_ held: LiveAttempt) -> Bool {
+        workers.map { $0.token <= held.token } ?? false
     }
 }

@@ -30,6 +30,19 @@ public enum TaskCommand: Hashable, Sendable {
     }
 }
 
+/// A command to all workers: processes of handlers that stay when their attempt has ended.
+///
+/// Each is answered by `.workersBuried` as soon as nothing of any worker is left, at once where there
+/// is none.
+public enum WorkerCommand: Hashable, Sendable {
+    /// Give them no further task. One without a task gets SIGTERM, then SIGKILL to its whole group after
+    /// `grace` or its handler's own, if that is less; one with a task when that has ended.
+    case retire(grace: Duration)
+    /// The leashes of those without a task do not do what they were told: kill them, and what they held,
+    /// without asking them.
+    case destroy
+}
+
 public struct TaskLaunch: Hashable, Sendable {
     /// As it was when the attempt was started: a later one does not change what runs.
     public var definition: HandlerDefinition

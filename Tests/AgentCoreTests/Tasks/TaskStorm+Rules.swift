@@ -21,6 +21,10 @@ extension TaskStorm {
         }
         for message in effects.work { check(message) }
         for command in effects.tasks { check(command) }
+        if !effects.workers.isEmpty {
+            areRetired = true
+            if workersToken == nil { complain("there are no workers to command") }
+        }
         for case .beat(let beat) in effects.sends { check(floor: beat.floor) }
         for case .synced(_, let handlers, let attempts) in effects.sends {
             checkReport(effects, handlers, attempts)
@@ -97,8 +101,16 @@ extension TaskStorm {
         processes[attempt] = Process(
             token: plain,
             needsLease: needsLease,
-            deadline: launch.deadline
+            deadline: launch.deadline,
+            isOnWorker: launch.definition.mode == .worker
         )
+        if launch.definition.mode == .worker {
+            if areRetired { complain("\(attempt) was started beside workers that are to go") }
+            if let workersToken, workersToken != plain {
+                complain("\(attempt) was given to a worker of \(workersToken)")
+            }
+            workersToken = plain
+        }
         let ofHandler = processes.keys.count { other in
             scene.journal.contains {
                 $0.hasPrefix("START task=\(other.task) attempt=\(other.attempt) ")
@@ -157,6 +169,9 @@ extension TaskStorm {
         floor = told
         for (attempt, process) in processes where process.token <= told {
             complain("\(attempt) under \(process.token) runs, and the statement says \(told)")
+        }
+        if let workersToken, workersToken <= told {
+            complain("workers of \(workersToken) live, and the statement says \(told)")
         }
         if told >= scene.disk.highest { complain("a statement about what is not durable") }
     }

@@ -30,7 +30,8 @@ struct TaskStormTests {
         #expect(sum.stops > 100)
         #expect(sum.readings > 100)
         #expect(sum.livePieces > 50)
-        #expect(sum.outcomes.count == AttemptOutcome.allCases.count)
+        #expect(sum.burials > 50)
+        #expect(sum.outcomes.sorted() == AttemptOutcome.allCases.map(\.rawValue).sorted())
     }
 }
 
@@ -45,6 +46,7 @@ struct TaskStorm {
         var stops = 0
         var readings = 0
         var livePieces = 0
+        var burials = 0
         var outcomes: [String] = []
 
         mutating func add(_ other: Counts) {
@@ -57,6 +59,7 @@ struct TaskStorm {
             stops += other.stops
             readings += other.readings
             livePieces += other.livePieces
+            burials += other.burials
             for outcome in other.outcomes where !outcomes.contains(outcome) {
                 outcomes.append(outcome)
             }
@@ -71,11 +74,22 @@ struct TaskStorm {
         /// Told to stop, or left by an earlier agent: its end is under way.
         var isStopped = false
         var isReported = false
+        var isOnWorker = false
     }
 
     static let handlers: [HandlerDefinition] = [
         .plain(slots: 3, prefetch: 3, timeLimit: .seconds(20), outputBytesMax: 100),
-        .plain("pull", types: [.pull], slots: 2, delivery: .idempotent),
+        {
+            var definition = HandlerDefinition.plain(
+                "pull",
+                types: [.pull],
+                slots: 2,
+                delivery: .idempotent,
+                timeLimit: .seconds(5)
+            )
+            definition.mode = .worker
+            return definition
+        }(),
         .plain("once", types: [.pgp], delivery: .atMostOnce, permanentStatuses: [1]),
     ]
 
@@ -97,6 +111,9 @@ struct TaskStorm {
     var reading: [TaskAttempt] = []
     var askedFor: OrderedTable<TaskAttempt, Bool> = OrderedTable()
     var attempts: OrderedTable<TaskID, UInt16> = OrderedTable()
+    /// Under which the workers that may live were started, and whether they are to go.
+    var workersToken: FencingToken?
+    var areRetired = false
     var floor: FencingToken?
     var problems: [String] = []
     var counts = Counts()
@@ -122,6 +139,7 @@ struct TaskStorm {
     // MARK: What happens
 
     private mutating func nextEvent() -> AgentEvent? {
+        if areRetired, random.chance(perMille: 100), let event = burial() { return event }
         if !isSynced, random.chance(perMille: 700) { return beginning() }
         switch random.below(100) {
         case 0..<14: return timePasses()
@@ -269,6 +287,15 @@ struct TaskStorm {
         }
     }
 
+    /// Nothing is left of any worker, unless one has a task.
+    private mutating func burial() -> AgentEvent? {
+        guard !processes.values.contains(where: \.isOnWorker) else { return nil }
+        workersToken = nil
+        areRetired = false
+        counts.burials += 1
+        return .workersBuried
+    }
+
     // MARK: The disk
 
     private mutating func acknowledge() {
@@ -341,7 +368,12 @@ struct TaskStorm {
             }
         }
         counts.leftovers += processes.count
-        step(.started([], tasks: processes.keys))
+        let hasWorkers =
+            processes.values.contains(where: \.isOnWorker)
+            || (workersToken != nil && random.chance(perMille: 500))
+        if !hasWorkers { workersToken = nil }
+        areRetired = hasWorkers
+        step(.started([], tasks: processes.keys, hasWorkers: hasWorkers))
         step(.sampled(Load(), disks: []))
     }
 
@@ -361,6 +393,7 @@ struct TaskStorm {
                 processes[attempt] = nil
                 step(.task(attempt, .emptied))
             }
+            if areRetired, let event = burial() { step(event) }
             for attempt in untaken { step(.received(link: scene.link, .work(.taken(attempt)))) }
             untaken = []
             step(.connected(link: scene.link))

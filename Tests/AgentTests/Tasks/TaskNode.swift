@@ -11,6 +11,8 @@ import Testing
 final class TaskNode {
     static let identity = NodeIdentity(cluster: "c-1", node: "n-1", name: "node-1", site: "berlin")
     static let token = FencingToken(epoch: Epoch(generation: 1, counter: 1), session: 1)
+    /// Of the present session.
+    private var token = TaskNode.token
 
     let folder: TemporaryFolder
     /// What was told to the controller about tasks, in order.
@@ -71,7 +73,8 @@ final class TaskNode {
             at: BootClock.now()
         )
         let found = keeper.adopt(at: BootClock.now())
-        events = [.started([], tasks: found.leftovers), .sampled(Load(), disks: [])] + found.events
+        let start = AgentEvent.started([], tasks: found.leftovers, hasWorkers: found.hasWorkers)
+        events = [start, .sampled(Load(), disks: [])] + found.events
     }
 
     /// Tells the machine to take RUN, with its payload in parts where it is long.
@@ -88,7 +91,7 @@ final class TaskNode {
             .run(
                 RunOrder(
                     attempt: attempt,
-                    token: Self.token,
+                    token: token,
                     handler: handler,
                     type: .push,
                     account: account,
@@ -105,6 +108,15 @@ final class TaskNode {
             receive(.part(attempt, at: UInt32(start), data: Array(payload[start..<end])))
         }
     }
+
+    /// The node's work is taken from it, as after it was lost: its session number rises.
+    func raiseToken() {
+        token.session += 1
+        events.append(.received(link: link, .role(.active, token: token)))
+    }
+
+    /// What it says of tokens under which nothing runs.
+    var stopStatement: FencingToken? { machine.stopStatement }
 
     func receive(_ message: ControllerWorkMessage) {
         events.append(.received(link: link, .work(message)))
@@ -216,6 +228,7 @@ final class TaskNode {
             events.append(.taskJournalFailed(reason: "\(error)"))
         }
         for command in effects.tasks { events += keeper.perform(command, at: BootClock.now()) }
+        for command in effects.workers { events += keeper.perform(command, at: BootClock.now()) }
         for case .dial(let id, _) in effects.connection {
             link = id
             events += [.connected(link: id), .received(link: id, .welcome(welcome))]
@@ -238,7 +251,7 @@ final class TaskNode {
             name: Self.identity.name,
             site: Self.identity.site,
             role: .active,
-            token: Self.token,
+            token: token,
             nonce: "nonce-\(link)",
             heartbeatInterval: .milliseconds(200),
             loadInterval: .seconds(10),
@@ -253,7 +266,7 @@ final class TaskNode {
             sent: beat.sent,
             incarnation: machine.incarnation,
             length: leaseLength,
-            token: Self.token,
+            token: token,
             watched: followed.map { task in
                 let attempt = TaskAttempt(task: TaskID(task), attempt: 1)
                 return [WatchedAttempt(attempt, from: UInt64(liveOutput(task).count))]

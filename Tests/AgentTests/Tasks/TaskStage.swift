@@ -46,7 +46,7 @@ final class TaskStage {
             node: node
         )
         keeper = made
-        let (leftovers, events) = made.adopt(at: BootClock.now())
+        let (leftovers, _, events) = made.adopt(at: BootClock.now())
         told += events
         return leftovers
     }
@@ -60,6 +60,7 @@ final class TaskStage {
         _ program: [String],
         payload: [UInt8] = [],
         environment: [EnvironmentVariable] = [],
+        token: FencingToken = TaskStage.token,
         deadline: Instant? = nil,
         change: (inout HandlerDefinition) -> Void = { _ in }
     ) -> TaskAttempt {
@@ -72,7 +73,7 @@ final class TaskStage {
                 attempt,
                 TaskLaunch(
                     definition: definition,
-                    token: Self.token,
+                    token: token,
                     payload: payload,
                     environment: environment,
                     deadline: deadline

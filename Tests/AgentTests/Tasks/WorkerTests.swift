@@ -23,6 +23,12 @@ import Testing
             elif what == 'crash': sys.exit(3)
             elif what == 'rubbish': print('hello', flush=True)
             elif what == 'hang': time.sleep(600)
+            elif what == 'twice': print('DONE text=a\\nDONE text=b', flush=True)
+            elif what.startswith('late:'):
+                print('DONE text=early', flush=True)
+                while not os.path.exists(what[5:]): time.sleep(0.02)
+                print('DONE text=late', flush=True)
+                os.rename(what[5:], what[5:] + '.said')
             elif what.startswith('say:'):
                 print('OUTPUT text="one two"', flush=True)
                 while not os.path.exists(what[4:]): time.sleep(0.02)
@@ -42,6 +48,7 @@ import Testing
         _ what: String = "",
         payload: [UInt8] = [],
         program: [String] = ["/usr/bin/python3", "-u", "-c", script],
+        token: FencingToken = TaskStage.token,
         deadline: Instant? = nil
     ) -> TaskAttempt {
         stage.launch(
@@ -51,8 +58,12 @@ import Testing
                 EnvironmentVariable(name: "MUSTER_TASK", value: "1"),
                 EnvironmentVariable(name: "MUSTER_ACCOUNT", value: what),
             ],
+            token: token,
             deadline: deadline
-        ) { $0.mode = .worker }
+        ) {
+            $0.mode = .worker
+            $0.delivery = .idempotent
+        }
     }
 
     private func text(_ attempt: TaskAttempt) throws -> String {
@@ -150,6 +161,31 @@ import Testing
         #expect(try stage.finish(attempt).exit == .signalled(9))
     }
 
+    @Test func `of two answers none is believed, and the task is told why`() throws {
+        let report = try stage.finish(launch("twice"))
+        #expect(report.exit == .signalled(9))
+        #expect(String(decoding: report.outputTail, as: UTF8.self).contains("behind its answer"))
+    }
+
+    @Test func `an answer that comes while there is no task is not of the next one`() throws {
+        let file = "\(stage.folder.path)/late"
+        #expect(try text(launch("late:\(file)")) == "early")
+        try DurableFile.replace(file, with: "")
+        let limit = MonotonicDeadline(after: .seconds(20))
+        // Nobody reads it: the next task comes first.
+        while access(file + ".said", F_OK) != 0, !limit.hasPassed { poll(nil, 0, 10) }
+        #expect(access(file + ".said", F_OK) == 0)
+        #expect(try text(launch()).hasSuffix(" 0 0"))
+    }
+
+    @Test func `a worker is given no task of another token than its first`() throws {
+        let before = try process(launch())
+        var token = TaskStage.token
+        token.session += 1
+        #expect(try process(launch(token: token)) != before)
+        #expect(stage.await { !isThere(before) })
+    }
+
     @Test func `a worker that writes without end is killed, and fills nothing`() throws {
         let script = """
             import sys
@@ -194,6 +230,58 @@ import Testing
         #expect(BootClock.now() >= deadline)
     }
 
+    /// Waits for the end of a process while nobody attends to the leashes: the agent is frozen.
+    private func awaitEnd(of process: Int32) -> Bool {
+        let limit = MonotonicDeadline(after: .seconds(20))
+        while isThere(process) {
+            if limit.hasPassed { return false }
+            poll(nil, 0, 10)
+        }
+        return true
+    }
+
+    private func isThere(_ process: Int32) -> Bool {
+        SystemFiles().text("/proc/\(process)/comm") != nil
+    }
+
+    private func process(_ attempt: TaskAttempt) throws -> Int32 {
+        let words = try text(attempt).split(separator: " ")
+        return try #require(words.first.flatMap { Int32($0) })
+    }
+
+    @Test func `a task of a key ends with the lease though one without had the slot`() throws {
+        let loose = try process(launch())
+        let deadline = BootClock.now() + .seconds(2)
+        let attempt = launch("hang", deadline: deadline)
+        let bound = try stage.started(attempt)
+        #expect(bound != loose)
+        #expect(awaitEnd(of: bound))
+        let end = BootClock.now()
+        #expect(end >= deadline && end < deadline + .seconds(5))
+        // One slot, one process: the other kind has gone.
+        #expect(stage.await { !isThere(loose) })
+    }
+
+    @Test func `a task without a lease does not end with the lease of one before it`() throws {
+        let deadline = BootClock.now() + .seconds(4)
+        let bound = try process(launch(deadline: deadline))
+        let file = "\(stage.folder.path)/go"
+        let attempt = launch("say:\(file)")
+        #expect(try stage.started(attempt) != bound)
+        #expect(stage.await { BootClock.now() > deadline + .seconds(1) })
+        try DurableFile.replace(file, with: "")
+        #expect(try stage.finish(attempt).exit == .exited(0))
+    }
+
+    @Test func `a worker whose leash refuses a deadline is killed`() throws {
+        let attempt = launch("hang")
+        _ = try stage.started(attempt)
+        stage.perform(.extend(attempt, deadline: BootClock.now() + .seconds(60)))
+        let report = try stage.finish(attempt)
+        #expect(report.exit == .signalled(9))
+        #expect(String(decoding: report.outputTail, as: UTF8.self).contains("no deadline"))
+    }
+
     @Test func `a program that is not there is told for its task`() throws {
         let attempt = launch(program: ["/nowhere/worker"])
         #expect(stage.await { !stage.news(attempt).isEmpty })
@@ -214,8 +302,10 @@ import Testing
         for process in processes where (try? leashes(process)) == true { kill(process, SIGSTOP) }
         stage.dropKeeper()
         #expect(try stage.makeKeeper() == [attempt])
+        #expect(!stage.told.contains(.workersBuried))
         for process in processes { kill(process, SIGCONT) }
-        #expect(stage.await { stage.news(attempt).last == .emptied })
+        #expect(stage.await { stage.told.last == .workersBuried })
+        #expect(stage.news(attempt).last == .emptied)
         #expect(LeashFolder.all(in: "\(stage.folder.path)/workers").isEmpty)
     }
 
