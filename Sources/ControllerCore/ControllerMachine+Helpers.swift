@@ -16,8 +16,11 @@ extension ControllerMachine {
         touched.append(id)
         unsaved.append(id)
         watch.isDue = true
-        notify.areThresholdsDue = true
+        guard let before = nodes[id]?.record else { return }
         nodes.update(id) { body(&$0.record) }
+        if let record = nodes[id]?.record, !record.counts(like: before) {
+            notify.areThresholdsDue = true
+        }
     }
 
     mutating func put(_ record: Record) {
@@ -40,7 +43,7 @@ extension ControllerMachine {
     ///   - site: the one it is about, where the subject does not say it.
     ///   - about: what tells alarms of one kind apart, where it is not the subject.
     ///   - advice: what to do, where it is not what is always done about the kind.
-    ///   - level: of a threshold, how many nodes are Online.
+    ///   - level: of a threshold, how many nodes are lost.
     mutating func tell(
         _ kind: EventKind,
         _ severity: Severity,
@@ -146,4 +149,14 @@ extension ControllerMachine {
     public var isJournalLate: Bool { journalLateSince != nil }
 
     public var isGranting: Bool { tiltUntil == nil && !isJournalLate && mayAct }
+}
+
+extension NodeRecord {
+    /// Whether it is the same to what is counted of its site; a session changes none of it.
+    fileprivate func counts(like other: NodeRecord) -> Bool {
+        status == other.status && membership == other.membership && site == other.site
+            && pair == other.pair && isAdmitted == other.isAdmitted && conflict == other.conflict
+            && maintenance == other.maintenance && drain == other.drain
+            && stoppedServices == other.stoppedServices
+    }
 }

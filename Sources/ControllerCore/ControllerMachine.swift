@@ -131,6 +131,7 @@ public struct ControllerMachine: Hashable, Sendable {
             machine.raiseGeneration(to: generation)
         }
         machine.noteStart()
+        machine.reconcileAlarms()
         machine.settleWork()
         machine.settleThresholds()
         machine.settleNotify()
@@ -249,7 +250,7 @@ public struct ControllerMachine: Hashable, Sendable {
             auditRefusal(request)
             countTurnedAway(request)
         case .storeSpace(let free, let total): noteStore(free: free, total: total)
-        case .certificateKnown(let end): noteCertificate(end: end)
+        case .certificateKnown(let end, let life): noteCertificate(end: end, life: life)
         case .hookEnded(let id, let isDone, let text): hookEnded(id, isDone: isDone, text)
         case .delivered(let number, let attempt, let outcome):
             delivered(number, attempt: attempt, outcome)

@@ -192,6 +192,7 @@ extension ControllerMachine {
             put(.token(changed))
         }
         effects.journal.append(.delete(table: .site, key: name.text))
+        closeAlarms(ofRemoved: name)
         tell(.siteRemoved, .info, name.text, "Site \(name) was removed by \(by).")
         return .done("site \(name) is removed", orders: [])
     }

@@ -129,6 +129,7 @@ extension ControllerMachine {
 
     /// What was found of pairs that are none any more is forgotten.
     mutating func forgetDrift(of holder: NodeID) {
+        closeDriftAlarms(of: holder)
         for key in drift.results.keys where key.holder == holder { drift.results[key] = nil }
         for key in drift.jobs.keys where key.holder == holder { drift.jobs[key] = nil }
         for key in drift.failures.keys where key.holder == holder { drift.failures[key] = nil }
@@ -243,6 +244,10 @@ extension ControllerMachine {
         count: UInt32
     ) {
         let before = drift.results[key]
+        // The first result of this controller: the one before it may have told.
+        let wasTold =
+            before?.isTold
+            ?? driftAbout(key).map { notify.isOpen(alarmKey(.driftFound, $0)) } ?? false
         drift.failures[key] = nil
         drift.results[key] = DriftResult(
             digests: digests,
@@ -251,11 +256,11 @@ extension ControllerMachine {
             comparedAt: now.wall,
             since: count == 0 ? nil : before?.since ?? now.wall,
             holdUntil: count == 0 ? nil : before?.holdUntil,
-            isTold: count > 0 && before?.isTold ?? false
+            isTold: count > 0 && wasTold
         )
         guard let sides = sides(of: key) else { return }
         if count > 0 { return hold(key, sides) }
-        if before?.isTold == true { tellDrift(key, sides, .driftGone) }
+        if wasTold { tellDrift(key, sides, .driftGone) }
     }
 
     /// A difference that is gone again at once, as while both nodes are changed one after the other, is
@@ -309,7 +314,8 @@ extension ControllerMachine {
                 kind,
                 .info,
                 standby.text,
-                "There is no drift any more in \(key.set) of \(standby) and its pair \(production)."
+                "There is no drift any more in \(key.set) of \(standby) and its pair \(production).",
+                about: driftAbout(key)
             )
         }
         let paths = view.differences.prefix(3).map(\.path)
@@ -321,7 +327,8 @@ extension ControllerMachine {
             "There is drift in \(key.set) of \(standby) and its pair \(production).",
             cause: paths.joined(separator: ", ") + (more > 0 ? " and \(more) more" : ""),
             consequence: view.isRequired
-                ? "the standby may not take over until it is mended" : ""
+                ? "the standby may not take over until it is mended" : "",
+            about: driftAbout(key)
         )
     }
 }

@@ -183,8 +183,9 @@ public enum ControllerEvent: Hashable, Sendable {
     /// Bytes that are free for the store, and of its file system in all; told when it starts, and again
     /// from time to time.
     case storeSpace(free: UInt64, total: UInt64)
-    /// When the controller's own certificate ends; told when it starts and when it has a new one.
-    case certificateKnown(end: WallTime)
+    /// When the certificate ends that the controller issues others with, and how long it lives in all,
+    /// nil where that is not known; told when it starts and when it has a new one.
+    case certificateKnown(end: WallTime, life: Duration? = nil)
     case deadlineReached
     /// The journal is late: writes wait longer than half of X. Leases are withheld until it is not.
     case journalLate(Bool)

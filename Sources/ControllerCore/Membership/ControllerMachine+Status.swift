@@ -42,9 +42,11 @@ extension ControllerMachine {
             if changed { $0.record.statusSince = now.wall }
         }
         unsaved.append(id)
+        // Many come back one after the other: they are counted together.
+        notify.lookAtThresholds(by: now.instant + NotifyBook.thresholdsLookWithin)
         guard changed else { return }
         watch.isDue = true
-        notify.areThresholdsDue = true
+        if assessment.status == .offline { notify.areThresholdsDue = true }
         let isPlanned = isOfflinePlanned(member)
         let (online, total) = count(of: record.site)
         let consequence =

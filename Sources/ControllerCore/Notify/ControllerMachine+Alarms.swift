@@ -10,7 +10,7 @@ extension ControllerMachine {
     /// - Parameters:
     ///   - about: what tells alarms of one kind apart, where it is not the subject.
     ///   - advice: what to do, where it is not what is always done about the kind.
-    ///   - level: of a threshold, how many nodes are Online.
+    ///   - level: of a threshold, how many nodes are lost.
     mutating func note(_ event: ClusterEvent, about: String?, advice: String, level: UInt32) {
         guard doubt == nil || event.kind.isSaidInDoubt else { return }
         let role = event.kind.role
@@ -135,6 +135,7 @@ extension ControllerMachine {
         }
         alarm.targets = left
         keep(alarm)
+        if alarm.kind.isOfSite { uncover(site: alarm.site) }
     }
 
     /// Writes it, or takes it out when nothing is left to tell of it.
@@ -153,7 +154,7 @@ extension ControllerMachine {
 
     // MARK: Groups
 
-    private mutating func move(_ number: UInt64, _ key: String, isPending: Bool) {
+    mutating func move(_ number: UInt64, _ key: String, isPending: Bool) {
         var group = notify.groups[key] ?? NoticeGroup()
         group.pending.removeAll { $0 == number }
         group.told.removeAll { $0 == number }
@@ -251,6 +252,7 @@ extension ControllerMachine {
             }
             if alarm != before { keep(alarm) }
         }
+        uncover()
     }
 }
 

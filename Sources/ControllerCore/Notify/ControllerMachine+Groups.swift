@@ -226,10 +226,10 @@ extension ControllerMachine {
 }
 
 extension AlarmRecord {
-    /// What stands first in a message: what is of a whole site, what is worse, what still fires.
+    /// What stands first in a message: what still fires, what is of a whole site, what is worse.
     fileprivate var rank: Rank {
         Rank(
-            order: (kind.isOfSite ? 0 : 4) + (state == .firing ? 0 : 2),
+            order: (state == .firing ? 0 : 2) + (kind.isOfSite ? 0 : 1),
             severity: -severity.rank,
             number: number
         )

@@ -26,6 +26,8 @@ extension ControllerMachine {
         notify.record = record
         put(.notifyRules(record))
         routeAgain()
+        closeUndeliverable()
+        notify.areGroupsDue = true
         notify.areThresholdsDue = true
         let text =
             "\(counted(rules.receivers.count, "receiver")), \(counted(rules.routes.count, "route")), "
@@ -88,6 +90,9 @@ extension ControllerMachine {
                     ?? "such as node.offline, node.* or *"
             )
         }
+        if let problem = draft.kinds.compactMap(\.furtherProblem).first {
+            throw Refused(.invalid, problem)
+        }
         for site in draft.sites { try checkSite(site) }
         guard draft.subject.isPlainLine(bytesMax: 300) else {
             throw Refused(.invalid, "a silence's subject is one line of at most 300 bytes")
@@ -136,9 +141,20 @@ extension ControllerMachine {
 
     mutating func settleSilences() {
         guard let at = notify.silencesLookAt, now.instant >= at else { return }
-        for silence in notify.silences.values where silence.draft.until <= now.wall {
-            end(silence, cause: "its end")
-            auditOwn("notify.unsilence", "silence \(silence.number)", reason: "its end was reached")
+        for var silence in notify.silences.values {
+            if silence.draft.until <= now.wall {
+                end(silence, cause: "its end")
+                auditOwn(
+                    "notify.unsilence",
+                    "silence \(silence.number)",
+                    reason: "its end was reached"
+                )
+            } else if silence.draft.until - now.wall > SilenceDraft.lifetimeMax {
+                // The clock was ahead when it began.
+                silence.draft.until = now.wall + SilenceDraft.lifetimeMax
+                notify.silences[silence.number] = silence
+                put(.silence(silence))
+            }
         }
         let next = notify.silences.values.map(\.draft.until).min()
         notify.silencesLookAt = next.map {

@@ -68,30 +68,53 @@ extension ControllerMachine {
         return notice
     }
 
-    /// Begins what is due, as many at once as the shell takes.
+    /// Begins what is due, as many at once as the shell takes, and of those as many through one server
+    /// as leave room for the others when it hangs.
     mutating func settleOutbox() {
-        while notify.underWay.count < NotifyBook.underWayMax,
-            let turn = notify.queue.first, turn.at <= now.instant
-        {
+        while let turn = notify.queue.first, turn.at <= now.instant {
             _ = notify.queue.removeFirst()
-            guard var delivery = notify.deliveries[turn.delivery], delivery.state == .pending,
-                notify.underWay[turn.delivery] == nil,
-                let message = notify.notices[delivery.notice]?.message
+            guard let delivery = notify.deliveries[turn.delivery], delivery.state == .pending,
+                notify.underWay[turn.delivery] == nil
             else { continue }
-            delivery.attempts += 1
-            delivery.nextAt = nil
-            notify.deliveries[delivery.number] = delivery
-            notify.underWay[delivery.number] = delivery.attempts
-            put(.delivery(delivery))
-            effects.deliveries.append(
-                Delivery(
-                    number: delivery.number,
-                    attempt: delivery.attempts,
-                    destination: delivery.destination,
-                    message: message
-                )
-            )
+            let server = delivery.destination.server
+            if notify.ready[server] == nil { notify.ready[server] = [] }
+            notify.ready.update(server) { $0.append(turn.delivery) }
         }
+        for (server, numbers) in notify.ready {
+            var busy = notify.underWay.keys.count {
+                notify.deliveries[$0]?.destination.server == server
+            }
+            var taken = 0
+            while taken < numbers.count, busy < NotifyBook.underWayPerServerMax,
+                notify.underWay.count < NotifyBook.underWayMax
+            {
+                if begin(numbers[taken]) { busy += 1 }
+                taken += 1
+            }
+            let left = numbers.dropFirst(taken)
+            notify.ready[server] = left.isEmpty ? nil : Array(left)
+        }
+    }
+
+    private mutating func begin(_ number: UInt64) -> Bool {
+        guard var delivery = notify.deliveries[number], delivery.state == .pending,
+            notify.underWay[number] == nil,
+            let message = notify.notices[delivery.notice]?.message
+        else { return false }
+        delivery.attempts += 1
+        delivery.nextAt = nil
+        notify.deliveries[delivery.number] = delivery
+        notify.underWay[delivery.number] = delivery.attempts
+        put(.delivery(delivery))
+        effects.deliveries.append(
+            Delivery(
+                number: delivery.number,
+                attempt: delivery.attempts,
+                destination: delivery.destination,
+                message: message
+            )
+        )
+        return true
     }
 
     mutating func delivered(_ number: UInt64, attempt: UInt32, _ outcome: DeliveryOutcome) {

@@ -91,8 +91,12 @@ extension ControllerMachine {
 
     /// Whether somebody has ordered that it is Offline, or what it comes of.
     func isOfflinePlanned(_ member: Member) -> Bool {
-        isStoppedByIntent(member)
-            || member.comingUpUntil.map { now.instant < $0 } ?? false
+        if isStoppedByIntent(member) { return true }
+        if let until = member.comingUpUntil, now.instant < until { return true }
+        // The controller was started, or its session was: until it has told what it has, or is lost,
+        // it is what it was.
+        return !member.isSynced && member.reachability != .unreachable
+            && member.record.status == .offline && isToldAsPlanned(member)
     }
 
     func isStoppedByIntent(_ member: Member) -> Bool {
@@ -198,7 +202,12 @@ extension ControllerMachine {
     /// Looks at every threshold when something of a site may have changed.
     mutating func settleThresholds() {
         let isTime = notify.thresholdsLookAt.map { now.instant >= $0 } ?? false
-        guard notify.areThresholdsDue || isTime, doubt == nil else { return }
+        guard notify.areThresholdsDue || isTime else { return }
+        guard doubt == nil else {
+            // Nothing is told any more: a time that is past would wake the machine for ever.
+            notify.thresholdsLookAt = nil
+            return
+        }
         notify.areThresholdsDue = false
         notify.thresholdsLookAt = nil
         let inForce = thresholdsInForce
@@ -272,18 +281,19 @@ extension ControllerMachine {
     }
 
     /// Each further loss is told, of as many nodes as it is; a node that is back only lowers the mark.
+    /// What somebody has ordered to be Offline is none.
     private mutating func follow(
         _ threshold: NotifyThreshold,
         _ standing: SiteStanding,
         _ open: AlarmRecord
     ) {
-        let online = UInt32(clamping: standing.online)
-        guard online != open.level else { return }
-        if online < open.level, threshold.further {
+        let losses = UInt32(clamping: standing.losses)
+        guard losses != open.level else { return }
+        if losses > open.level, threshold.further {
             return tellBelow(threshold, standing, .siteFurtherLoss)
         }
         var alarm = open
-        alarm.level = online
+        alarm.level = losses
         keep(alarm)
     }
 
@@ -315,7 +325,7 @@ extension ControllerMachine {
                     + "lost",
             about: thresholdName(threshold),
             advice: !threshold.advice.isEmpty ? threshold.advice : proposes ? proposal : "",
-            level: UInt32(clamping: standing.online)
+            level: UInt32(clamping: standing.losses)
         )
     }
 

@@ -9,6 +9,8 @@ extension ControllerMachine {
     static let readinessHold: Duration = .seconds(300)
     /// A certificate whose life is not known.
     static let certificateLifeDefault: Duration = .seconds(30 * 86_400)
+    /// The subject of what is told of it: no node has this name.
+    static let issuingCertificate = "issuing certificate"
     static let turnedAwayWindow: Duration = .seconds(600)
     static let turnedAwayMost = 10
     static let turnedAwayKept = 64
@@ -103,8 +105,15 @@ extension ControllerMachine {
                     : "The last drill with site \(site) is more than \(drillDays) days ago.",
                 cause: last == nil ? "" : "it ended at \(since.iso8601)"
             )
-        } else {
+        } else if isStandby(site) {
             tell(.drillMade, .info, site.text, "The last drill with site \(site) is recent enough.")
+        } else {
+            closeAlarm(
+                key,
+                text: site == cluster.activeSite
+                    ? "Site \(site) is the active one: no drill is due there."
+                    : "Site \(site) has no nodes: no drill is due there."
+            )
         }
     }
 
@@ -116,17 +125,19 @@ extension ControllerMachine {
             let life = member.record.certificateSince.map { end - $0 }
             watchCertificate(
                 of: member.record.name.text,
-                "node \(member.record.name)",
+                "The certificate of node \(member.record.name)",
                 end,
-                life ?? Self.certificateLifeDefault
+                life ?? Self.certificateLifeDefault,
+                consequence: "without one it is not let in any more"
             )
         }
         if let end = notify.watch.controllerCertificateEnd {
             watchCertificate(
-                of: "controller",
-                "the controller",
+                of: Self.issuingCertificate,
+                "The issuing certificate of the controller",
                 end,
-                notify.watch.controllerCertificateLife ?? Self.certificateLifeDefault
+                notify.watch.controllerCertificateLife ?? Self.certificateLifeDefault,
+                consequence: "when it has ended no certificate is good that it has issued"
             )
         }
     }
@@ -134,9 +145,10 @@ extension ControllerMachine {
     /// Certificates are renewed with a third of their life left: with half of that left nobody does.
     private mutating func watchCertificate(
         of subject: String,
-        _ whose: String,
+        _ what: String,
         _ end: WallTime,
-        _ life: Duration
+        _ life: Duration,
+        consequence: String
     ) {
         let left = end - now.wall
         let isNear = left.nanoseconds < max(0, life.nanoseconds) / 6
@@ -146,25 +158,23 @@ extension ControllerMachine {
                 .certificateExpiring,
                 .critical,
                 subject,
-                "The certificate of \(whose) ends at \(end.iso8601) and was not renewed.",
+                "\(what) ends at \(end.iso8601) and was not renewed.",
                 cause: left > .zero ? "\(left.forPeople) left" : "it has ended",
-                consequence: "without one it is not let in any more"
+                consequence: consequence
             )
         } else {
             tell(
                 .certificateRenewed,
                 .info,
                 subject,
-                "The certificate of \(whose) is valid until \(end.iso8601)."
+                "\(what) is valid until \(end.iso8601)."
             )
         }
     }
 
-    mutating func noteCertificate(end: WallTime) {
-        if notify.watch.controllerCertificateEnd != end {
-            notify.watch.controllerCertificateLife = nil
-        }
+    mutating func noteCertificate(end: WallTime, life: Duration?) {
         notify.watch.controllerCertificateEnd = end
+        notify.watch.controllerCertificateLife = life
         watchCertificates()
     }
 

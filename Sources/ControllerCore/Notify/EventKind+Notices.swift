@@ -37,7 +37,7 @@ extension EventKind {
         case .nodeRemoved:
             NoticeRole(closes: [
                 .nodeOffline, .nodeHeld, .nodeConflicted, .nodeDrainOverdue, .nodeOverloaded,
-                .certificateExpiring, .driftFound,
+                .certificateExpiring,
             ])
         case .queueRelieved: NoticeRole(closes: [.queueFull])
         case .driftGone: NoticeRole(closes: [.driftFound])
@@ -102,6 +102,8 @@ extension EventKind {
     /// The command to begin with.
     func todo(_ subject: String, site: String) -> String {
         switch self {
+        case .certificateExpiring where subject == ControllerMachine.issuingCertificate:
+            "muster status"
         case .nodeOffline, .nodeHeld, .nodeConflicted, .nodeOverloaded, .nodeDrainOverdue,
             .nodeUnfenced, .nodeNote, .nodeRefused, .orderFailed, .certificateExpiring,
             .restoreContradicted:

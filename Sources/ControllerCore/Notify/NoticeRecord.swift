@@ -204,6 +204,11 @@ extension Destination {
         }
     }
 
+    /// What it goes through: one mail server takes the mail to everybody.
+    var server: String {
+        if case .mail = self { "mail" } else { text }
+    }
+
     init(_ fields: FieldReader) throws(MessageError) {
         let name = try fields.text("to")
         switch try fields.text("by") {

@@ -13,6 +13,8 @@ public struct NotifyBook: Hashable, Sendable {
     public static let historyMax = 1_000
     /// Attempts that the shell has at once.
     public static let underWayMax = 64
+    /// Of those, through one server.
+    public static let underWayPerServerMax = 8
     static let groupsMax = 2_000
     /// What has happened and is told one by one, of one group, before it is only counted.
     static let oncePerGroupMax = 200
@@ -23,6 +25,8 @@ public struct NotifyBook: Hashable, Sendable {
     static let undeliverableInterval: Duration = .seconds(300)
     /// The wall clock may be set: look again at least so often.
     static let lookInterval: Duration = .seconds(5)
+    /// A node that is back, or is Offline for another reason, is counted within this time.
+    static let thresholdsLookWithin: Duration = .milliseconds(100)
 
     /// The rules that hold; nil before there were any.
     public internal(set) var record: NotifyRulesRecord?
@@ -39,6 +43,8 @@ public struct NotifyBook: Hashable, Sendable {
     var underWay: OrderedTable<UInt64, UInt32> = OrderedTable()
     /// When deliveries are due; one that is not pending any more is passed over.
     var queue = BinaryHeap<Turn>()
+    /// Deliveries that are due and wait for their turn, by the server they go through.
+    var ready: OrderedTable<String, [UInt64]> = OrderedTable()
     /// Deliveries that have ended, the oldest first.
     var ended: [UInt64] = []
     var pendingCount = 0
@@ -78,11 +84,14 @@ public struct NotifyBook: Hashable, Sendable {
     }
 
     var nextDeadline: Instant? {
-        let turn = underWay.count < Self.underWayMax ? queue.first?.at : nil
-        return earlier(
+        earlier(
             earlier(groupsLookAt, silencesLookAt),
-            earlier(earlier(thresholdsLookAt, watch.lookAt), turn)
+            earlier(earlier(thresholdsLookAt, watch.lookAt), queue.first?.at)
         )
+    }
+
+    mutating func lookAtThresholds(by time: Instant) {
+        thresholdsLookAt = min(thresholdsLookAt ?? time, time)
     }
 
     /// Everything that the store holds of it.
@@ -141,6 +150,11 @@ public struct NotifyBook: Hashable, Sendable {
                 if alarm.state == .told { group.onceCount += 1 }
                 groups[target.group] = group
             }
+        }
+        // The message that has told of it is not kept any more: the time until it is told again
+        // begins anew.
+        for (key, group) in groups where group.sentAt == nil && !group.told.isEmpty {
+            groups.update(key) { $0.sentAt = now.instant }
         }
         areGroupsDue = true
         silencesLookAt = silences.isEmpty ? nil : now.instant

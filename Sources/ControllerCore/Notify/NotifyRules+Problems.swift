@@ -158,8 +158,11 @@ private struct RulesCheck {
         if kinds.count > NotifyRoute.kindsMax {
             say(path, "there are more than \(NotifyRoute.kindsMax) kinds")
         }
-        for (place, pattern) in kinds.enumerated()
-        where !EventKind.allCases.contains(where: { pattern.matches($0) }) {
+        for (place, pattern) in kinds.enumerated() {
+            if let problem = pattern.furtherProblem {
+                say(path + ["\(place)"], problem)
+            }
+            guard !EventKind.allCases.contains(where: { pattern.matches($0) }) else { continue }
             let all = EventKind.allCases.map(\.rawValue)
             let near = NearestName.to(pattern.text, among: all).map { "; did you mean \($0)?" }
             say(
@@ -260,6 +263,7 @@ private struct RulesCheck {
             let path = ["templates", "kinds", one.kind.rawValue]
             if seen.contains(one.kind) { say(path, "\(one.kind.rawValue) stands twice") }
             seen.append(one.kind)
+            if let problem = KindPattern(one.kind.rawValue).furtherProblem { say(path, problem) }
             template(one.subject, NotifyTemplates.subjectBytesMax, path + ["subject"])
             template(one.body, NotifyTemplates.bodyBytesMax, path + ["body"])
         }
@@ -299,5 +303,13 @@ private struct RulesCheck {
         }) {
             say([], "the document holds a control character")
         }
+    }
+}
+
+extension KindPattern {
+    /// What gets worse is told by the alarm of what it began as, which is the kind that is matched.
+    var furtherProblem: String? {
+        guard let kind = EventKind(rawValue: text), let of = kind.role.furthers else { return nil }
+        return "\(text) belongs to the alarm \(of.rawValue): name that instead"
     }
 }

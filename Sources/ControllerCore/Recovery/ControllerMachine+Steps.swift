@@ -312,6 +312,7 @@ extension ControllerMachine {
         makeForks(run)
         cluster.epoch.counter += 1
         cluster.activeSite = run.to
+        closeDataAlarms(at: run.to, text: "Site \(run.to) is the active one: it is behind nobody.")
         work.epoch = cluster.epoch
         put(.cluster(cluster))
         followActiveSite()

@@ -45,6 +45,7 @@ extension ControllerMachine {
             }
         }
         replication.entries[name] = nil
+        closeDataAlarms(of: name)
         effects.journal.append(.delete(table: .dataSet, key: name.text))
         auditOwn("data.forget", name.text, reason: "no node defines it; another needs its place")
     }

@@ -138,7 +138,9 @@ extension ControllerMachine {
     mutating func measure(_ name: DataSetName) {
         let minute = UInt64(max(0, now.wall.milliseconds) / 60_000)
         for site in sites.keys where site != cluster.activeSite {
-            let isKnown = replication.entries[name]?.series[site] != nil
+            let isKnown =
+                replication.entries[name]?.series[site] != nil
+                || notify.isOpen(dataAlarmKey(name, site))
             guard isKnown || !readers(of: name, at: site).isEmpty else { continue }
             var series = replication.entries[name]?.series[site] ?? ReplicationBook.Series()
             if let before = series.present, before != minute {
@@ -196,7 +198,9 @@ extension ControllerMachine {
     ) {
         let isBad = isWatched(name) && isLate(name, measure)
         series.badSince = isBad ? series.badSince ?? now.wall : nil
-        guard isBad != series.isWorryTold else {
+        let isTold = series.isWorryTold ?? notify.isOpen(dataAlarmKey(name, site))
+        series.isWorryTold = isTold
+        guard isBad != isTold else {
             series.changedAt = nil
             return
         }

@@ -66,7 +66,8 @@ public struct ReplicationBook: Hashable, Sendable {
         var present: UInt64?
         /// Since when it has been otherwise than was told.
         var changedAt: Instant?
-        var isWorryTold = false
+        /// Nil until it is looked at: then it is what the alarm says, which is durable.
+        var isWorryTold: Bool?
         /// Since when it has been late or unknown; nil while it is neither.
         public internal(set) var badSince: WallTime?
     }

@@ -274,6 +274,8 @@ extension WorkMachine {
             workers[place].overloadedSince = now.wall
             placeAnew()
             for group in worker.groups { setRoom(of: place, in: group) }
+            guard !worker.isOverloadTold else { return }
+            workers[place].isOverloadTold = true
             tell(
                 .nodeOverloaded,
                 .warning,
@@ -281,8 +283,11 @@ extension WorkMachine {
                 "Node \(name) is overloaded: it is passed over.",
                 cause: reason
             )
-        } else if worker.overload != nil, exceeded(by: UInt64(preferences.clearPerMille)) == nil {
+        } else if worker.overload != nil || worker.isOverloadTold && worker.isLoadKnown,
+            exceeded(by: UInt64(preferences.clearPerMille)) == nil
+        {
             workers[place].overload = nil
+            workers[place].isOverloadTold = false
             placeAnew()
             for group in worker.groups { setRoom(of: place, in: group) }
             openedWorkers.append(place)
@@ -290,9 +295,27 @@ extension WorkMachine {
         }
     }
 
+    /// The controller before this one has told so; its end is told when the load is known and is less.
+    ///
+    /// - Returns: false when there is no such node.
+    mutating func restoreOverload(of node: NodeID) -> Bool {
+        guard let place = places[node] else { return false }
+        workers[place].isOverloadTold = true
+        return true
+    }
+
     private func thousandths(_ value: UInt32?) -> String {
         let value = value ?? 0
         let fraction = value % 1_000 / 10
         return "\(value / 1_000).\(fraction < 10 ? "0" : "")\(fraction)"
+    }
+}
+
+extension Worker {
+    /// What its thresholds are about was heard since the controller started.
+    fileprivate var isLoadKnown: Bool {
+        let preferences = view.preferences
+        return !view.isOfActiveSite || loadPerProcessor != nil
+            || preferences.loadMax == nil && preferences.memoryMax == nil
     }
 }

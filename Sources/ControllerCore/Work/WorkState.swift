@@ -199,6 +199,8 @@ struct Worker: Hashable, Sendable {
     var view: WorkerView
     var overload: String?
     var overloadedSince: WallTime?
+    /// People were told so, by this controller or the one before it.
+    var isOverloadTold = false
     var loadPerProcessor: UInt32?
     var memoryPerMille: UInt32?
     var processors: UInt32 = 1

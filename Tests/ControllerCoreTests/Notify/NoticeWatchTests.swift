@@ -43,9 +43,9 @@ struct NoticeWatchTests {
         stage.live([connection], for: 60)
         #expect(!stage.openAlarms.contains("certificate.expiring n1"))
         stage.step(.certificateKnown(end: stage.now.wall + .seconds(3_600)))
-        #expect(stage.openAlarms.contains("certificate.expiring controller"))
+        #expect(stage.openAlarms.contains("certificate.expiring issuing certificate"))
         stage.step(.certificateKnown(end: stage.now.wall + .seconds(90 * 86_400)))
-        #expect(!stage.openAlarms.contains("certificate.expiring controller"))
+        #expect(!stage.openAlarms.contains("certificate.expiring issuing certificate"))
     }
 
     @Test func `somebody who is turned away again and again is told of once`() {

@@ -217,7 +217,10 @@ struct NotifyThresholdTests {
         let first = stage.attach("n1", incarnation: 2)
         stage.live([third, first], for: 40)
         #expect(stage.told(.siteAtMinimum) == 1)
-        #expect(stage.messages.last?.state == .resolved)
+        // The other one is still lost: that stood in the site's message, and is told by itself now.
+        let last = stage.messages.last?.items ?? []
+        #expect(last.prefix(2).map(\.kind) == [.nodeOffline, .siteBelowMinimum])
+        #expect(last.prefix(2).map(\.state) == [.firing, .resolved])
     }
 
     @Test func `standby nodes without a pair do not count where others have one`() {
@@ -230,5 +233,66 @@ struct NotifyThresholdTests {
         #expect(stage.told(.siteBelowMinimum) == 0)
         stage.lose(standby, others: [production])
         #expect(stage.told(.siteBelowMinimum) == 1)
+    }
+
+    @Test func `planned work at a site that is below is no further loss`() {
+        var (stage, nodes) = Stage.told(nodes: 5, minimum: 4)
+        for connection in nodes[..<2] { stage.step(.disconnected(connection, .timedOut)) }
+        stage.live(Array(nodes[2...]), for: 10)
+        #expect(stage.told(.siteBelowMinimum) == 1)
+        let until = stage.now.wall + .seconds(9_000)
+        let verb = Command.Verb.beginMaintenance(
+            "n3",
+            owner: "o",
+            until: until,
+            keepServices: false
+        )
+        stage.ask(verb, force: true)
+        stage.live(Array(nodes[2...]), for: 5)
+        #expect(stage.status("n3") == .offline)
+        #expect(stage.told(.siteFurtherLoss) == 0)
+        stage.lose(nodes[3], others: [nodes[2], nodes[4]])
+        stage.live([nodes[2], nodes[4]], for: 2)
+        #expect(stage.told(.siteFurtherLoss) == 1)
+    }
+
+    @Test func `what an operator has stopped is no loss to a new controller`() {
+        var stage = Stage()
+        let connection = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        stage.ask(.setSiteMinimum("a", 1))
+        stage.ask(.setNotifyRules(.ops()))
+        stage.ask(.service(.stop, "db", "n1"))
+        stage.say(.service(.plain("db", .stopped)), on: connection)
+        stage.live([connection], for: 5)
+        #expect(stage.status("n1") == .offline)
+        stage.restart()
+        #expect(stage.told(.siteBelowMinimum) == 0)
+        let again = stage.attach("n1", [.plain("db", .stopped)], incarnation: 2)
+        stage.live([again], for: 90)
+        #expect(stage.told(.siteBelowMinimum) == 0)
+        // Lost, it is a loss.
+        stage.step(.disconnected(again, .timedOut))
+        stage.pass(.seconds(90))
+        #expect(stage.told(.siteBelowMinimum) == 1)
+    }
+
+    @Test func `a controller in doubt comes to rest, whatever it was about to tell`() {
+        var rules = NotifyRules.ops()
+        rules.thresholds = [
+            NotifyThreshold(name: "slow", site: "a", minimum: 2, hold: .seconds(30))
+        ]
+        var (stage, nodes) = Stage.told(nodes: 2, rules: rules)
+        stage.lose(nodes[0], others: [nodes[1]])
+        let higher = FencingToken(epoch: Epoch(generation: 9, counter: 1), session: 1)
+        _ = stage.hello("n2", incarnation: 2, highest: higher)
+        #expect(stage.machine.doubt != nil)
+        let end = stage.now.instant + .seconds(60)
+        var steps = 0
+        while let next = stage.machine.nextDeadline, next <= end, steps < 2_000 {
+            stage.advance(max(next - stage.now.instant, .microseconds(100)))
+            stage.step(.deadlineReached)
+            steps += 1
+        }
+        #expect(steps < 2_000)
     }
 }

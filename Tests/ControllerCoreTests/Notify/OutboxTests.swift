@@ -175,7 +175,7 @@ struct OutboxTests {
     @Test func `as many attempts at once as the shell takes, and a history that ends`() throws {
         var (stage, _) = Stage.told(nodes: 1)
         for _ in 0..<100 { stage.ask(.testReceiver("ops")) }
-        #expect(stage.deliveries.count == NotifyBook.underWayMax)
+        #expect(stage.deliveries.count == NotifyBook.underWayPerServerMax)
         stage.deliver()
         for _ in 0..<(NotifyBook.historyMax + 50) {
             stage.ask(.testReceiver("ops"))
@@ -184,5 +184,21 @@ struct OutboxTests {
         #expect(stage.machine.notify.deliveries.count == NotifyBook.historyMax)
         #expect(stage.machine.notify.notices.count == NotifyBook.historyMax)
         try stage.expectStored()
+    }
+
+    @Test func `a server that hangs holds back nobody else`() {
+        var (stage, _) = Stage.told(nodes: 1)
+        for _ in 0..<100 { stage.ask(.testReceiver("chat")) }
+        #expect(stage.deliveries.count == NotifyBook.underWayPerServerMax)
+        stage.ask(.testReceiver("ops"))
+        #expect(
+            stage.deliveries.last?.destination
+                == .mail(to: "ops@example.com", among: ["ops@example.com"])
+        )
+        let first = stage.deliveries[0]
+        let count = stage.deliveries.count
+        stage.step(.delivered(first.number, attempt: 1, .failed("timed out")))
+        #expect(stage.deliveries.count == count + 1)
+        #expect(stage.deliveries.last?.destination == .webhook("chat"))
     }
 }
