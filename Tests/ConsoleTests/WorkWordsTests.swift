@@ -143,6 +143,12 @@ import Testing
             WorkLines(work: work, style: .plain, width: nil).lines().last
                 == "         the queue is 92% full: 12 of 13 tasks"
         )
+        work.keptBytes = 2_000
+        work.queueCountMax = 28
+        #expect(
+            WorkLines(work: work, style: .plain, width: nil).lines().last
+                == "         the queue is 98% full: 55 of 56 live tasks"
+        )
         work.states = []
         work.accepted = 0
         #expect(WorkLines(work: work, style: .plain, width: nil).lines() == [])

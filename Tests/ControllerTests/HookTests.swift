@@ -53,7 +53,7 @@ import Testing
         HookCall(
             id: id,
             name: name,
-            variables: variables.compactMap { TaskAttribute(name: $0.0, value: $0.1) },
+            variables: variables.compactMap { HookCall.Variable(name: $0.0, value: $0.1) },
             timeout: timeout
         )
     }

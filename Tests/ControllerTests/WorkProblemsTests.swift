@@ -60,9 +60,13 @@ import Testing
             problems(waiting: 950).map { $0.prefix(35) } == ["warning 0s: the queue is 95% full |"]
         )
         #expect(problems(waiting: 500, delayed: 450) == problems(waiting: 950))
-        // What runs, and dead letters, turn nothing away.
-        #expect(problems(waiting: 100, assigned: 5_000) == [])
-        #expect(problems(failed: 5_000).count == 1)
+        // What runs, and dead letters, turn nothing away until there are twice as many in all.
+        #expect(problems(waiting: 100, assigned: 1_600) == [])
+        #expect(problems(failed: 1_700).count == 1)
+        #expect(problems(waiting: 100, assigned: 1_700).count == 1)
+        #expect(
+            problems(failed: 2_000).last?.hasPrefix("critical 0s: the queue is full") == true
+        )
         #expect(problems(bytes: 1 << 20).first?.hasPrefix("critical 0s: the queue is full") == true)
     }
 
