@@ -241,7 +241,8 @@ struct TaskStorm {
             return .part(attempt, at: isGood ? 0 : 1, data: [1, 2])
         case 8..<10:
             let reason = CancelReason.allCases[Int(random.below(3))]
-            return .cancel(someAttempt(), token: token, reason)
+            let running = random.chance(perMille: 300) ? processes.keys.last : nil
+            return .cancel(running ?? someAttempt(), token: token, reason)
         default:
             guard !untaken.isEmpty, random.chance(perMille: 900) else {
                 return .taken(someAttempt())
