@@ -18,10 +18,10 @@ mkdir -p "$folder/tree"
 rm -rf "$folder/tree/Sources" "$folder/tree/Tests"
 cp "$tree/Package.swift" "$folder/tree/"
 mkdir -p "$folder/tree/Sources" "$folder/tree/Tests"
-for module in Model Protocol Calendar AgentCore ControllerCore Simulation Simulate; do
+for module in Model Meters Protocol Calendar AgentCore ControllerCore Simulation Simulate; do
     cp -R "$tree/Sources/$module" "$folder/tree/Sources/"
 done
-for tests in Model Protocol Calendar AgentCore ControllerCore Simulation Tidy; do
+for tests in Model Meters Protocol Calendar AgentCore ControllerCore Simulation Tidy; do
     mkdir -p "$folder/tree/Tests/${tests}Tests/Golden" "$folder/tree/Tests/${tests}Tests/Fixtures"
     echo "// No tests here." >"$folder/tree/Tests/${tests}Tests/None.swift"
 done
