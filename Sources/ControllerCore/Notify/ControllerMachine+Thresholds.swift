@@ -91,12 +91,8 @@ extension ControllerMachine {
 
     /// Whether somebody has ordered that it is Offline, or what it comes of.
     func isOfflinePlanned(_ member: Member) -> Bool {
-        if isStoppedByIntent(member) { return true }
-        if let until = member.comingUpUntil, now.instant < until { return true }
-        // The controller was started, or its session was: until it has told what it has, or is lost,
-        // it is what it was.
-        return !member.isSynced && member.reachability != .unreachable
-            && member.record.status == .offline && isToldAsPlanned(member)
+        isStoppedByIntent(member)
+            || member.comingUpUntil.map { now.instant < $0 } ?? false
     }
 
     func isStoppedByIntent(_ member: Member) -> Bool {
