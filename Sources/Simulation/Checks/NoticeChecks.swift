@@ -74,9 +74,10 @@ extension Checks {
         for alarm in machine.notify.alarms.values {
             for target in alarm.targets where target.state == .waiting || target.state == .ending {
                 let isSilent = machine.notify.silence(of: alarm, at: now) != nil
-                guard !isSilent, now - (alarm.endedAt ?? alarm.since) > .seconds(30) else {
-                    continue
-                }
+                // Of what cannot be delivered one message is made in five minutes, and no run is so long.
+                guard !isSilent, alarm.kind != .noticeUndeliverable,
+                    now - (alarm.endedAt ?? alarm.since) > .seconds(30)
+                else { continue }
                 // Further losses wait for their turn, and a message of it is on record.
                 guard alarm.further == 0 else { continue }
                 return "\(alarm.kind.rawValue) \(alarm.subject) is not told to \(target.receiver)"
