@@ -187,8 +187,9 @@ extension Checks {
 
     /// I13: from the second loss on, each return is held twice as long.
     private func checkHold(_ id: NodeID, _ name: NodeName, at moment: Moment) {
+        // A controller that was away itself after the loss holds nobody who comes back meanwhile.
         guard let view = nodes[id], !view.isReleased, view.losses.count >= 2,
-            let lastLoss = view.lastLoss
+            let lastLoss = view.lastLoss, forgivenAt == controllerStart || forgivenAt < lastLoss
         else { return }
         let settings = world.controller.settings
         let base = settings.holdDownBase.nanoseconds

@@ -189,7 +189,8 @@ struct LagTests {
         data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
         data.define()
         // Nothing is written before all has settled.
-        data.live(40)
+        data.stage.live([], stating: ["n1": data.production, "n2": data.standby], for: 20)
+        data.live(5)
         let new = data.canaries.dropFirst(given.count).map(\.sequence)
         #expect(!new.isEmpty)
         #expect(Set(new).isDisjoint(with: given.map(\.sequence)))
