@@ -10,6 +10,9 @@ extension Checks {
         guard let records = try? store.records() else { return }
         fencesSeen = []
         runsOfBackup = []
+        // What was told after the backup is not known to have been, and is told again.
+        notices = NoticeChecks()
+        notices.isOfBackup = true
         runsSeen = OrderedTable()
         automatic = AutomaticView()
         for record in records {
