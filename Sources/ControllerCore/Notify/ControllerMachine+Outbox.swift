@@ -229,7 +229,7 @@ extension ControllerMachine {
             subject,
             "A notice could not be delivered to \(delivery.receiver): \(subject).",
             cause: cause,
-            consequence: "muster notify pending; then: muster notify retry \(delivery.number)"
+            consequence: "muster notify pending; muster notify pending retry \(delivery.number)"
         )
     }
 
