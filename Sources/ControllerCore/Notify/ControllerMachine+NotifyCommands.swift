@@ -169,7 +169,7 @@ extension ControllerMachine {
                 .unknownName,
                 "there is no receiver \(name)",
                 mend: NearestName.to(name.text, among: all).map { "did you mean \($0)?" }
-                    ?? "muster notify receivers"
+                    ?? "muster notify show"
             )
         }
         let item = NoticeItem(

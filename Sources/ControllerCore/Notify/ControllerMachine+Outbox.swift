@@ -146,13 +146,9 @@ extension ControllerMachine {
         }
     }
 
-    /// 5 s, twice as long each time up to 15 min, a fifth more or less.
+    /// A fifth more or less than ``NotifyBook/backOff(after:)``.
     private mutating func retry(_ delivery: inout DeliveryRecord) {
-        let doublings = min(Int64(delivery.attempts) - 1, 20)
-        let base = min(
-            NotifyBook.retryFirst.nanoseconds << max(0, doublings),
-            NotifyBook.retryMax.nanoseconds
-        )
+        let base = NotifyBook.backOff(after: delivery.attempts).nanoseconds
         let wait = generator.duration(
             in: .nanoseconds(base - base / 5)...Duration.nanoseconds(base + base / 5)
         )

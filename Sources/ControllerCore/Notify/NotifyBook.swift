@@ -101,6 +101,12 @@ public struct NotifyBook: Hashable, Sendable {
             + deliveries.values.map { .delivery($0) }
     }
 
+    /// 5 s, twice as long with each attempt, up to 15 min.
+    static func backOff(after attempts: UInt32) -> Duration {
+        let doublings = min(max(0, Int64(attempts) - 1), 20)
+        return .nanoseconds(min(retryFirst.nanoseconds << doublings, retryMax.nanoseconds))
+    }
+
     // MARK: Restoring
 
     mutating func restore(_ record: Record) {
@@ -123,9 +129,9 @@ public struct NotifyBook: Hashable, Sendable {
             // One that was under way is attempted again: whether it arrived is not known, and its
             // identity tells the other side.
             let left = delivery.nextAt.map { max(.zero, $0 - now.wall) } ?? .zero
-            queue.insert(
-                Turn(at: now.instant + min(left, Self.retryMax), delivery: delivery.number)
-            )
+            // However far the wall clock was set back meanwhile.
+            let most = Self.backOff(after: delivery.attempts)
+            queue.insert(Turn(at: now.instant + min(left, most), delivery: delivery.number))
         }
         ended = deliveries.values.filter { $0.state != .pending }
             .sorted {

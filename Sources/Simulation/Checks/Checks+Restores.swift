@@ -12,7 +12,6 @@ extension Checks {
         runsOfBackup = []
         // What was told after the backup is not known to have been, and is told again.
         notices = NoticeChecks()
-        notices.isOfBackup = true
         runsSeen = OrderedTable()
         automatic = AutomaticView()
         for record in records {
