@@ -66,6 +66,19 @@ struct OutboxTests {
         try stage.expectStored()
     }
 
+    @Test func `a wall clock that is set back keeps nothing waiting for longer than its turn`()
+        throws
+    {
+        var (stage, _) = decided()
+        let first = try #require(stage.deliveries.first)
+        stage.step(.delivered(first.number, attempt: 1, .failed("nobody listens")))
+        stage.deliveries = []
+        stage.wallOffset = .seconds(-3_600)
+        stage.restart()
+        stage.pass(.seconds(7))
+        #expect(stage.deliveries.contains { $0.number == first.number && $0.attempt == 2 })
+    }
+
     @Test func `a decision that was lost with its transaction is made again, once`() {
         var (stage, nodes) = Stage.told(nodes: 2)
         stage.lose(nodes[0], others: [nodes[1]])

@@ -38,6 +38,14 @@ struct AutomaticTests {
         stage.events.filter { $0.kind == .automaticRefused }.map(\.cause)
     }
 
+    @Test func `a minimum above what the site has moves nothing`() {
+        var (stage, production, standby) = Self.stage()
+        stage.ask(.setSiteMinimum("a", 2), force: true)
+        stage.live([production, standby], for: 90)
+        #expect(stage.machine.runs.runs.isEmpty)
+        #expect(stage.machine.failoverOutlook.remaining == nil)
+    }
+
     @Test func `a site that is lost for the whole hold time is failed over`() {
         var (stage, production, standby) = Self.stage()
         Self.lose(&stage, production)

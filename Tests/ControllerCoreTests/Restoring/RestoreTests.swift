@@ -215,6 +215,37 @@ struct RestoreTests {
         #expect(!stage.machine.mayAct)
     }
 
+    @Test func `whom this generation has heard is not believed about what was before it`() {
+        var (stage, production, standby) = Stage.twoSites()
+        stage.live([production, standby], for: 2)
+        let lie = FencingToken(epoch: Epoch(generation: 0, counter: .max), session: 1)
+        _ = stage.hello("n2", incarnation: 2, highest: lie)
+        #expect(stage.machine.mayAct)
+        #expect(stage.machine.cluster.restoring.evidence == nil)
+        // Nor is anybody believed about more changes than there can have been.
+        var other = restored("a", isOld: false)
+        let much = FencingToken(epoch: Epoch(generation: 1, counter: .max), session: 1)
+        _ = other.hello("n2", incarnation: 2, highest: much)
+        #expect(other.machine.mayAct)
+    }
+
+    @Test func `a second store that was raised to the same generation is found out`() {
+        var stage = restored("a", isOld: false)
+        let ours = FencingToken(epoch: stage.machine.cluster.epoch, session: 1)
+        let node = stage.hello("n1", incarnation: 2, highest: ours)
+        #expect(stage.verbs(node) == ["ERR"])
+        #expect(stage.machine.doubt == ours.epoch)
+        #expect(stage.told(.controllerDoubted) == 1)
+
+        // Whom we have welcomed under it may show it, after a restart too.
+        var whole = restored("a", isOld: false)
+        _ = whole.attach("n1", [.plain("db")], incarnation: 2)
+        whole.restart(generation: 2)
+        let again = whole.hello("n1", incarnation: 3, highest: ours)
+        #expect(whole.verbs(again).first == "WELCOME")
+        #expect(whole.machine.doubt == nil)
+    }
+
     // MARK: Orders
 
     @Test func `no run begins and no service is started by order, and both say for whom they wait`()
