@@ -25,8 +25,13 @@ first=$!
 "$simulate" --seeds "$half..<$seeds" >"$folder/second" 2>&1 || failed=1
 wait "$first" || failed=1
 # A quarter as many in which the controller's store is replaced by a backup.
-"$simulate" --seeds "1000000..<$((1000000 + seeds / 4))" >"$folder/third" 2>&1 || failed=1
-cat "$folder/first" "$folder/second" "$folder/third"
+restored=1000000
+middle=$((restored + seeds / 8))
+"$simulate" --seeds "$restored..<$middle" >"$folder/third" 2>&1 &
+third=$!
+"$simulate" --seeds "$middle..<$((restored + seeds / 4))" >"$folder/fourth" 2>&1 || failed=1
+wait "$third" || failed=1
+cat "$folder/first" "$folder/second" "$folder/third" "$folder/fourth"
 
 same=$((seeds / 10))
 SWIFT_DETERMINISTIC_HASHING=1 "$simulate" --seeds "0..<$same" --hashes >"$folder/with" 2>&1 &
