@@ -323,6 +323,9 @@ public struct RunPreview: Codable, Hashable, Sendable {
     public var plan: PlanSummary
     public var readiness: SiteReadiness
     public var steps: [RunPreviewStep]
+    /// Steps of the plan that a drill does not carry out, by name: they would touch the active site. Left out
+    /// of every other run.
+    public var leftOut: [String]?
     /// Nodes of the old site, and by what each would be proven unable to act.
     public var fences: [RunFence]
     /// Of the steps for which earlier runs say something; left out when they say nothing.

@@ -53,7 +53,11 @@ struct Muster: AsyncParsableCommand {
 
     static func main() async {
         do {
-            var command = try await asyncParseAsRoot()
+            let words = LeadingOptions.moved(
+                Array(CommandLine.arguments.dropFirst()),
+                of: Self.self
+            )
+            var command = try await asyncParseAsRoot(words)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -72,7 +76,7 @@ struct Muster: AsyncParsableCommand {
 
     /// A mistake on the command line, in the manner of every other error.
     private static func endUsage(_ error: any Error, style: Style) -> Never {
-        let words = Array(CommandLine.arguments.dropFirst())
+        let words = LeadingOptions.moved(Array(CommandLine.arguments.dropFirst()), of: Self.self)
         if let unknown = Suggestion.forUnknownCommand(in: words, of: Muster.self) {
             end(unknown, style: style)
         }

@@ -186,6 +186,25 @@ import Testing
         #expect(Suggestion.forUnknownCommand(in: words + ["--x"], of: Muster.self) == nil)
     }
 
+    @Test(arguments: [
+        ("--context paris status --check", "status --context paris --check"),
+        (
+            "--server=https://x:1 --color never node show n-1",
+            "node show --server=https://x:1 --color never n-1"
+        ),
+        ("--context paris task list extra", "task list --context paris extra"),
+        ("status --context paris", "status --context paris"),
+        ("--context status", "--context status"),
+        ("--context paris", "--context paris"),
+        ("--context paris nod list", "--context paris nod list"),
+        ("--check status", "--check status"),
+        ("", ""),
+    ])
+    func `options of every command may stand before it`(_ typed: String, _ meant: String) {
+        let words = typed.split(separator: " ").map(String.init)
+        #expect(LeadingOptions.moved(words, of: Muster.self).joined(separator: " ") == meant)
+    }
+
     @Test(arguments: ["bash", "zsh", "fish"])
     func `a script completes commands and asks for names`(_ shell: String) {
         let script = Muster.completionScript(for: CompletionShell(rawValue: shell)!)

@@ -52,6 +52,20 @@ import Testing
         }
     }
 
+    @Test func `a drill's preview names the steps that it leaves out`() throws {
+        var preview = RunSamples.preview()
+        preview.kind = "drill"
+        preview.leftOut = ["drain-tasks", "stop-services"]
+        let cluster = try cluster([Self.preview: preview])
+        let run = try cluster.muster("drill", "b", "--dry-run")
+        #expect(
+            run.output.contains(
+                "A drill leaves out, because it would touch site a: drain-tasks, stop-services"
+            ),
+            "\(run)"
+        )
+    }
+
     @Test func `nothing is moved unasked`() throws {
         let cluster = try cluster([
             Self.preview: RunSamples.preview(RunSamples.notReady),

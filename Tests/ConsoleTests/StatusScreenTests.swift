@@ -32,7 +32,7 @@ import Testing
     @Test func `what does not fit is counted, with the command that shows it`() {
         let lines = screen(Samples.down)
         #expect(
-            lines.contains { $0.hasPrefix("  +") && $0.contains("muster node list --problems") }
+            lines.contains { $0.hasPrefix("  +") && $0.contains("muster status -o wide") }
         )
         let whole = screen(Samples.down, height: nil)
         #expect(!whole.contains { $0.contains("more:") })

@@ -84,6 +84,18 @@ import Testing
         #expect(try cluster.muster("task", "wait", "99").status == 3)
     }
 
+    @Test func `wait says why a task is with no node`() throws {
+        var why = Samples.explanation
+        why.text = "no node has a handler for PUSH"
+        let cluster = try FakeCluster(answers: [
+            "GET /api/v1/tasks/14": try Self.detail(Samples.task(14, "waiting")),
+            "GET /api/v1/tasks/14/why": ["body": try FakeCluster.json(why)],
+        ])
+        let run = try cluster.muster("task", "wait", "14", "--timeout", "300ms")
+        #expect(run.status == 4)
+        #expect(run.error.contains("task 14: waiting: \(why.text)"), "\(run)")
+    }
+
     @Test func `cancel by what they are counts and asks, and does nothing without an answer`()
         throws
     {

@@ -193,8 +193,8 @@ enum TaskWaiting {
                 if hasEnded(task) {
                     ended[id] = task
                     open.removeAll { $0 == id }
-                } else {
-                    text = text ?? "task \(id): \(state(task))"
+                } else if text == nil {
+                    text = "task \(id): \(state(task))\(try await reason(task, session))"
                 }
             }
             guard let text else { return nil }
@@ -213,6 +213,15 @@ enum TaskWaiting {
 
     private static func state(_ task: TaskSummary) -> String {
         TaskWords.stateWord(task) + (task.node.map { " on \($0)" } ?? "")
+    }
+
+    /// Why a task is not with a node, as `muster task why` says it.
+    private static func reason(_ task: TaskSummary, _ session: Session) async throws -> String {
+        guard task.state == "waiting" || task.state == "delayed" else { return "" }
+        let answer: Answer<TaskExplanation> = try await session.client.get(
+            Route.explainTask.path("\(task.id)")
+        )
+        return ": \(answer.value.text)"
     }
 
     /// `task 17: done on a-1`, `task 18: failed on a-2 (exited with status 3)`.

@@ -33,6 +33,10 @@ struct RunPreviewPage {
             lines.append("\(number)  \(name): \(step.plan.what)\(style.paint(estimate, .faint))")
             lines += step.now.flatMap { wrapped($0) }
         }
+        if let names = preview.leftOut, !names.isEmpty {
+            let text = "A drill leaves out, because it would touch site \(preview.from): "
+            lines += [""] + wrapped(text + names.joined(separator: ", "), indent: "  ")
+        }
         let open = preview.fences.filter { $0.proof == nil }
         if !open.isEmpty {
             let names = open.map(\.node).joined(separator: ", ")
@@ -41,8 +45,7 @@ struct RunPreviewPage {
         return lines
     }
 
-    private func wrapped(_ text: String) -> [String] {
-        let indent = "        "
+    private func wrapped(_ text: String, indent: String = "        ") -> [String] {
         guard let width, width > 30 else { return [indent + text] }
         return DisplayWidth.wrapped(text, to: width - indent.count).map { indent + $0 }
     }

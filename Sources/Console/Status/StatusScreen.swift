@@ -185,7 +185,7 @@ struct StatusScreen {
         var lines = [style.paint(title, .faint)] + rows(table, fit)
         if isCapped {
             let more = problems.count - shown.count
-            let command = style.paint("muster node list --problems", .accent)
+            let command = style.paint("muster status -o wide", .accent)
             lines.append("  +\(more) more: \(command)")
         }
         return lines + [""]

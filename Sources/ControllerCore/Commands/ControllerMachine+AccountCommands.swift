@@ -272,8 +272,10 @@ extension ControllerMachine {
         settingRecords[storeKey] = record
         put(.setting(record))
         tellSetting(storeKey, before: before, after: value, by: by, reason: reason)
+        let remark = key.hasPrefix(ReplicationRules.prefix) ? remarkOnReplicationSetting(key) : nil
         return .done(
-            "\(storeKey) is \(value), version \(cluster.configurationVersion)",
+            "\(storeKey) is \(value), version \(cluster.configurationVersion)"
+                + (remark.map { "; \($0)" } ?? ""),
             orders: []
         )
     }

@@ -309,25 +309,25 @@ public struct PlanDraft: Hashable, Sendable {
 
     /// The same plan as a drill carries it out: nothing of it touches the site that is active.
     public var drillSteps: [PlanStep] {
-        var drill: [PlanStep] = []
-        for step in steps {
-            switch step.act {
-            case .drainTasks, .stop, .fence: continue
-            case .activate: drill.append(PlanStep(name: "isolate", act: .isolate))
-            case .gate, .start, .verify:
-                // Its hooks of the controller could reach production.
-                var inside = step
-                if !step.isInDrill { (inside.verify, inside.undo) = (nil, nil) }
-                drill.append(inside)
-            case .hook, .check, .ask, .notify: if step.isInDrill { drill.append(step) }
-            case .sandbox: drill.append(step)
-            case .isolate, .endDrill: continue
-            }
+        steps.compactMap(Self.inDrill)
+            + [PlanStep(name: "end-drill", act: .endDrill, timeout: .seconds(900))]
+    }
+
+    /// The steps that a drill does not carry out: they would touch the site that is active.
+    public var leftOutOfDrill: [PlanStep] { steps.filter { Self.inDrill($0) == nil } }
+
+    private static func inDrill(_ step: PlanStep) -> PlanStep? {
+        switch step.act {
+        case .drainTasks, .stop, .fence, .isolate, .endDrill: return nil
+        case .activate: return PlanStep(name: "isolate", act: .isolate)
+        case .gate, .start, .verify:
+            // Its hooks of the controller could reach production.
+            var inside = step
+            if !step.isInDrill { (inside.verify, inside.undo) = (nil, nil) }
+            return inside
+        case .hook, .check, .ask, .notify: return step.isInDrill ? step : nil
+        case .sandbox: return step
         }
-        drill.append(
-            PlanStep(name: "end-drill", act: .endDrill, timeout: .seconds(900))
-        )
-        return drill
     }
 
     /// The plan of a cluster that has none written: everything that may not act twice stops in

@@ -142,13 +142,19 @@ public struct ReplicationRules: Hashable, Sendable {
 
     public func isRequired(_ name: DataSetName) -> Bool { watchedOnly[name] != true }
 
+    /// The two names in `data.NAME.SETTING`.
+    static func parts(of key: String) -> (dataSet: DataSetName, setting: Substring)? {
+        let rest = key.dropFirst(prefix.count)
+        guard let dot = rest.lastIndex(of: "."), let name = DataSetName(String(rest[..<dot])) else {
+            return nil
+        }
+        return (name, rest[rest.index(after: dot)...])
+    }
+
     /// - Throws: what is wrong with the key or the value.
     mutating func apply(_ key: String, _ value: String) throws(WorkSetting.Problem) {
-        let rest = key.dropFirst(Self.prefix.count)
-        guard let dot = rest.lastIndex(of: "."), let name = DataSetName(String(rest[..<dot])) else {
-            throw Self.unknown
-        }
-        switch rest[rest.index(after: dot)...] {
+        guard let (name, setting) = Self.parts(of: key) else { throw Self.unknown }
+        switch setting {
         case "rpo":
             guard let objective = Duration(parsing: value), objective >= .seconds(1) else {
                 throw WorkSetting.Problem(

@@ -76,6 +76,13 @@ struct DrillTests {
         stage.answerHook(isDone: true)
         let names = stage.machine.runs.steps(of: stage.run.id).map(\.step.name.text)
         #expect(names == ["inside", "isolate", "end-drill"])
+        let draft = PlanDraft.around(before: [outside, inside])
+        #expect(draft.leftOutOfDrill.map(\.name.text) == ["outside", "fence"])
+        #expect(
+            PlanDraft.derived(for: .switchover).leftOutOfDrill.map(\.name.text).contains(
+                "drain-tasks"
+            )
+        )
     }
 
     @Test func `a drill's token is less than every token of production`() {

@@ -334,6 +334,25 @@ struct LagTests {
         )
     }
 
+    @Test
+    func `a data set that nobody defines, and an objective no silence can meet, are remarked on`() {
+        var data = DataStage(objective: nil)
+        func text(_ key: String, _ value: String) -> String {
+            guard
+                case .done(let text, _) = data.stage.ask(.set(.cluster, key: key, value: value))
+            else { return "refused" }
+            return text
+        }
+        #expect(
+            text("data.order.rpo", "60s")
+                == "cluster/data.order.rpo is 60s, version 2; no node defines a data set order yet: did you mean "
+                + "orders?"
+        )
+        #expect(text("data.zzz.required", "no").hasSuffix("; no node defines a data set zzz yet"))
+        #expect(text("data.orders.rpo", "10s").contains("lease.wait"))
+        #expect(text("data.orders.rpo", "60s").hasSuffix("is 60s, version 5"))
+    }
+
     @Test func `settings of data sets are checked`() {
         var data = DataStage()
         for (key, value) in [
