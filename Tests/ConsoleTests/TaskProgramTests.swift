@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func `wait says why a task is with no node`() throws {
-        var why = Samples.explanation
+        var why = TaskSamples.explanation
         why.text = "no node has a handler for PUSH"
         let cluster = try FakeCluster(answers: [
             "GET /api/v1/tasks/14": try Self.detail(Samples.task(14, "waiting")),

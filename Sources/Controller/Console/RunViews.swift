@@ -165,7 +165,7 @@ extension NodeViews {
             of: steps,
             in: request.kind
         )
-        if isDrill { preview.leftOut = plan.draft.leftOutOfDrill.map(\.name) }
+        if isDrill { preview.leftOut = plan.draft.leftOutOfDrill.map(\.name.text) }
         return preview
     }
 
