@@ -18,15 +18,17 @@ final class ObserveServer: Sendable {
     private let health: HealthAnswers
     private let desk: MetricsDesk
     private let log: Logger
-    private static let limits = ConsoleDoor.Limits(
-        connectionsMax: 256,
-        strangersMax: 128,
-        strangersPerAddressMax: 64,
-        handshakeTimeout: .seconds(5)
-    )
+    private let seats: ObserveDoor.Seats
 
-    init(_ endpoints: [Endpoint], driver: Driver, desk: MetricsDesk, log: Logger) {
+    init(
+        _ endpoints: [Endpoint],
+        driver: Driver,
+        desk: MetricsDesk,
+        limits: ObserveDoor.Limits = ObserveDoor.Limits(),
+        log: Logger
+    ) {
         self.endpoints = endpoints
+        seats = ObserveDoor.Seats(limits)
         health = HealthAnswers(driver: driver)
         self.desk = desk
         self.log = log
@@ -36,7 +38,6 @@ final class ObserveServer: Sendable {
     /// that it was told to listen at.
     func run(group: any EventLoopGroup) async throws {
         let responder = router().buildResponder()
-        let admission = Self.limits.admission
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for endpoint in endpoints {
                 var quiet = log
@@ -45,16 +46,13 @@ final class ObserveServer: Sendable {
                     responder: responder,
                     server: .http1(
                         configuration: .init(
-                            additionalChannelHandlers: [ConsoleDoor(Self.limits, admission)],
+                            additionalChannelHandlers: [ObserveDoor(self.seats)],
                             idleTimeout: .seconds(60)
                         )
                     ),
                     configuration: ApplicationConfiguration(
                         address: .hostname(endpoint.host, port: Int(endpoint.port)),
-                        serverName: "muster",
-                        availableConnectionsDelegate: MaximumAvailableConnections(
-                            Self.limits.connectionsMax
-                        )
+                        serverName: "muster"
                     ),
                     onServerRunning: { [log] _ in
                         log.notice("The controller is observed", metadata: ["at": "\(endpoint)"])
@@ -80,6 +78,7 @@ final class ObserveServer: Sendable {
 
     private func router() -> Router<BasicRequestContext> {
         let router = Router()
+        router.add(middleware: OneAnswer())
         // HEAD, too, because some balancers ask so by default.
         for method in [HTTPRequest.Method.get, .head] {
             router.on("/metrics", method: method) { [desk] request, _ in
@@ -96,5 +95,20 @@ final class ObserveServer: Sendable {
             }
         }
         return router
+    }
+}
+
+/// Each connection is answered once and closed: nobody who may stay for a while sits on a seat, and
+/// nobody who is asked again finds that his time is just over.
+private struct OneAnswer<Context: RequestContext>: RouterMiddleware {
+    @concurrent
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        response.headers[.connection] = "close"
+        return response
     }
 }
