@@ -18,17 +18,15 @@ final class ObserveServer: Sendable {
     private let health: HealthAnswers
     private let desk: MetricsDesk
     private let log: Logger
-    private let seats: ObserveDoor.Seats
+    private static let limits = ConsoleDoor.Limits(
+        connectionsMax: 256,
+        strangersMax: 128,
+        strangersPerAddressMax: 64,
+        handshakeTimeout: .seconds(5)
+    )
 
-    init(
-        _ endpoints: [Endpoint],
-        driver: Driver,
-        desk: MetricsDesk,
-        limits: ObserveDoor.Limits = ObserveDoor.Limits(),
-        log: Logger
-    ) {
+    init(_ endpoints: [Endpoint], driver: Driver, desk: MetricsDesk, log: Logger) {
         self.endpoints = endpoints
-        seats = ObserveDoor.Seats(limits)
         health = HealthAnswers(driver: driver)
         self.desk = desk
         self.log = log
@@ -38,6 +36,7 @@ final class ObserveServer: Sendable {
     /// that it was told to listen at.
     func run(group: any EventLoopGroup) async throws {
         let responder = router().buildResponder()
+        let admission = Self.limits.admission
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for endpoint in endpoints {
                 var quiet = log
@@ -46,13 +45,16 @@ final class ObserveServer: Sendable {
                     responder: responder,
                     server: .http1(
                         configuration: .init(
-                            additionalChannelHandlers: [ObserveDoor(self.seats)],
+                            additionalChannelHandlers: [ConsoleDoor(Self.limits, admission)],
                             idleTimeout: .seconds(60)
                         )
                     ),
                     configuration: ApplicationConfiguration(
                         address: .hostname(endpoint.host, port: Int(endpoint.port)),
-                        serverName: "muster"
+                        serverName: "muster",
+                        availableConnectionsDelegate: MaximumAvailableConnections(
+                            Self.limits.connectionsMax
+                        )
                     ),
                     onServerRunning: { [log] _ in
                         log.notice("The controller is observed", metadata: ["at": "\(endpoint)"])
@@ -78,7 +80,6 @@ final class ObserveServer: Sendable {
 
     private func router() -> Router<BasicRequestContext> {
         let router = Router()
-        router.add(middleware: OneAnswer())
         // HEAD, too, because some balancers ask so by default.
         for method in [HTTPRequest.Method.get, .head] {
             router.on("/metrics", method: method) { [desk] request, _ in
@@ -95,20 +96,5 @@ final class ObserveServer: Sendable {
             }
         }
         return router
-    }
-}
-
-/// Each connection is answered once and closed: nobody who may stay for a while sits on a seat, and
-/// nobody who is asked again finds that his time is just over.
-private struct OneAnswer<Context: RequestContext>: RouterMiddleware {
-    @concurrent
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: @concurrent (Request, Context) async throws -> Response
-    ) async throws -> Response {
-        var response = try await next(request, context)
-        response.headers[.connection] = "close"
-        return response
     }
 }
