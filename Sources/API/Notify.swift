@@ -1,36 +1,13 @@
-/// `PUT /notify/rules` (answered by ``ChangeDone``) and `POST /notify/rules/check` (answered by
-/// ``NotifyCheck``, changes nothing).
-public struct SetNotifyRulesRequest: ChangeRequest {
-    /// The rules as a file: YAML. They take the place of all that there were.
-    public var text: String
-    /// The file's name, for the places of mistakes.
-    public var file: String?
-    public var reason: String?
-    public var force: Bool?
-
-    public init(
-        text: String,
-        file: String? = nil,
-        reason: String? = nil,
-        force: Bool? = nil
-    ) {
-        self.text = text
-        self.file = file
-        self.reason = reason
-        self.force = force
-    }
-}
-
 /// The answer to `POST /notify/rules/check`.
 public struct NotifyCheck: Codable, Hashable, Sendable {
     public var asOf: String
     public var valid: Bool
     /// Every mistake, by line; empty when it is valid.
-    public var mistakes: [PlanMistake]
+    public var mistakes: [DocumentMistake]
     /// As they were understood; left out when they are not valid.
     public var rules: NotifyRulesView?
 
-    public init(asOf: String, mistakes: [PlanMistake], rules: NotifyRulesView? = nil) {
+    public init(asOf: String, mistakes: [DocumentMistake], rules: NotifyRulesView? = nil) {
         self.asOf = asOf
         valid = mistakes.isEmpty
         self.mistakes = mistakes

@@ -1,54 +1,17 @@
-/// `POST /plans` (answered by ``ChangeDone``) and `POST /plans/check` (answered by ``PlanCheck``,
-/// changes nothing).
-public struct SetPlanRequest: ChangeRequest {
-    /// The plan as a file: YAML.
-    public var text: String
-    /// The file's name, for the places of mistakes.
-    public var file: String?
-    public var reason: String?
-    public var force: Bool?
-
-    public init(
-        text: String,
-        file: String? = nil,
-        reason: String? = nil,
-        force: Bool? = nil
-    ) {
-        self.text = text
-        self.file = file
-        self.reason = reason
-        self.force = force
-    }
-}
-
 /// The answer to `POST /plans/check`.
 public struct PlanCheck: Codable, Hashable, Sendable {
     public var asOf: String
     public var valid: Bool
     /// Every mistake, by line; empty when it is valid.
-    public var mistakes: [PlanMistake]
+    public var mistakes: [DocumentMistake]
     /// The plan as it was understood; left out when it is not valid.
     public var plan: PlanDetail?
 
-    public init(asOf: String, mistakes: [PlanMistake], plan: PlanDetail? = nil) {
+    public init(asOf: String, mistakes: [DocumentMistake], plan: PlanDetail? = nil) {
         self.asOf = asOf
         valid = mistakes.isEmpty
         self.mistakes = mistakes
         self.plan = plan
-    }
-}
-
-public struct PlanMistake: Codable, Hashable, Sendable {
-    /// From 1.
-    public var line: Int
-    /// From 1.
-    public var column: Int
-    public var text: String
-
-    public init(line: Int, column: Int, text: String) {
-        self.line = line
-        self.column = column
-        self.text = text
     }
 }
 

@@ -93,7 +93,7 @@ struct ControllerService {
             notifier.stop()
             hooks.stop()
         }
-        try await serve(driver, door, office, store, ages, log)
+        try await serve(driver, door, office, store, notifier, ages, log)
     }
 
     private func startExports(
@@ -166,6 +166,7 @@ struct ControllerService {
         _ door: AgentDoor,
         _ office: CertificateOffice,
         _ store: SQLiteStore,
+        _ notifier: Notifier,
         _ ages: AgeClock,
         _ log: Logger
     ) async throws {
@@ -188,7 +189,9 @@ struct ControllerService {
             desk: desk,
             log: log
         )
-        driver.put(.certificateKnown(end: office.authorityNotAfter))
+        driver.put(
+            .certificateKnown(end: office.authorityNotAfter, life: office.authorityLife)
+        )
         let zones = ZoneKeeper(driver: driver, log: log)
         await zones.loadAll()
         let stopping = Stopping()
@@ -234,6 +237,10 @@ struct ControllerService {
         }
         log.notice("The controller stops")
         _ = try? ServiceManager.notify("STOPPING=1")
+        // While the driver still keeps what came of them: a mail that was taken, and whose answer is
+        // lost, is sent again by the next controller. What is under way after that is attempted again
+        // under the same identity, which is what that is for.
+        notifier.settle()
         await driver.stop()
         await agents.shutdown()
         try? await group.shutdownGracefully()

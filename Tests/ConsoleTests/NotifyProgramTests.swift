@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test func `rules with mistakes are not set, and each is told with its place`() throws {
-        let mistakes = [PlanMistake(line: 2, column: 7, text: "there is no receiver x")]
+        let mistakes = [DocumentMistake(line: 2, column: 7, text: "there is no receiver x")]
         let cluster = try cluster([Self.check: NotifyCheck(asOf: "", mistakes: mistakes)])
         let set = try cluster.muster("notify", "set", "-", input: "x")
         #expect(set.status == 3)

@@ -120,10 +120,10 @@ import Yams
                 "NotifyCheck",
                 NotifyCheck(
                     asOf: "",
-                    mistakes: [PlanMistake(line: 1, column: 1, text: "x")],
+                    mistakes: [DocumentMistake(line: 1, column: 1, text: "x")],
                     rules: NotifySamples.rules
                 )
-            ), ("SetNotifyRulesRequest", SetNotifyRulesRequest(text: "", file: "f", reason: "x")),
+            ), ("SetDocumentRequest", SetDocumentRequest(text: "", file: "f", reason: "x")),
             (
                 "AddSilenceRequest",
                 AddSilenceRequest(
@@ -181,8 +181,8 @@ import Yams
             ("FileDiff", DriftSamples.diff), ("PlanDetail", RunSamples.planDetail),
             (
                 "PlanCheck",
-                PlanCheck(asOf: "", mistakes: [PlanMistake(line: 1, column: 1, text: "x")])
-            ), ("SetPlanRequest", SetPlanRequest(text: "", file: "f")),
+                PlanCheck(asOf: "", mistakes: [DocumentMistake(line: 1, column: 1, text: "x")])
+            ), ("SetDocumentRequest", SetDocumentRequest(text: "", file: "f")),
             ("SetFormRequest", SetFormRequest(form: "warm")),
             ("PairNodesRequest", PairNodesRequest(standby: "s", production: "p")),
         ]

@@ -227,7 +227,7 @@ import Testing
     }
 
     @Test func `plans are checked, set, shown as files and removed`() throws {
-        let mistake = PlanMistake(line: 4, column: 7, text: "steps[1].gaet is not a setting")
+        let mistake = DocumentMistake(line: 4, column: 7, text: "steps[1].gaet is not a setting")
         let answers: [String: any Encodable] = [
             "POST /api/v1/plans/check": PlanCheck(asOf: "", mistakes: [mistake]),
             "POST /api/v1/plans": ChangeDone(asOf: "", text: "plan night has version 2"),

@@ -243,7 +243,7 @@ import YAMLFiles
         let rules = try Self.read(try String(contentsOf: path, encoding: .utf8))
         #expect(rules.routes.count == 2 && rules.thresholds.count == 2)
         let page = try String(
-            contentsOf: Self.root.appendingPathComponent("docs/notifications.md"),
+            contentsOf: Self.root.appendingPathComponent("docs/notification-rules.md"),
             encoding: .utf8
         )
         // What a page shows of the rules is read as rules; what is of controller.yaml is not.

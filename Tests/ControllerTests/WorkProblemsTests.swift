@@ -55,14 +55,14 @@ import Testing
     }
 
     @Test func `a queue is told when it is nearly full, by count or by bytes, and when it is`() {
-        #expect(problems(waiting: 899) == [])
+        #expect(problems(waiting: 799) == [])
         #expect(
             problems(waiting: 950).map { $0.prefix(35) } == ["warning 0s: the queue is 95% full |"]
         )
         #expect(problems(waiting: 500, delayed: 450) == problems(waiting: 950))
         // What runs, and dead letters, turn nothing away until there are twice as many in all.
-        #expect(problems(waiting: 100, assigned: 1_600) == [])
-        #expect(problems(failed: 1_700).count == 1)
+        #expect(problems(waiting: 100, assigned: 1_400) == [])
+        #expect(problems(failed: 1_500).count == 1)
         #expect(problems(waiting: 100, assigned: 1_700).count == 1)
         #expect(
             problems(failed: 2_000).last?.hasPrefix("critical 0s: the queue is full") == true

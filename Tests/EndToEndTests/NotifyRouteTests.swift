@@ -93,7 +93,7 @@ import Testing
             #expect(set.status == 3 && set.errors.contains("they have 2 mistakes"))
             let refused = try await cluster.admin.refusal(
                 .setNotifyRules,
-                body: SetNotifyRulesRequest(text: "rutes: []")
+                body: SetDocumentRequest(text: "rutes: []")
             )
             #expect(refused.detail == "rules:1:1: rutes is not a setting; did you mean routes?")
             let status: NotifyStatus = try await cluster.admin.get(.showNotify)

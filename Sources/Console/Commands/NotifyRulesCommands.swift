@@ -12,8 +12,8 @@ struct NotifyFileArgument: ParsableArguments {
         String(decoding: try InputFile.read(file, bytesMax: bytesMax), as: UTF8.self)
     }
 
-    func request(reason: String? = nil, force: Bool? = nil) throws -> SetNotifyRulesRequest {
-        SetNotifyRulesRequest(
+    func request(reason: String? = nil, force: Bool? = nil) throws -> SetDocumentRequest {
+        SetDocumentRequest(
             text: try Self.text(file),
             file: InputFile.name(file),
             reason: reason,

@@ -124,9 +124,9 @@ struct PlanFileArgument: ParsableArguments {
     @Argument(help: "A file; - is standard input.", completion: .file(extensions: ["yaml", "yml"]))
     var file: String
 
-    func request(reason: String? = nil, force: Bool? = nil) throws -> SetPlanRequest {
+    func request(reason: String? = nil, force: Bool? = nil) throws -> SetDocumentRequest {
         let bytes = try InputFile.read(file, bytesMax: Self.bytesMax)
-        return SetPlanRequest(
+        return SetDocumentRequest(
             text: String(decoding: bytes, as: UTF8.self),
             file: file == "-" ? "standard input" : file,
             reason: reason,

@@ -3,7 +3,7 @@ import API
 /// Plans as they are shown.
 enum PlanWords {
     /// `night.yaml:4:7: steps[1].gaet is not a setting; did you mean steps[1].gate?`
-    static func mistakes(_ mistakes: [PlanMistake], in file: String?) -> [String] {
+    static func mistakes(_ mistakes: [DocumentMistake], in file: String?) -> [String] {
         mistakes.map { "\(file ?? "file"):\($0.line):\($0.column): \($0.text)" }
     }
 

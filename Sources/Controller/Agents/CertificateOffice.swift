@@ -51,6 +51,11 @@ final class CertificateOffice: Sendable {
     /// When nothing can be signed any more.
     var authorityNotAfter: WallTime { state.withLock { $0.authority.notAfter } }
 
+    /// How long that is in all.
+    var authorityLife: Duration {
+        state.withLock { $0.authority.notAfter - $0.authority.notBefore }
+    }
+
     var issuerDER: [UInt8] { state.withLock { $0.authority.issuing } }
 
     var roots: [[UInt8]] { state.withLock { $0.roots } }

@@ -36,7 +36,7 @@ extension ConsoleRoutes {
     func checkNotifyRules(_ request: ConsoleRequest) async throws -> Response {
         // Nothing reaches the machine, which would ask who it is.
         _ = try await account(of: caller(request))
-        let body = try request.body(as: SetNotifyRulesRequest.self)
+        let body = try request.body(as: SetDocumentRequest.self)
         let asOf = DriverLoop.moment().wall.iso8601
         let check: NotifyCheck
         switch await read(body.text, body.file) {
@@ -46,7 +46,7 @@ extension ConsoleRoutes {
             check = NotifyCheck(
                 asOf: asOf,
                 mistakes: error.problems.map {
-                    PlanMistake(line: $0.line, column: $0.column, text: $0.text)
+                    DocumentMistake(line: $0.line, column: $0.column, text: $0.text)
                 }
             )
         }
@@ -54,7 +54,7 @@ extension ConsoleRoutes {
     }
 
     func setNotifyRules(_ request: ConsoleRequest) async throws -> Response {
-        let body = try request.body(as: SetNotifyRulesRequest.self)
+        let body = try request.body(as: SetDocumentRequest.self)
         let rules = try await rules(body.text, body.file)
         return try await change(.setNotifyRules(rules), body, request)
     }

@@ -69,7 +69,7 @@ extension ConsoleRoutes {
     func checkPlan(_ request: ConsoleRequest) async throws -> Response {
         // Nothing reaches the machine, which would ask who it is.
         _ = try await account(of: caller(request))
-        let body = try request.body(as: SetPlanRequest.self)
+        let body = try request.body(as: SetDocumentRequest.self)
         let now = DriverLoop.moment().wall
         var check = PlanCheck(asOf: now.iso8601, mistakes: [])
         do throws(ConfigurationError) {
@@ -82,7 +82,7 @@ extension ConsoleRoutes {
             check.plan = PlanDetail(record, asOf: now.iso8601)
         } catch {
             let mistakes = error.problems.map {
-                PlanMistake(line: $0.line, column: $0.column, text: $0.text)
+                DocumentMistake(line: $0.line, column: $0.column, text: $0.text)
             }
             check = PlanCheck(asOf: now.iso8601, mistakes: mistakes)
         }
@@ -90,7 +90,7 @@ extension ConsoleRoutes {
     }
 
     func setPlan(_ request: ConsoleRequest) async throws -> Response {
-        let body = try request.body(as: SetPlanRequest.self)
+        let body = try request.body(as: SetDocumentRequest.self)
         let draft: PlanDraft
         do throws(ConfigurationError) {
             draft = try read(body)
@@ -104,7 +104,7 @@ extension ConsoleRoutes {
         return try await change(.setPlan(draft), body, request)
     }
 
-    private func read(_ body: SetPlanRequest) throws(ConfigurationError) -> PlanDraft {
+    private func read(_ body: SetDocumentRequest) throws(ConfigurationError) -> PlanDraft {
         try PlanFile.parse(
             body.text,
             path: body.file ?? "plan",

@@ -10,10 +10,6 @@ extension StatusView {
         API.Severity, _ subject: String, _ text: String, _ since: WallTime, _ mend: String
     ) -> Void
 
-    /// From this share of the queue on it is told, per mille; at the whole of it, submissions are
-    /// turned away.
-    static let queueFullPerMille: UInt64 = 900
-
     func addWorkProblems(_ add: AddProblem) {
         Self.addProblems(
             of: views.work,
@@ -59,7 +55,7 @@ extension StatusView {
             share(work.live, of: 2 * work.queueCountMax),
             share(work.keptBytes ?? work.payloadBytes, of: work.queueBytesMax)
         )
-        guard full >= queueFullPerMille else { return }
+        guard full >= WorkMachine.queueHighPerMille else { return }
         let isFull = full >= 1_000
         add(
             isFull ? .critical : .warning,

@@ -28,8 +28,30 @@ struct JSONSink: EventSink {
         guard let path else {
             return try Self.write(Array(text.utf8), to: STDOUT_FILENO)
         }
-        let flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW
-        try Descriptor.open(path, flags: flags, mode: 0o640).writeAll(Array(text.utf8), path: path)
+        let flags = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW
+        let file = try Descriptor.open(path, flags: flags, mode: 0o640)
+        try Self.add(Array(text.utf8), to: file) { file, bytes throws(HostError) in
+            try file.writeAll(bytes, path: path)
+        }
+    }
+
+    /// Adds whole lines or nothing: what was written of them before it failed is taken back, since all
+    /// of it is given again. A half line that a crash or somebody else has left stays by itself.
+    static func add(
+        _ bytes: [UInt8],
+        to file: Descriptor,
+        write: (Descriptor, [UInt8]) throws(HostError) -> Void
+    ) throws(HostError) {
+        let end = lseek(file.number, 0, Int32(SEEK_END))
+        var last: UInt8 = 10
+        let isHalf = end > 0 && pread(file.number, &last, 1, end - 1) == 1 && last != 10
+        do throws(HostError) {
+            try write(file, isHalf ? [10] + bytes : bytes)
+        } catch {
+            // A pipe, or a disk that is broken altogether: the next one begins on a line of its own.
+            if end >= 0 { _ = ftruncate(file.number, end) }
+            throw error
+        }
     }
 
     /// The fields of the interface's own events, and the cluster.

@@ -41,7 +41,9 @@ final class SyslogSink: EventSink {
 
     private static let patienceMilliseconds: Int32 = 5_000
     /// What every server takes over UDP (RFC 5424, section 6.1).
-    private static let datagramBytesMax = 2_048
+    static let datagramBytesMax = 2_048
+    /// Of subject, cause and consequence each, where the whole is too long.
+    private static let fieldBytesMax = 300
 
     let name = "syslog"
     private let place: Place
@@ -61,11 +63,8 @@ final class SyslogSink: EventSink {
             switch place {
             case .local(let path): try LocalDatagram.send(text, to: path)
             case .datagrams(let server):
-                try send(
-                    Array(text.cut(toBytes: Self.datagramBytesMax).utf8),
-                    to: server,
-                    isStream: false
-                )
+                let text = Self.datagram(event, cluster: cluster, host: host)
+                try send(Array(text.utf8), to: server, isStream: false)
             case .stream(let server):
                 try send(Array("\(text.utf8.count) \(text)".utf8), to: server, isStream: true)
             }
@@ -103,6 +102,19 @@ final class SyslogSink: EventSink {
             connection.withLock { $0 = nil }
             throw error
         }
+    }
+
+    /// The message, with its longest parts cut where it would not fit: its fields stay whole as fields, and
+    /// what is cut ends in an ellipsis.
+    static func datagram(_ event: ClusterEvent, cluster: String, host: String) -> String {
+        let whole = message(event, cluster: cluster, host: host)
+        guard whole.utf8.count > datagramBytesMax else { return whole }
+        var event = event
+        event.subject = event.subject.cut(toBytes: fieldBytesMax)
+        event.cause = event.cause.cut(toBytes: fieldBytesMax)
+        event.consequence = event.consequence.cut(toBytes: fieldBytesMax)
+        // What is left over is the text's end.
+        return message(event, cluster: cluster, host: host).cut(toBytes: datagramBytesMax)
     }
 
     /// `<130>1 2026-11-26T04:10:00.000Z ctl1 muster-events - node.offline [muster@32473 …] text`: facility

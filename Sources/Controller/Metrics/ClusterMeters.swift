@@ -19,6 +19,7 @@ final class ClusterMeters: Sendable {
     private let epoch: Gauge
     private let generation: Gauge
     private let isDoubted: Gauge
+    private let isUnsaid: Gauge
     private let isTilted: Gauge
     private let isJournalLate: Gauge
     private let problems: Family<Gauge>
@@ -80,6 +81,11 @@ final class ClusterMeters: Sendable {
             "muster_doubt",
             "Whether a node has shown a higher epoch: this controller does not act then."
         )
+        isUnsaid = registry.gauge(
+            "muster_active_site_unsaid",
+            "Whether the store was restored and nobody has said which site is active: nothing is "
+                + "granted or ordered then."
+        )
         isTilted = registry.gauge(
             "muster_tilt",
             "Whether the controller was frozen or its clock jumped: it only observes then."
@@ -114,10 +120,13 @@ final class ClusterMeters: Sendable {
             "muster_task_queue_limit_tasks",
             "From so many tasks on, submissions are turned away."
         )
-        queueBytes = registry.gauge("muster_task_queue_bytes", "Payloads of all live tasks.")
+        queueBytes = registry.gauge(
+            "muster_task_queue_bytes",
+            "What is kept of all live tasks: payloads, and what each task takes beside."
+        )
         queueBytesMax = registry.gauge(
             "muster_task_queue_limit_bytes",
-            "From so many bytes of payloads on, submissions are turned away."
+            "From so many bytes on, submissions are turned away."
         )
         runUnderWay = registry.gauges(
             "muster_run_under_way",
@@ -209,6 +218,7 @@ final class ClusterMeters: Sendable {
         epoch.set(status.cluster.epoch)
         generation.set(status.cluster.generation)
         isDoubted.set(machine.doubt != nil)
+        isUnsaid.set(machine.isUnsaid)
         isTilted.set(status.controller.tilted)
         isJournalLate.set(status.controller.journalLate)
         problems.replace(
@@ -281,7 +291,7 @@ final class ClusterMeters: Sendable {
         )
         queue.set(work.queued)
         queueMax.set(work.queueCountMax)
-        queueBytes.set(work.payloadBytes)
+        queueBytes.set(work.keptBytes ?? work.payloadBytes)
         queueBytesMax.set(work.queueBytesMax)
     }
 

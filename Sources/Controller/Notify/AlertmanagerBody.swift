@@ -3,8 +3,10 @@ import Model
 
 /// A notice for `POST /api/v2/alerts` of an Alertmanager: each of its items is an alert.
 ///
-/// Alerts are the same when their labels are. The labels are the kind, severity, site and subject of
-/// the item, which stay the same from its beginning to its end.
+/// Alerts are the same when all of their labels are. Kind, site, subject and what tells an item from
+/// others of these stay the same from its beginning to its end; the severity may change. So with what
+/// has another severity now goes the end of the alert under the one it had. Losses of nodes that a site's
+/// alert stands for are no alerts: nothing would end them.
 struct AlertmanagerBody: Sendable {
     /// An alert that nobody repeats or ends is over after this; without an end of its own the
     /// Alertmanager would take it as over after five minutes.
@@ -17,7 +19,8 @@ struct AlertmanagerBody: Sendable {
 
     var text: String {
         // Who tries a receiver tells of nothing, and wants to see something.
-        let alerts = notice.items.isEmpty ? [placeholder] : notice.items.map(alert)
+        let items = notice.items.filter { !$0.isCovered }
+        let alerts = notice.items.isEmpty ? [placeholder] : items.flatMap(alerts)
         return CanonicalJSON.list(alerts).text
     }
 
@@ -38,13 +41,24 @@ struct AlertmanagerBody: Sendable {
         ])
     }
 
-    private func alert(_ item: NoticeItem) -> CanonicalJSON {
+    private func alerts(_ item: NoticeItem) -> [CanonicalJSON] {
         let end: WallTime
         switch item.state {
         case .firing: end = notice.at + Self.holdTime
         case .told, .test: end = notice.at + Self.tellTime
         case .resolved: end = item.endedAt ?? notice.at
         }
+        let former = item.formerSeverities.map { severity in
+            alert(item, severity, until: min(end, notice.at))
+        }
+        return former + [alert(item, item.severity, until: end)]
+    }
+
+    private func alert(
+        _ item: NoticeItem,
+        _ severity: Severity,
+        until end: WallTime
+    ) -> CanonicalJSON {
         var description = [item.text]
         if !item.cause.isEmpty { description.append("Cause: \(item.cause)") }
         if !item.consequence.isEmpty { description.append("Consequence: \(item.consequence)") }
@@ -52,9 +66,10 @@ struct AlertmanagerBody: Sendable {
             "labels": .object([
                 "alertname": .text(item.kind.rawValue),
                 "cluster": .text(cluster),
-                "severity": .text(item.severity.rawValue),
+                "severity": .text(severity.rawValue),
                 "site": item.site.isEmpty ? nil : .text(item.site),
                 "subject": item.subject.isEmpty ? nil : .text(item.subject),
+                "about": item.about.isEmpty ? nil : .text(item.about),
             ]),
             "annotations": .object([
                 "summary": .text(item.text),

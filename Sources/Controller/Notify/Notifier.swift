@@ -18,6 +18,8 @@ final class Notifier: Sendable {
     static let mailThreadsMax = 4
     /// How long ``stop()`` waits for what is under way.
     private static let stopWait: Duration = .seconds(5)
+    /// How long ``settle()`` waits for what is under way.
+    static let settleWait: Duration = .seconds(3)
 
     /// What came of an attempt, and how long it took.
     typealias Answered = @Sendable (Delivery, DeliveryOutcome, _ took: Duration) -> Void
@@ -43,7 +45,18 @@ final class Notifier: Sendable {
         var lines: [Lane: Line] = [:]
         var count = 0
         var threads = 0
+        /// Nothing new is begun.
+        var isEnding = false
         var isStopped = false
+
+        mutating func end() {
+            isEnding = true
+            lines = lines.mapValues { line in
+                var line = line
+                line.waiting = []
+                return line
+            }
+        }
     }
 
     private let settings: NotifySettings
@@ -85,7 +98,7 @@ final class Notifier: Sendable {
 
     private func deliver(_ delivery: Delivery, _ lane: Lane) {
         let taken = state.withLock { state -> Taken in
-            if state.isStopped { return .stopped }
+            if state.isEnding { return .stopped }
             guard state.count < Self.attemptsMax else { return .full }
             state.count += 1
             state.lines[lane, default: Line()].waiting.append(delivery)
@@ -109,19 +122,26 @@ final class Notifier: Sendable {
         }
     }
 
+    /// Begins nothing any more, and waits a little for what is under way, which is answered still. What
+    /// waits is left to the next controller.
+    func settle() {
+        state.withLock { $0.end() }
+        awaitThreads(Self.settleWait)
+    }
+
     /// Ends what can be ended and waits a little for the rest. Nothing is answered any more.
     func stop() {
         state.withLock { state in
             state.isStopped = true
-            state.lines = state.lines.mapValues { line in
-                var line = line
-                line.waiting = []
-                return line
-            }
+            state.end()
         }
         stopFlag.raise()
         try? bell.write.writeAll([1])
-        let deadline = BootClock.now() + Self.stopWait
+        awaitThreads(Self.stopWait)
+    }
+
+    private func awaitThreads(_ wait: Duration) {
+        let deadline = BootClock.now() + wait
         while state.withLock({ $0.threads }) > 0, BootClock.now() < deadline {
             _ = HookProcess.pause(milliseconds: 20)
         }

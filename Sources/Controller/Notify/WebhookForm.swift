@@ -62,6 +62,7 @@ enum WebhookForm: String, CaseIterable, Hashable, Sendable {
             "since": .text(item.since.iso8601),
             "endedAt": item.endedAt.map { .text($0.iso8601) },
             "sequence": .number(item.sequence),
+            "about": item.about.isEmpty ? nil : .text(item.about),
         ])
     }
 

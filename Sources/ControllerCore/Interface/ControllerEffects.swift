@@ -186,6 +186,9 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case taskFailed = "task.failed"
     case taskUnknown = "task.unknown"
     case taskLate = "task.late"
+    /// It is near its limit, and takes tasks.
+    case queueFilling = "queue.filling"
+    case queueEased = "queue.eased"
     case queueFull = "queue.full"
     case queueRelieved = "queue.relieved"
     case scheduleAdded = "schedule.added"
@@ -210,6 +213,9 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case siteActivated = "site.activated"
     case dataLate = "data.late"
     case dataRecovered = "data.recovered"
+    /// How far a site is behind is not known, which is not the same as late.
+    case dataUnknown = "data.unknown"
+    case dataKnown = "data.known"
     case dataDiverged = "data.diverged"
     case dataIgnored = "data.ignored"
     case divergenceAccepted = "data.divergence-accepted"

@@ -27,6 +27,8 @@ public struct AlarmRecord: Hashable, Sendable {
         public var state: State
         /// Of the message that told of it first.
         public var thread: String?
+        /// The severities it was told with, the last one last; not known of what an older version told.
+        public var severities: [Severity] = []
 
         init(receiver: ReceiverName, group: String, state: State = .waiting, thread: String? = nil)
         {
@@ -104,14 +106,14 @@ public struct AlarmRecord: Hashable, Sendable {
         level = try fields.optionalNumber("level") ?? 0
         targets = []
         for line in try fields.lines("targets") {
-            targets.append(
-                Target(
-                    receiver: try line.name("receiver"),
-                    group: try line.text("group"),
-                    state: try line.word("state"),
-                    thread: line.optionalText("thread")
-                )
+            var target = Target(
+                receiver: try line.name("receiver"),
+                group: try line.text("group"),
+                state: try line.word("state"),
+                thread: line.optionalText("thread")
             )
+            target.severities = line.words("severities").compactMap { Severity(rawValue: $0) }
+            targets.append(target)
         }
     }
 
@@ -141,6 +143,10 @@ public struct AlarmRecord: Hashable, Sendable {
                 writer.put("group", target.group)
                 writer.put("state", target.state)
                 writer.put("thread", target.thread)
+                if !target.severities.isEmpty {
+                    let words = target.severities.map(\.rawValue)
+                    writer.put("severities", words.joined(separator: ","))
+                }
                 return writer.line
             }
         )
@@ -149,11 +155,24 @@ public struct AlarmRecord: Hashable, Sendable {
 }
 
 extension AlarmRecord {
-    var item: NoticeItem {
-        NoticeItem(
+    /// What tells it from others of its kind and subject.
+    private var about: String {
+        let about = key.dropFirst(alarmKey(kind, "").count)
+        return about == subject ? "" : String(about)
+    }
+
+    /// As a receiver is told of it.
+    ///
+    /// - Parameter target: what that was told before.
+    func item(for target: Target?) -> NoticeItem {
+        let severities = target?.severities ?? []
+        // What was not told that it got worse, or better, is told the end of what it knows.
+        let isKnown = severities.isEmpty || severities.contains(severity)
+        let told = state == .resolved && !isKnown ? severities.last ?? severity : severity
+        return NoticeItem(
             state: state,
             kind: kind,
-            severity: severity,
+            severity: told,
             site: site,
             subject: subject,
             text: text,
@@ -161,7 +180,9 @@ extension AlarmRecord {
             consequence: consequence,
             since: since,
             endedAt: endedAt,
-            sequence: number
+            sequence: number,
+            about: about,
+            formerSeverities: severities.filter { $0 != told }
         )
     }
 }

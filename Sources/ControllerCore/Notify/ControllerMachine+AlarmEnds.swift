@@ -14,7 +14,7 @@ extension ControllerMachine {
                 let id = NodeName(alarm.subject).flatMap { nodeIDs[$0] }
                 if let id, work.restoreOverload(of: id) { continue }
                 closeAlarm(alarm.key, text: "Node \(alarm.subject) is no more.")
-            case .dataLate: reconcileData(alarm)
+            case .dataLate, .dataUnknown: reconcileData(alarm)
             case .driftFound: reconcileDrift(alarm)
             case .certificateExpiring where alarm.subject == "controller":
                 // Of an earlier version, which did not tell it from a node of this name.
@@ -24,6 +24,7 @@ extension ControllerMachine {
             }
         }
         work.isQueueFullTold = notify.isOpen(alarmKey(.queueFull, "tasks"))
+        work.isQueueFillingTold = notify.isOpen(alarmKey(.queueFilling, "tasks"))
         for member in nodes.values { reconcileLoss(member.record) }
     }
 
@@ -98,19 +99,29 @@ extension ControllerMachine {
         }
     }
 
-    func dataAlarmKey(_ name: DataSetName, _ site: SiteName) -> String {
-        alarmKey(.dataLate, "\(name)/\(site)")
+    func dataAlarmKey(_ kind: EventKind, _ name: DataSetName, _ site: SiteName) -> String {
+        alarmKey(kind, "\(name)/\(site)")
+    }
+
+    func isDataAlarmOpen(_ name: DataSetName, _ site: SiteName) -> Bool {
+        notify.isOpen(dataAlarmKey(.dataLate, name, site))
+            || notify.isOpen(dataAlarmKey(.dataUnknown, name, site))
+    }
+
+    private mutating func closeDataAlarms(_ name: DataSetName, _ site: SiteName, text: String) {
+        closeAlarm(dataAlarmKey(.dataLate, name, site), text: text)
+        closeAlarm(dataAlarmKey(.dataUnknown, name, site), text: text)
     }
 
     /// The site is behind nobody from now on.
     mutating func closeDataAlarms(at site: SiteName, text: String) {
         for name in replication.entries.keys {
-            closeAlarm(dataAlarmKey(name, site), text: text)
+            closeDataAlarms(name, site, text: text)
             replication.entries.update(name) {
                 guard $0.series[site] != nil else { return }
                 $0.series.update(site) {
-                    $0.isWorryTold = nil
-                    $0.changedAt = nil
+                    $0.late = ReplicationBook.Worry()
+                    $0.unknown = ReplicationBook.Worry()
                     $0.badSince = nil
                 }
             }
@@ -120,7 +131,7 @@ extension ControllerMachine {
     /// Nobody defines the data set any more.
     mutating func closeDataAlarms(of name: DataSetName) {
         for site in sites.keys {
-            closeAlarm(dataAlarmKey(name, site), text: "Data set \(name) is not watched any more.")
+            closeDataAlarms(name, site, text: "Data set \(name) is not watched any more.")
         }
     }
 

@@ -124,7 +124,7 @@ extension ControllerMachine {
         alarm.consequence = ""
         var left: [AlarmRecord.Target] = []
         for var target in alarm.targets {
-            let isTold = target.state == .told || target.state == .waiting && target.thread != nil
+            let isTold = target.state == .told || target.thread != nil
             if isTold, route(of: target.group)?.resolved ?? true {
                 target.state = .ending
                 left.append(target)
@@ -230,6 +230,7 @@ extension ControllerMachine {
                 if let old = alarm.targets.first(where: { $0.receiver == target.receiver }) {
                     target.state = old.state
                     target.thread = old.thread
+                    target.severities = old.severities
                 } else if alarm.state == .resolved {
                     continue
                 }

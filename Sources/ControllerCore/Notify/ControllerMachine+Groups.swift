@@ -135,9 +135,15 @@ extension ControllerMachine {
         return found
     }
 
+    /// What was told by itself before stays told: its end is told, too.
     private mutating func cover(_ alarm: inout AlarmRecord, _ receiver: ReceiverName) {
         for place in alarm.targets.indices
         where alarm.targets[place].receiver == receiver && alarm.targets[place].state == .waiting {
+            if alarm.targets[place].thread != nil {
+                alarm.setTold(place)
+                move(alarm.number, alarm.targets[place].group, isPending: false)
+                continue
+            }
             alarm.targets[place].state = .covered
             notify.groups.update(alarm.targets[place].group) { [number = alarm.number] in
                 $0.pending.removeAll { $0 == number }
@@ -168,10 +174,20 @@ extension ControllerMachine {
         _ receiver: NotifyReceiver
     ) {
         let covered = coveredItems(spoken, receiver.name)
-        let told = (spoken + covered).sorted { $0.rank < $1.rank }
-        let isAboutDeliveries = told.allSatisfy { $0.kind == .noticeUndeliverable }
+        var told: [(alarm: AlarmRecord, isCovered: Bool)] = spoken.map { ($0, false) }
+        for alarm in covered {
+            let isTold = alarm.targets.contains { $0.receiver == receiver.name && $0.thread != nil }
+            told.append((alarm, !isTold))
+        }
+        told.sort { $0.alarm.rank < $1.alarm.rank }
+        let items = told.map { alarm, isCovered in
+            var item = alarm.item(for: alarm.targets.first { $0.receiver == receiver.name })
+            item.isCovered = isCovered
+            return (item, alarm.advice)
+        }
+        let isAboutDeliveries = told.allSatisfy { $0.alarm.kind == .noticeUndeliverable }
         // A destination is not told of itself: it would not take that either.
-        let subjects = isAboutDeliveries ? told.map(\.subject) : []
+        let subjects = isAboutDeliveries ? told.map(\.alarm.subject) : []
         let destinations = receiver.destinations.filter { !subjects.contains($0.text) }
         guard var group = notify.groups[key] else { return }
         let isThread =
@@ -179,8 +195,8 @@ extension ControllerMachine {
             && (!group.told.isEmpty || spoken.contains { isThreaded($0, key) })
         let thread = isThread ? group.thread : nil
         let state: NoticeState =
-            told.contains { $0.state == .firing }
-            ? .firing : told.contains { $0.state == .resolved } ? .resolved : .told
+            told.contains { $0.alarm.state == .firing }
+            ? .firing : told.contains { $0.alarm.state == .resolved } ? .resolved : .told
         let notice = post(
             to: receiver.name,
             destinations,
@@ -188,7 +204,7 @@ extension ControllerMachine {
             thread: thread,
             isAboutDeliveries: isAboutDeliveries,
             state,
-            told.map { ($0.item, $0.advice) },
+            items,
             leftOut: group.leftOut
         )
         group = notify.groups[key] ?? group
@@ -214,7 +230,7 @@ extension ControllerMachine {
         group.told.removeAll { $0 == alarm.number }
         switch alarm.state {
         case .firing:
-            alarm.targets[place].state = .told
+            alarm.setTold(place)
             let thread = thread ?? AlarmRecord.Target.noMessage
             alarm.targets[place].thread = alarm.targets[place].thread ?? thread
             group.told.append(alarm.number)
@@ -226,6 +242,12 @@ extension ControllerMachine {
 }
 
 extension AlarmRecord {
+    fileprivate mutating func setTold(_ place: Int) {
+        targets[place].state = .told
+        targets[place].severities.removeAll { $0 == severity }
+        targets[place].severities.append(severity)
+    }
+
     /// What stands first in a message: what still fires, what is of a whole site, what is worse.
     fileprivate var rank: Rank {
         Rank(

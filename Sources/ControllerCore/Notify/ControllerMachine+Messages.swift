@@ -17,6 +17,7 @@ extension ControllerMachine {
         leftOut: Int
     ) -> NoticeMessage {
         let listed = Array(items.prefix(NoticeMessage.itemsMax))
+        let also = NoticeOthers(items.map(\.item), leftOut: leftOut).text
         let leftOut = leftOut + items.count - listed.count
         var severity = Severity.info
         for (item, _) in items where item.severity.rank > severity.rank {
@@ -30,6 +31,7 @@ extension ControllerMachine {
             now: now.wall,
             items: listed,
             leftOut: leftOut,
+            also: also,
             rules: rules
         )
         return NoticeMessage(
@@ -86,6 +88,7 @@ struct NoticeFiller {
     let now: WallTime
     let items: [(item: NoticeItem, advice: String)]
     let leftOut: Int
+    let also: String
     let rules: NotifyRules
 
     func subject(_ template: String) -> String {
@@ -127,6 +130,7 @@ struct NoticeFiller {
         case .cluster: return cluster
         case .count: return "\(count)"
         case .others: return count > 1 ? "\(count - 1)" : ""
+        case .also: return also
         case .more: return leftOut > 0 ? "\(leftOut)" : ""
         case .label, .severity, .state, .kind, .site, .subject, .text, .headline, .cause,
             .consequence, .since, .ended, .duration, .todo, .link, .firing, .resolved, .told, .test:
@@ -141,7 +145,7 @@ struct NoticeFiller {
         state: NoticeState
     ) -> String {
         switch field {
-        case .cluster, .count, .others, .more: ""
+        case .cluster, .count, .others, .also, .more: ""
         case .label:
             switch state {
             case .firing, .told: item.severity.rawValue.uppercased()

@@ -29,6 +29,14 @@ public struct NoticeItem: Hashable, Sendable {
     public var endedAt: WallTime?
     /// The number of the event that it comes from.
     public var sequence: UInt64
+    /// What tells it from others of its kind and subject: `paris/minimum` of a threshold. Empty where
+    /// nothing has to, and of what has no end.
+    public var about: String
+    /// Other severities that the receiver was told it has, each of which is over.
+    public var formerSeverities: [Severity]
+    /// A node's loss that stands for nothing of its own here: its site's alarm does, and its end is not
+    /// told.
+    public var isCovered: Bool
 
     public init(
         state: NoticeState,
@@ -41,7 +49,10 @@ public struct NoticeItem: Hashable, Sendable {
         consequence: String = "",
         since: WallTime,
         endedAt: WallTime? = nil,
-        sequence: UInt64
+        sequence: UInt64,
+        about: String = "",
+        formerSeverities: [Severity] = [],
+        isCovered: Bool = false
     ) {
         self.state = state
         self.kind = kind
@@ -54,6 +65,9 @@ public struct NoticeItem: Hashable, Sendable {
         self.since = since
         self.endedAt = endedAt
         self.sequence = sequence
+        self.about = about
+        self.formerSeverities = formerSeverities
+        self.isCovered = isCovered
     }
 }
 

@@ -24,8 +24,9 @@ extension EventKind {
     var role: NoticeRole {
         switch self {
         case .nodeOffline, .nodeHeld, .nodeConflicted, .nodeDrainOverdue, .nodeOverloaded,
-            .siteBelowMinimum, .queueFull, .runWaiting, .driftFound, .dataLate, .readinessLost,
-            .certificateExpiring, .drillOverdue, .storeLow, .noticeUndeliverable, .restoreBegun:
+            .siteBelowMinimum, .queueFilling, .queueFull, .runWaiting, .driftFound, .dataLate,
+            .dataUnknown, .readinessLost, .certificateExpiring, .drillOverdue, .storeLow,
+            .noticeUndeliverable, .restoreBegun:
             NoticeRole(opens: true)
         case .siteFurtherLoss: NoticeRole(furthers: .siteBelowMinimum)
         case .siteAtMinimum: NoticeRole(closes: [.siteBelowMinimum])
@@ -39,9 +40,11 @@ extension EventKind {
                 .nodeOffline, .nodeHeld, .nodeConflicted, .nodeDrainOverdue, .nodeOverloaded,
                 .certificateExpiring,
             ])
+        case .queueEased: NoticeRole(closes: [.queueFilling])
         case .queueRelieved: NoticeRole(closes: [.queueFull])
         case .driftGone: NoticeRole(closes: [.driftFound])
         case .dataRecovered: NoticeRole(closes: [.dataLate])
+        case .dataKnown: NoticeRole(closes: [.dataUnknown])
         case .readinessRegained: NoticeRole(closes: [.readinessLost])
         case .drillMade: NoticeRole(closes: [.drillOverdue])
         case .storeRelieved: NoticeRole(closes: [.storeLow])
@@ -112,8 +115,9 @@ extension EventKind {
         case .readinessLost: "muster site readiness \(subject)"
         case .drillOverdue: "muster drill \(subject)"
         case .driftFound: site.isEmpty ? "muster site drift" : "muster site drift \(site)"
-        case .dataLate, .dataDiverged, .dataIgnored: "muster replication show \(subject)"
-        case .queueFull: "muster task list"
+        case .dataLate, .dataUnknown, .dataDiverged, .dataIgnored:
+            "muster replication show \(subject)"
+        case .queueFilling, .queueFull: "muster task list"
         case .taskFailed, .taskUnknown: "muster task why \(subject.replacing("task ", with: ""))"
         case .runWaiting, .runStepFailed, .runRollingBack, .runEnded, .runStarted, .automaticTaken:
             "muster run show \(subject.replacing("run ", with: ""))"

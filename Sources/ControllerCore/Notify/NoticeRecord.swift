@@ -85,7 +85,10 @@ extension NoticeItem {
             consequence: fields.optionalText("consequence") ?? "",
             since: try fields.time("since"),
             endedAt: try fields.optionalTime("ended"),
-            sequence: try fields.number("sequence")
+            sequence: try fields.number("sequence"),
+            about: fields.optionalText("about") ?? "",
+            formerSeverities: fields.words("former").compactMap { Severity(rawValue: $0) },
+            isCovered: try fields.flag("covered")
         )
     }
 
@@ -102,6 +105,11 @@ extension NoticeItem {
         writer.put("since", since)
         writer.put("ended", endedAt)
         writer.put("sequence", sequence)
+        if !about.isEmpty { writer.put("about", about) }
+        if !formerSeverities.isEmpty {
+            writer.put("former", formerSeverities.map(\.rawValue).joined(separator: ","))
+        }
+        if isCovered { writer.put("covered", true) }
         return writer.line
     }
 }

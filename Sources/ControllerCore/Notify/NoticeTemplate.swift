@@ -33,6 +33,8 @@ public enum NoticeField: String, Hashable, Sendable, CaseIterable {
     case count
     /// All but the first; empty when there is one only.
     case others
+    /// What else there is, in words: `also n2, n3`. Empty where the first stands for all of it.
+    case also
     /// How many are not listed; empty when all are.
     case more
     /// `yes` or empty, for sections.
@@ -44,7 +46,7 @@ public enum NoticeField: String, Hashable, Sendable, CaseIterable {
     /// Of the whole message and of no item.
     var isOfMessage: Bool {
         switch self {
-        case .cluster, .count, .others, .more: true
+        case .cluster, .count, .others, .also, .more: true
         case .label, .severity, .state, .kind, .site, .subject, .text, .headline, .cause,
             .consequence, .since, .ended, .duration, .todo, .link, .firing, .resolved, .told, .test:
             false
@@ -82,7 +84,7 @@ public struct NoticeTemplate: Hashable, Sendable {
     var parts: [Part]
 
     public static let defaultSubject =
-        "[{{cluster}}] {{label}} {{headline}}{{?others}} (and {{others}} more){{/?others}}"
+        "[{{cluster}}] {{label}} {{headline}}{{?also}}; {{also}}{{/?also}}"
 
     public static let defaultBody = """
         {{text}}

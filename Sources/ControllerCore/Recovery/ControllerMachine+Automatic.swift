@@ -61,9 +61,11 @@ extension ControllerMachine {
     }
 
     private var hasOtherSite: Bool {
-        nodes.values.contains {
-            $0.record.membership == .joined && $0.record.site != cluster.activeSite
-        }
+        // Asked at each loss: nodes are looked through only where there is a site they could be of.
+        sites.count > 1
+            && nodes.values.contains {
+                $0.record.membership == .joined && $0.record.site != cluster.activeSite
+            }
     }
 
     /// Whoever was taken out by an operator is not lost.

@@ -140,7 +140,7 @@ extension ControllerMachine {
         for site in sites.keys where site != cluster.activeSite {
             let isKnown =
                 replication.entries[name]?.series[site] != nil
-                || notify.isOpen(dataAlarmKey(name, site))
+                || isDataAlarmOpen(name, site)
             guard isKnown || !readers(of: name, at: site).isEmpty else { continue }
             var series = replication.entries[name]?.series[site] ?? ReplicationBook.Series()
             if let before = series.present, before != minute {
@@ -196,31 +196,61 @@ extension ControllerMachine {
         _ site: SiteName,
         _ series: inout ReplicationBook.Series
     ) {
-        let isBad = isWatched(name) && isLate(name, measure)
+        let isWatched = isWatched(name)
+        let isBad = isWatched && isLate(name, measure)
         series.badSince = isBad ? series.badSince ?? now.wall : nil
-        let isTold = series.isWorryTold ?? notify.isOpen(dataAlarmKey(name, site))
-        series.isWorryTold = isTold
+        let objective = replicationRules.objectives[name].map { " (RPO \($0.forPeople))" } ?? ""
+        var isUnknown = false
+        var sentence: String
+        var cause = ""
+        switch measure {
+        case .unknown(let text):
+            isUnknown = true
+            sentence =
+                "How far site \(site) is behind with data set \(name) is not known\(objective)."
+            cause = text
+        case .known(.zero, _):
+            sentence = "Site \(site) has all of data set \(name)\(objective)."
+        case .known(let lag, _):
+            sentence =
+                "Site \(site) is \(lag.forPeople) behind with data set \(name)\(objective)."
+        }
+        if !isWatched {
+            isUnknown = false
+            sentence = "Data set \(name) is not watched any more."
+        }
+        worry(&series.unknown, isUnknown, (.dataUnknown, .dataKnown), name, site, sentence, cause)
+        if isUnknown {
+            // Nobody can say that it has caught up: what was late stays so until that is known.
+            series.late.changedAt = nil
+        } else {
+            worry(&series.late, isBad, (.dataLate, .dataRecovered), name, site, sentence, cause)
+        }
+    }
+
+    /// Tells what has been otherwise for ``ReplicationBook/worryAfter`` than was told.
+    private mutating func worry(
+        _ worry: inout ReplicationBook.Worry,
+        _ isBad: Bool,
+        _ kinds: (begin: EventKind, end: EventKind),
+        _ name: DataSetName,
+        _ site: SiteName,
+        _ sentence: String,
+        _ cause: String
+    ) {
+        let isTold = worry.isTold ?? notify.isOpen(dataAlarmKey(kinds.begin, name, site))
+        worry.isTold = isTold
         guard isBad != isTold else {
-            series.changedAt = nil
+            worry.changedAt = nil
             return
         }
-        let since = series.changedAt ?? now.instant
-        series.changedAt = since
+        let since = worry.changedAt ?? now.instant
+        worry.changedAt = since
         guard now.instant - since >= ReplicationBook.worryAfter else { return }
-        series.isWorryTold = isBad
-        series.changedAt = nil
-        let objective = replicationRules.objectives[name].map { " (RPO \($0.forPeople))" } ?? ""
-        let sentence =
-            switch measure {
-            case .unknown:
-                "How far site \(site) is behind with data set \(name) is not known\(objective)."
-            case .known(let lag, _):
-                "Site \(site) is \(lag.forPeople) behind with data set \(name)\(objective)."
-            }
-        var cause = ""
-        if case .unknown(let text) = measure { cause = text }
+        worry.isTold = isBad
+        worry.changedAt = nil
         tell(
-            isBad ? .dataLate : .dataRecovered,
+            isBad ? kinds.begin : kinds.end,
             isBad ? .warning : .info,
             name.text,
             sentence,

@@ -58,16 +58,24 @@ public struct ReplicationBook: Hashable, Sendable {
         public var own: ReplicatorLag?
     }
 
+    /// What is told when it has been so for ``worryAfter``, and its end likewise.
+    struct Worry: Hashable, Sendable {
+        /// Nil until it is looked at: then it is what the alarm says, which is durable.
+        var isTold: Bool?
+        /// Since when it has been otherwise than was told.
+        var changedAt: Instant?
+    }
+
     /// The lag of a data set at one site.
     public struct Series: Hashable, Sendable {
         /// By the number of the minute since 1970.
         public internal(set) var minutes: OrderedTable<UInt64, LagMinute> = OrderedTable()
         /// The minute that is under way.
         var present: UInt64?
-        /// Since when it has been otherwise than was told.
-        var changedAt: Instant?
-        /// Nil until it is looked at: then it is what the alarm says, which is durable.
-        var isWorryTold: Bool?
+        /// It is further behind than the objective allows.
+        var late = Worry()
+        /// How far it is behind is not known.
+        var unknown = Worry()
         /// Since when it has been late or unknown; nil while it is neither.
         public internal(set) var badSince: WallTime?
     }

@@ -37,6 +37,13 @@ extension TaskClass {
 }
 
 extension WorkMachine {
+    /// From this share of a limit on the queue is told to be near it.
+    public static let queueHighPerMille: UInt64 = 800
+    /// Below this share of every limit that is over.
+    static let queueEasedPerMille: UInt64 = 700
+    /// Below this share of every limit a queue that was full takes tasks again, and is told to.
+    static let queueRelievedPerMille: UInt64 = 900
+
     /// As many again may run, or may have been given up, as may wait.
     public var liveCountMax: UInt64 { 2 * rules.queueCountMax }
 
@@ -95,15 +102,50 @@ extension WorkMachine {
         return before.result != nil
     }
 
-    /// Tells once that the queue is full, and once that there is room again.
+    /// How near the queue is to the limit that it is nearest to, per mille; 1 000 or more is full.
+    var fillPerMille: UInt64 {
+        max(
+            share(counts.waiting + counts.delayed, of: rules.queueCountMax),
+            share(counts.live, of: liveCountMax),
+            share(counts.kept, of: rules.queueBytesMax)
+        )
+    }
+
+    private func share(_ part: UInt64, of whole: UInt64) -> UInt64 {
+        whole == 0 ? 1_000 : min(part, 1 << 50) * 1_000 / whole
+    }
+
+    private var queueText: String {
+        "\(counts.waiting + counts.delayed) tasks wait, of at most \(rules.queueCountMax); "
+            + "\(counts.live) are live, of at most \(liveCountMax); \(counts.kept) bytes of them "
+            + "are kept, of at most \(rules.queueBytesMax)"
+    }
+
+    private var deadLettersText: String {
+        guard counts.failed + counts.unknown > 0 else { return "" }
+        return "\(counts.failed) failed and \(counts.unknown) unknown ones are kept until an "
+            + "operator decides: muster task list --state failed"
+    }
+
+    /// Tells once that the queue is near its limit, and once that it is full; and the end of each. The
+    /// limits lie apart, so that a queue that stays about one of them is told once.
     mutating func noticeQueue() {
-        let waiting = counts.waiting + counts.delayed
-        let high = Limits.queueHighPerMille
-        let isHigh =
-            waiting * 1_000 >= rules.queueCountMax * high
-            || counts.live * 1_000 >= liveCountMax * high
-            || counts.kept / high >= rules.queueBytesMax / 1_000
-        queueHighSince = isHigh ? queueHighSince ?? now.wall : nil
+        let fill = fillPerMille
+        queueHighSince = fill >= Self.queueHighPerMille ? queueHighSince ?? now.wall : nil
+        if !isQueueFillingTold, fill >= Self.queueHighPerMille {
+            isQueueFillingTold = true
+            tell(
+                .queueFilling,
+                .warning,
+                "tasks",
+                "The queue is \(min(fill, 1_000) / 10)% full.",
+                cause: queueText,
+                consequence: deadLettersText
+            )
+        } else if isQueueFillingTold, fill < Self.queueEasedPerMille {
+            isQueueFillingTold = false
+            tell(.queueEased, .info, "tasks", "The queue is \(fill / 10)% full.")
+        }
         if !isQueueFullTold, fullness(with: TaskCharge.task) != nil {
             isQueueFullTold = true
             tell(
@@ -111,17 +153,10 @@ extension WorkMachine {
                 .critical,
                 "tasks",
                 "The queue is full: tasks are turned away.",
-                cause:
-                    "\(waiting) tasks wait, \(counts.live) are live, \(counts.kept) bytes of them "
-                    + "are kept",
-                consequence: counts.failed + counts.unknown == 0
-                    ? ""
-                    : "\(counts.failed) failed and \(counts.unknown) unknown ones are kept until an "
-                        + "operator decides: muster task list --state failed"
+                cause: queueText,
+                consequence: deadLettersText
             )
-        } else if isQueueFullTold, waiting * 10 < rules.queueCountMax * 9,
-            counts.live * 10 < liveCountMax * 9, counts.kept / 9 < rules.queueBytesMax / 10
-        {
+        } else if isQueueFullTold, fill < Self.queueRelievedPerMille {
             isQueueFullTold = false
             tell(.queueRelieved, .info, "tasks", "Tasks are accepted again.")
         }

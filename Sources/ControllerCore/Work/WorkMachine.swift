@@ -63,7 +63,8 @@ public struct WorkMachine: Hashable, Sendable {
     var lastViews: OrderedTable<TaskType, LastView> = OrderedTable()
     var nextView: UInt64 = 1
     var isQueueFullTold = false
-    /// Since when the queue is at ``WorkMachine/Limits/queueHighPerMille`` or above.
+    var isQueueFillingTold = false
+    /// Since when the queue is at ``WorkMachine/queueHighPerMille`` or above.
     public internal(set) var queueHighSince: WallTime?
 
     /// Tasks that were taken from nodes that are lost.
@@ -118,8 +119,6 @@ public struct WorkMachine: Hashable, Sendable {
         /// A node's wall clock and ours may be set: look again at least so often.
         static let delayedLook: Duration = .seconds(60)
         static let retryHint: Duration = .seconds(5)
-        /// From this share of the queue on it is told that it fills.
-        static let queueHighPerMille: UInt64 = 900
         /// Tasks whose output is asked for at a time, with 64 KiB of each.
         static let followedMax = 64
         /// How long it goes on without a word of who follows.

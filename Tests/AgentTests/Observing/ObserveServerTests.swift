@@ -132,12 +132,17 @@ import Testing
         #expect(try ask(node.http, "PUT / HTTP/1.1\r\n\r\n").hasPrefix("HTTP/1.1 405 "))
     }
 
-    @Test func `who says nothing keeps nobody else from an answer`() throws {
+    @Test func `who says nothing, half of it, or never reads keeps nobody else from an answer`()
+        throws
+    {
         let node = try Node()
         var silent: [Int32] = []
         // More than may be there: the oldest make room.
-        for _ in 0..<(ObserveServer.connectionsMax + 40) {
-            silent.append(try connection(node.http))
+        for number in 0..<(ObserveServer.connectionsMax + 40) {
+            let one = try connection(node.http)
+            let text = ["", "GET /met", "GET /metrics HTTP/1.1\r\n\r\n"][number % 3]
+            _ = send(one, text, text.utf8.count, Int32(MSG_NOSIGNAL))
+            silent.append(one)
         }
         for _ in 0..<20 {
             let answer = try ask(node.http, "GET /health HTTP/1.1\r\n\r\n")

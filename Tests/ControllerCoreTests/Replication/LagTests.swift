@@ -103,6 +103,46 @@ struct LagTests {
         #expect(data.stage.told(.dataRecovered) == 1)
     }
 
+    private func open(_ data: DataStage) -> [EventKind] {
+        data.stage.machine.notify.alarms.values.filter { $0.state == .firing }.map(\.kind)
+            .filter { $0 == .dataLate || $0 == .dataUnknown }
+    }
+
+    @Test func `late and unknown are told apart, and each has an end of its own`() {
+        var data = DataStage()
+        data.live(5)
+        data.isReadable = false
+        data.live(15)
+        #expect(open(data) == [.dataUnknown])
+        #expect(data.stage.told(.dataLate) == 0)
+        data.isReadable = true
+        data.live(15)
+        #expect(open(data) == [])
+        #expect(data.stage.told(.dataKnown) == 1 && data.stage.told(.dataRecovered) == 0)
+        let end = data.stage.events.last { $0.kind == .dataKnown }
+        #expect(end?.text.hasPrefix("Site b has all of data set orders") == true)
+    }
+
+    /// That nobody can see it any more does not say that it has caught up.
+    @Test func `what is late stays late until it is known to have caught up`() {
+        var data = DataStage()
+        data.live(5)
+        data.isReplicating = false
+        data.live(90)
+        #expect(open(data) == [.dataLate])
+        data.isReadable = false
+        data.live(20)
+        #expect(open(data) == [.dataLate, .dataUnknown])
+        data.isReplicating = true
+        data.live(20)
+        #expect(data.stage.told(.dataRecovered) == 0)
+        data.isReadable = true
+        data.live(20)
+        #expect(open(data) == [])
+        #expect(data.stage.told(.dataLate) == 1 && data.stage.told(.dataUnknown) == 1)
+        #expect(data.stage.told(.dataRecovered) == 1 && data.stage.told(.dataKnown) == 1)
+    }
+
     /// A replicator that claims to be up to date may be stopped.
     @Test func `what the replicator says of itself decides nothing`() {
         var data = DataStage()

@@ -70,6 +70,36 @@ struct QueueRoomTests {
         #expect(stage.submit(offers(200, account: account)).count { $0.isAccepted } == 37)
     }
 
+    @Test func `a queue that fills is told well before it is full, and eased well below that`() {
+        var stage = Stage()
+        stage.ask(.set(.cluster, key: "task.queue.count", value: "10"))
+        let ids = stage.submit(count: 7)
+        #expect(stage.told(.queueFilling) == 0)
+        stage.submit(count: 1)
+        #expect(stage.told(.queueFilling) == 1 && stage.told(.queueFull) == 0)
+        let event = stage.events.last { $0.kind == .queueFilling }
+        #expect(event?.severity == .warning && event?.text == "The queue is 80% full.")
+        // About the line it is told once; the end lies below.
+        stage.ask(.cancelTasks([ids[0]]))
+        stage.submit(count: 1)
+        #expect(stage.told(.queueFilling) == 1 && stage.told(.queueEased) == 0)
+        stage.submit(count: 2)
+        #expect(stage.told(.queueFull) == 1)
+        stage.ask(.cancelTasks([ids[1], ids[2]]))
+        #expect(stage.told(.queueRelieved) == 1 && stage.told(.queueEased) == 0)
+        stage.ask(.cancelTasks([ids[3], ids[4]]))
+        #expect(stage.told(.queueFilling) == 1 && stage.told(.queueEased) == 1)
+    }
+
+    @Test func `a queue fills by bytes, too`() {
+        var stage = Stage()
+        stage.ask(.set(.cluster, key: "task.queue.bytes", value: "64KiB"))
+        stage.submit(payload: [UInt8](repeating: 1, count: 45 << 10))
+        #expect(stage.told(.queueFilling) == 0)
+        stage.submit(payload: [UInt8](repeating: 1, count: 8 << 10))
+        #expect(stage.told(.queueFilling) == 1 && stage.told(.queueFull) == 0)
+    }
+
     @Test func `what is kept is told the same after a restart, and is nothing when all have ended`()
     {
         var stage = Stage()

@@ -67,6 +67,54 @@ import Transport
         #expect(SyslogSink.Place(text) == place)
     }
 
+    @Test func `a message that is too long for a datagram is cut, and stays a message`() {
+        var event = Self.event
+        event.text = String(repeating: "ä", count: 700)
+        event.cause = String(repeating: "\"ö]", count: 250)
+        event.consequence = String(repeating: "ü", count: 400)
+        let text = SyslogSink.datagram(event, cluster: "c", host: "ctl1")
+        #expect(text.utf8.count <= SyslogSink.datagramBytesMax)
+        #expect(text.hasSuffix("ä…"))
+        #expect(text.contains("…\" consequence=\"üü"))
+        #expect(text.contains("ü…\"] ää"))
+        let short = SyslogSink.datagram(Self.event, cluster: "c", host: "ctl1")
+        #expect(short == SyslogSink.message(Self.event, cluster: "c", host: "ctl1"))
+    }
+
+    @Test func `what a full disk took half of is taken back, and a half line stays by itself`()
+        throws
+    {
+        let path = folder["half.jsonl"]
+        func file() throws -> Descriptor {
+            try Descriptor.open(path, flags: O_RDWR | O_CREAT | O_APPEND, mode: 0o600)
+        }
+        try JSONSink.add(Array("one\n".utf8), to: try file()) { file, bytes throws(HostError) in
+            try file.writeAll(bytes)
+        }
+        let full = HostError("write", path: path, code: ENOSPC)
+        let half = try file()
+        var problem: HostError?
+        do throws(HostError) {
+            try JSONSink.add(Array("two\nthree\n".utf8), to: half) {
+                file,
+                bytes throws(HostError) in
+                try file.writeAll(Array(bytes.prefix(6)))
+                throw full
+            }
+        } catch {
+            problem = error
+        }
+        #expect(problem == full)
+        #expect(folder.text("half.jsonl") == "one\n")
+        // A crash in the middle of a line.
+        try file().writeAll(Array("tw".utf8))
+        let sink = JSONSink(path: path, cluster: "c")
+        try sink.write([Self.event])
+        let lines = folder.text("half.jsonl").split(separator: "\n")
+        #expect(lines.count == 3 && lines[1] == "tw")
+        #expect(Self.numbers(folder.text("half.jsonl")) == ["7"])
+    }
+
     // MARK: From a store
 
     private let folder: NotifyFolder

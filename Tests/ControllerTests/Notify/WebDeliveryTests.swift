@@ -199,6 +199,29 @@ import Testing
         #expect(text?.hasPrefix(said) == true, "\(String(describing: outcome))")
     }
 
+    @Test
+    func `what is under way when the controller stops is waited for, and begins nothing more`()
+        async throws
+    {
+        let answers = Answers()
+        let gate = folder["gate"]
+        let begun = folder["begun"]
+        let notifier = try answers.notifier(
+            command("mkfifo \(gate) && touch \(begun) && cat \(gate)")
+        )
+        defer { notifier.stop() }
+        notifier.deliver([Notices.delivery(1, .command("x"))])
+        #expect(await eventually { FileManager.default.fileExists(atPath: begun) })
+        let settling = Task.detached { notifier.settle() }
+        // To open it waits for who reads, and to close it ends the command.
+        close(open(gate, O_WRONLY))
+        await settling.value
+        #expect(answers.all == [1: .delivered])
+        notifier.deliver([Notices.delivery(2, .command("x"))])
+        notifier.stop()
+        #expect(answers.numbers == [1])
+    }
+
     @Test func `a long notice does not block a command that reads nothing`() async throws {
         let answers = Answers()
         let notifier = try answers.notifier(command("exit 0"))

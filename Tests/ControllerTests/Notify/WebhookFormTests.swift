@@ -172,6 +172,45 @@ import Testing
         #expect(try value(test, 0, "labels", "alertname") == "muster.test")
     }
 
+    private func labels(_ text: String) throws -> [[String: String]] {
+        let alerts = try object(text) as? [[String: Any]] ?? []
+        return alerts.compactMap { $0["labels"] as? [String: String] }
+    }
+
+    @Test func `two thresholds of one site are two alerts`() throws {
+        var other = Notices.item
+        other.about = "a/dr"
+        let notice = Notices.notice(items: [Notices.item, other])
+        let found = try labels(AlertmanagerBody(notice: notice, cluster: "c").text)
+        #expect(found.count == 2 && Set(found).count == 2)
+        #expect(found.map { $0["about"] } == [nil, "a/dr"])
+    }
+
+    @Test func `a severity that has changed leaves no alert that fires`() throws {
+        var item = Notices.item
+        item.formerSeverities = [.warning]
+        let notice = Notices.notice(items: [item])
+        let text = AlertmanagerBody(notice: notice, cluster: "c").text
+        let found = try labels(text)
+        #expect(found.map { $0["severity"] } == ["warning", "critical"])
+        #expect(try value(text, 0, "endsAt") == notice.at.iso8601)
+        #expect(try value(text, 1, "endsAt") == (notice.at + .seconds(86_400)).iso8601)
+        item.state = .resolved
+        item.endedAt = Notices.time + .seconds(-5)
+        let end = AlertmanagerBody(notice: Notices.notice(items: [item]), cluster: "c").text
+        #expect(try value(end, 0, "endsAt") == (Notices.time + .seconds(-5)).iso8601)
+        #expect(try value(end, 1, "endsAt") == (Notices.time + .seconds(-5)).iso8601)
+    }
+
+    @Test func `a node's loss that its site stands for is no alert: nothing would end it`() throws {
+        var node = Notices.item
+        node.kind = .nodeOffline
+        node.isCovered = true
+        let notice = Notices.notice(items: [Notices.item, node])
+        let found = try labels(AlertmanagerBody(notice: notice, cluster: "c").text)
+        #expect(found.map { $0["alertname"] } == ["site.below-minimum"])
+    }
+
     @Test(arguments: [
         ("https://x.example", "x.example:443", true),
         ("http://x.example:81/a?b", "x.example:81", false),
