@@ -50,7 +50,10 @@ extension AgentMachine {
         at now: Instant,
         _ effects: inout AgentEffects
     ) {
-        var delay = generator.duration(in: .zero...max(.zero, spread))
+        var delay =
+            session?.isProven ?? false
+            ? reconnection.delayAfterLoss(spread: spread, &generator)
+            : generator.duration(in: .zero...max(.zero, spread))
         if configuration.controllers < 2 { delay = delay + min(retry, .seconds(60)) }
         effects.notices.append(
             AgentNotice(

@@ -123,10 +123,17 @@ struct Reconnection: Hashable, Sendable {
     /// Index of the address to dial next.
     var next = 0
     private var failures: UInt8 = 0
+    /// Attempts left that are made soon after each other, and how soon: the session that was lost had worked,
+    /// and a controller that restarts is there again within seconds.
+    private var soon: UInt8 = 0
+    private var soonLimit: Duration
+
+    static let soonMax: UInt8 = 30
 
     init(controllers: Int, timing: AgentTiming) {
         self.controllers = controllers
         self.timing = timing
+        soonLimit = timing.reconnectBase
     }
 
     /// The address to dial now; the following attempt goes to the one after it.
@@ -141,10 +148,16 @@ struct Reconnection: Hashable, Sendable {
         _ generator: inout SeededGenerator
     ) -> Duration {
         failures = 0
+        soon = Self.soonMax
+        soonLimit = max(timing.reconnectBase, spread)
         return generator.duration(in: .zero...max(.zero, spread))
     }
 
     mutating func delayAfterFailure(_ generator: inout SeededGenerator) -> Duration {
+        if soon > 0 {
+            soon -= 1
+            return generator.duration(in: .zero...min(soonLimit, timing.reconnectMax))
+        }
         var limit = timing.reconnectBase
         for _ in 0..<failures where limit < timing.reconnectMax { limit = limit + limit }
         failures = min(failures + 1, 60)

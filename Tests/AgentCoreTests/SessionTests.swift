@@ -104,6 +104,29 @@ struct SessionTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a controller that is away for seconds is tried about once a second`(_ saysGoodbye: Bool) {
+        var scene = Scene()
+        scene.join()
+        scene.live(.seconds(3))
+        if saysGoodbye {
+            scene.receive(.bye(reason: .restarting, retry: .milliseconds(50)))
+        } else {
+            scene.run(.disconnected(link: scene.link, reason: "reset"))
+        }
+        var delays: [Duration] = []
+        var last = scene.now
+        for _ in 0..<50 {
+            var effects = AgentEffects()
+            while effects.dialled.isEmpty { effects = scene.pass(.milliseconds(10)) }
+            delays.append(scene.now - last)
+            last = scene.now
+            scene.run(.disconnected(link: scene.link, reason: "refused"))
+        }
+        #expect(delays.prefix(31).allSatisfy { $0 <= .milliseconds(2_060) })
+        #expect(delays.dropFirst(31).max()! > .seconds(5))
+    }
+
     @Test func `a session whose heartbeats are not answered is closed`() {
         var scene = Scene()
         scene.join()
