@@ -55,6 +55,7 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case skipStep
     case abortRun
     case certifyNode
+    case acceptLoss
     case answerRun
     case showAutomatic
     case pauseAutomatic
@@ -221,6 +222,7 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .skipStep: (.post, "/runs/{run}/skip", .admin)
         case .abortRun: (.post, "/runs/{run}/abort", .operator)
         case .certifyNode: (.post, "/runs/{run}/certify", .admin)
+        case .acceptLoss: (.post, "/runs/{run}/accept", .admin)
         case .answerRun: (.post, "/runs/{run}/answer", .operator)
         case .showAutomatic: (.get, "/automatic", .viewer)
         case .pauseAutomatic: (.post, "/automatic/pause", .operator)

@@ -59,6 +59,29 @@ public struct CertifyNodeRequest: ChangeRequest {
     }
 }
 
+/// `POST /runs/{run}/accept`: a run that waits goes on although data is lost. Answered by ``ChangeDone``.
+public struct AcceptLossRequest: ChangeRequest {
+    /// Data may be lost.
+    public var acceptDataLoss: Bool?
+    /// So many canaries of the new site, which has parted from the active data, are given up.
+    public var acceptDivergence: UInt64?
+    /// It is demanded.
+    public var reason: String?
+    public var force: Bool?
+
+    public init(
+        acceptDataLoss: Bool? = nil,
+        acceptDivergence: UInt64? = nil,
+        reason: String? = nil,
+        force: Bool? = nil
+    ) {
+        self.acceptDataLoss = acceptDataLoss
+        self.acceptDivergence = acceptDivergence
+        self.reason = reason
+        self.force = force
+    }
+}
+
 /// `POST /runs/{run}/answer`. Answered by ``ChangeDone``.
 public struct AnswerRunRequest: ChangeRequest {
     public var yes: Bool

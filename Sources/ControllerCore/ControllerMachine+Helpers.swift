@@ -4,6 +4,13 @@ import Protocol
 // Small things that every part of the machine needs.
 
 extension ControllerMachine {
+    /// How long ago something was, for people. By the clock on the wall: where that was set back since, it
+    /// is not known.
+    func elapsed(since at: WallTime) -> String {
+        guard now.wall >= at else { return "a time that is not known (the clock was set back)" }
+        return (now.wall - at).forPeople
+    }
+
     /// Changes a node's volatile state and looks at the node again at the end of the step.
     @discardableResult
     mutating func touch<Result>(_ id: NodeID, _ body: (inout Member) -> Result) -> Result? {

@@ -43,6 +43,7 @@ struct CommandTests {
             .startRun(RunRequest(kind: .failback, to: "b")),
             .startRun(RunRequest(kind: .drill, to: "b")), .retryStep(RunID(1)),
             .skipStep(RunID(1)), .abortRun(RunID(1)), .certifyNode(RunID(1), "n1"),
+            .acceptLoss(RunID(1), acceptsLoss: true, divergence: nil),
             .answerRun(RunID(1), isYes: true), .pauseAutomatic, .resumeAutomatic, .liftBrake,
             .setNotifyRules(NotifyRules()),
             .addSilence(

@@ -118,6 +118,42 @@ struct RunCertify: AsyncParsableCommand {
     }
 }
 
+struct RunAccept: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "accept",
+        abstract: "Let a run that waits go on although data is lost.",
+        discussion: """
+            What is lost stands in the report and in the audit log with your name. A reason is needed. \
+            Before the point of no return only; a step that has failed meanwhile is tried again with \
+            `muster run retry`.
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var options: RunChangeOptions
+
+    @Flag(help: "Go on although data may be lost.")
+    var acceptDataLoss = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Give up so many canaries of the new site, which has parted from the active data.",
+            valueName: "number"
+        )
+    )
+    var acceptDivergence: UInt64?
+
+    func run() async throws {
+        let body = AcceptLossRequest(
+            acceptDataLoss: acceptDataLoss ? true : nil,
+            acceptDivergence: acceptDivergence,
+            reason: options.change.reason,
+            force: options.change.forced
+        )
+        try await Session.run(connection) { try await $0.change(.acceptLoss, options, body) }
+    }
+}
+
 struct RunAnswer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "answer",

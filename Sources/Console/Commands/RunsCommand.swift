@@ -12,7 +12,8 @@ struct RunsCommand: AsyncParsableCommand {
             """,
         subcommands: [
             RunList_.self, RunShow.self, RunFollow.self, RunReportCommand.self, RunRetry.self,
-            RunSkip.self, RunAbort.self, RunCertify.self, RunAnswer.self,
+            RunSkip.self, RunAbort.self, RunCertify.self, RunAccept.self,
+            RunAnswer.self,
         ],
         aliases: ["runs"]
     )

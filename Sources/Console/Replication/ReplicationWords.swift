@@ -174,7 +174,8 @@ struct ReplicationPage {
         for fork in detail.forks.prefix(10) {
             let lost = fork.lost.map(String.init) ?? "unknown"
             table.add([
-                Cell("\(fork.run)"), Cell(fork.from), Cell(fork.to), Cell(fork.epoch),
+                Cell(fork.run == 0 ? "restore" : "\(fork.run)"), Cell(fork.from), Cell(fork.to),
+                Cell(fork.epoch),
                 Cell(fork.canary ?? "none"), Cell(fork.acknowledged ?? "-"),
                 Cell(lost, lost == "0" ? .good : .warning),
                 Cell(fork.rpoMilliseconds.map { ReplicationWords.time($0) } ?? "unknown"),

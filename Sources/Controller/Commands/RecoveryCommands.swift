@@ -15,7 +15,7 @@ struct RestoreCommand: ParsableCommand {
             is kept beside it. The generation is raised, so that agents refuse whatever the old
             controller still says.
 
-            Where several sites have nodes, the one that is active now must be said: the backup may
+            Where there are several sites, the one that is active now must be said: the backup may
             be older than the last change. Nothing is started and no task is given out before every
             node has spoken, or has been silent for lease.wait.
             """
@@ -63,7 +63,7 @@ struct AdoptCommand: ParsableCommand {
             Only when no other controller works with a copy of it: two would give orders. The
             generation is raised; agents that have met the new controller refuse the old one.
 
-            Where several sites have nodes, the one that is active now must be said. Nothing is
+            Where there are several sites, the one that is active now must be said. Nothing is
             started and no task is given out before every node has spoken, or has been silent for
             lease.wait.
             """

@@ -12,7 +12,7 @@ import Store
 struct SiteWord: ParsableArguments {
     @Option(
         help: """
-            The site that is active now. Needed where several sites have nodes. You say with it that \
+            The site that is active now. Needed where there are several sites. You say with it that \
             nothing exclusive acts at any other site.
             """
     )
@@ -56,7 +56,8 @@ struct SiteWord: ParsableArguments {
             guard reason == nil else {
                 throw refusal("--reason is of --active SITE, which is missing")
             }
-            guard members.count > 1 else { return [] }
+            // A site without nodes in a backup may have got some since, and have been made active.
+            guard sites.count > 1 else { return [] }
             throw refusal(
                 "which site is active now was not said: \(what) may be older than the last change",
                 "make sure that nothing exclusive acts at any other site, then add: --active SITE "
@@ -69,8 +70,15 @@ struct SiteWord: ParsableArguments {
                 "its sites: \(sites.map(\.text).joined(separator: ", "))"
             )
         }
-        guard members[site] != nil || members.isEmpty else {
+        let isEmpty = members[site] == nil && !members.isEmpty
+        guard !isEmpty || taken != nil else {
             throw refusal("site \(site) has no nodes, and nothing can be active there")
+        }
+        if isEmpty {
+            print(
+                "\(what) has no node of site \(site): those that joined since have to join anew before "
+                    + "anything is started there"
+            )
         }
         guard let reason, !reason.isEmpty else {
             throw refusal(

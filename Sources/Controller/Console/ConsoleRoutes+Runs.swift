@@ -242,6 +242,19 @@ extension ConsoleRoutes {
         )
     }
 
+    func acceptLoss(_ request: ConsoleRequest) async throws -> Response {
+        let body = try request.body(as: AcceptLossRequest.self)
+        return try await change(
+            .acceptLoss(
+                RunID(try request.number("run")),
+                acceptsLoss: body.acceptDataLoss ?? false,
+                divergence: body.acceptDivergence
+            ),
+            body,
+            request
+        )
+    }
+
     func answerRun(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: AnswerRunRequest.self)
         return try await change(

@@ -260,6 +260,7 @@ struct ConsoleRoutes: Sendable {
         case .skipStep: try await changeRun(request) { .skipStep($0) }
         case .abortRun: try await changeRun(request) { .abortRun($0) }
         case .certifyNode: try await certifyNode(request)
+        case .acceptLoss: try await acceptLoss(request)
         case .answerRun: try await answerRun(request)
         case .showAutomatic: try await showAutomatic(request)
         case .pauseAutomatic: try await changeAutomatic(request, .pauseAutomatic)

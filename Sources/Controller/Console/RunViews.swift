@@ -42,6 +42,12 @@ extension NodeViews {
                 (run.text.isEmpty ? "" : "; ") + "waits until what was told to end has ended on "
                 + ending.map(\.text).joined(separator: ", ")
         }
+        // At the end of a drill that goes as planned its step says so itself.
+        let remains = run.state == .rollingBack ? machine.drillRemains(of: run) : []
+        if !remains.isEmpty {
+            summary.text +=
+                (run.text.isEmpty ? "" : "; ") + "still of the drill: " + machine.short(remains)
+        }
         return summary
     }
 

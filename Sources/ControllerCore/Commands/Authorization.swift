@@ -54,6 +54,7 @@ public enum Authorization {
         ("run.abort", .operator),
         ("run.certify", .admin),
         ("run.answer", .operator),
+        ("run.accept", .admin),
         ("automatic.pause", .operator),
         ("automatic.resume", .admin),
         ("automatic.lift-brake", .admin),
@@ -117,6 +118,7 @@ extension Command.Verb {
         case .abortRun: "run.abort"
         case .certifyNode: "run.certify"
         case .answerRun: "run.answer"
+        case .acceptLoss: "run.accept"
         case .pauseAutomatic: "automatic.pause"
         case .resumeAutomatic: "automatic.resume"
         case .liftBrake: "automatic.lift-brake"
@@ -163,7 +165,8 @@ extension Command.Verb {
         case .setPlan(let draft): draft.name.text
         case .removePlan(let name): name.text
         case .startRun(let request): request.to.text
-        case .retryStep(let run), .skipStep(let run), .abortRun(let run), .answerRun(let run, _):
+        case .retryStep(let run), .skipStep(let run), .abortRun(let run), .answerRun(let run, _),
+            .acceptLoss(let run, _, _):
             "\(run)"
         case .certifyNode(let run, let node): "\(run)/\(node)"
         case .pauseAutomatic, .resumeAutomatic, .liftBrake: "automatic"
@@ -210,6 +213,9 @@ extension Command.Verb {
                 + (request.acceptsLoss ? " accept-data-loss" : "")
                 + (request.acceptedDivergence.map { " accept-divergence=\($0)" } ?? "")
         case .answerRun(_, let isYes): "answer=\(isYes ? "yes" : "no")"
+        case .acceptLoss(_, let acceptsLoss, let divergence):
+            [acceptsLoss ? "accept-data-loss" : nil, divergence.map { "accept-divergence=\($0)" }]
+                .compactMap { $0 }.joined(separator: " ")
         case .addSchedule(let draft):
             "\(draft.recurrence) type=\(draft.submission.type) overlap=\(draft.overlap.rawValue) "
                 + "missed=\(draft.missed.rawValue)"

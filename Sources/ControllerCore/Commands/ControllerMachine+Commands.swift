@@ -211,6 +211,14 @@ extension ControllerMachine {
             return try certify(run, node, by: by, reason: command.reason)
         case .answerRun(let run, let isYes):
             return try answerRun(run, isYes, by: by, reason: command.reason)
+        case .acceptLoss(let run, let acceptsLoss, let divergence):
+            return try acceptLoss(
+                run,
+                acceptsLoss: acceptsLoss,
+                divergence: divergence,
+                by: by,
+                reason: command.reason
+            )
         case .pauseAutomatic: return try pauseAutomatic(by: by, reason: command.reason)
         case .resumeAutomatic: return try resumeAutomatic(by: by)
         case .liftBrake: return try liftBrake(by: by, reason: command.reason)

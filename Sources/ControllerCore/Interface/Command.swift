@@ -122,6 +122,9 @@ public struct Command: Hashable, Sendable {
         /// A node that cannot be reached is off: an operator's word.
         case certifyNode(RunID, NodeName)
         case answerRun(RunID, isYes: Bool)
+        /// A run that waits is to go on although data may be lost, and with so many canaries of its new
+        /// site given up.
+        case acceptLoss(RunID, acceptsLoss: Bool, divergence: UInt64?)
         /// The controller observes and does not act by itself; the reason is kept.
         case pauseAutomatic
         case resumeAutomatic

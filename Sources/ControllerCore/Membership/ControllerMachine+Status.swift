@@ -59,7 +59,7 @@ extension ControllerMachine {
                 .info,
                 record.name.text,
                 "Node \(record.name) is Online.",
-                cause: "after \((now.wall - record.statusSince).forPeople) Offline",
+                cause: "after \(elapsed(since: record.statusSince)) Offline",
                 consequence: consequence
             )
         case .offline:
@@ -140,7 +140,7 @@ extension ControllerMachine {
             member.record.name.text,
             "Node \(member.record.name) is drained.",
             cause: drain.reason,
-            consequence: "after \((now.wall - drain.at).forPeople)"
+            consequence: "after \(elapsed(since: drain.at))"
         )
     }
 

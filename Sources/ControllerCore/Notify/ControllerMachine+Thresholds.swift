@@ -236,7 +236,7 @@ extension ControllerMachine {
                 .info,
                 alarm.subject,
                 "A threshold of site \(alarm.subject) was taken away, which it was below.",
-                cause: "after \((now.wall - alarm.since).forPeople)",
+                cause: "after \(elapsed(since: alarm.since))",
                 about: String(alarm.key.dropFirst(prefix.count))
             )
         }
@@ -336,7 +336,7 @@ extension ControllerMachine {
             .info,
             threshold.site.text,
             standingText(threshold, standing),
-            cause: "after \((now.wall - open.since).forPeople) below"
+            cause: "after \(elapsed(since: open.since)) below"
                 + (isEnough ? "" : "; what is not Online is planned work"),
             about: thresholdName(threshold)
         )

@@ -231,7 +231,7 @@ extension ControllerMachine {
                 ? "Drill \(run.id) of site \(run.to) has passed."
                 : "Run \(run.id) has ended: site \(run.to) is active under epoch \(cluster.epoch).",
             cause: "\(run.kind.rawValue) from \(run.from) by \(run.by)",
-            consequence: "after \((now.wall - run.startedAt).forPeople); "
+            consequence: "after \(elapsed(since: run.startedAt)); "
                 + "muster run report \(run.id)"
         )
         auditOwn("run.end", "\(run.id)", reason: "\(run.kind.rawValue) to \(run.to): done")
@@ -293,6 +293,7 @@ extension ControllerMachine {
             amendRun(run.id) { $0.step -= 1 }
             return true
         }
+        guard drillRemains(of: run).isEmpty else { return false }
         amendRun(run.id) { [now] in
             $0.state = .aborted
             $0.endedAt = now.wall

@@ -47,7 +47,8 @@ extension Command.Verb {
             .readFile,
             .pauseSchedule,
             .resumeSchedule, .retryStep,
-            .skipStep, .abortRun, .certifyNode, .answerRun, .pauseAutomatic, .resumeAutomatic,
+            .skipStep, .abortRun, .certifyNode, .answerRun, .acceptLoss, .pauseAutomatic,
+            .resumeAutomatic,
             .liftBrake,
             // Who is told of a run changes nothing of it.
             .setNotifyRules, .addSilence, .endSilence, .testReceiver, .retryDelivery, .dropDelivery:

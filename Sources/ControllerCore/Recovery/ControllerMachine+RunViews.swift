@@ -189,6 +189,7 @@ extension ControllerMachine {
                 )
             )
         }
+        needs += record.state == .running ? drillNeeds(of: run) + lossNeeds(of: run) : []
         if run.state == .asking {
             let skip =
                 record.step.act.maySkip ? ["muster run skip \(run.id) --reason TEXT"] : []

@@ -80,7 +80,12 @@ extension ControllerMachine {
         // That a loss is accepted is said apart, and `--force` does not say it.
         let diverged = all.filter { $0.topic == "divergence" && run.kind != .drill }
         guard diverged.isEmpty else {
-            return .waiting(diverged.map(\.text).joined(separator: "; "))
+            let count = openDivergences(of: run.to).reduce(0) { $0 + $1.count }
+            return .waiting(
+                diverged.map(\.text).joined(separator: "; ")
+                    + " (if the loss is accepted: muster run accept \(run.id) --accept-divergence "
+                    + "\(count) --reason TEXT)"
+            )
         }
         let isLossSaid = run.acceptsLoss || run.kind == .failover || run.kind == .drill
         let blocking = all.filter {
@@ -102,7 +107,7 @@ extension ControllerMachine {
 
     func lossWaiting(_ obstacles: [String], _ run: RunRecord) -> String {
         obstacles.joined(separator: "; ")
-            + " (if the loss is accepted: muster run abort \(run.id), then anew with --accept-data-loss)"
+            + " (if the loss is accepted: muster run accept \(run.id) --accept-data-loss --reason TEXT)"
     }
 
     private func lookAtTasks(_ run: RunRecord) -> StepProgress {
@@ -239,39 +244,6 @@ extension ControllerMachine {
     public func short(_ texts: [String]) -> String {
         let shown = texts.prefix(5).joined(separator: ", ")
         return texts.count > 5 ? "\(shown) and \(texts.count - 5) more" : shown
-    }
-
-    // MARK: Drills
-
-    private func drillToken(_ run: RunRecord) -> FencingToken {
-        FencingToken(epoch: cluster.epoch, session: 0).inDrill(run.id.number)
-    }
-
-    /// What runs in the drill stops: the site is a standby as before.
-    mutating func endDrill(_ id: RunID) {
-        guard let run = runs.runs[id], run.isDrilling else { return }
-        amendRun(id) { $0.isDrilling = false }
-        amendSite(run.to) { $0.held = GroupSet() }
-        tellRoles()
-    }
-
-    private func lookAtEndOfDrill(_ run: RunRecord) -> StepProgress {
-        var open: [String] = []
-        for member in members(of: run.to) where member.record.isAdmitted {
-            guard member.isSynced else {
-                open.append("\(member.record.name) cannot be reached")
-                continue
-            }
-            for known in member.services.values
-            where !known.report.isDrainable && !known.report.hasStopped {
-                open.append("\(known.report.name) on \(member.record.name)")
-            }
-            let tasks = work.tasks(of: member.record.id).count { work.isOfRun($0) }
-            if tasks > 0 { open.append("\(counted(tasks, "task")) on \(member.record.name)") }
-        }
-        return open.isEmpty
-            ? .done("site \(run.to) is an idle standby again")
-            : .waiting("still of the drill: \(short(open))")
     }
 
     // MARK: The point of no return

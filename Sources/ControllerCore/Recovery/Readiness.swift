@@ -43,7 +43,7 @@ extension ControllerMachine {
         if let live = runs.live, live != run {
             say("run", .blocking, "run \(live) is under way", "muster run show \(live)")
         }
-        if settling != nil { say("restore", .blocking, settlingText, "muster status") }
+        if settling != nil { say("restore", .blocking, settlingText, settlingMend) }
         let able = readyNodes(of: site)
         let (_, total) = count(of: site)
         let least = leastNodes(of: site)
@@ -250,6 +250,19 @@ extension ControllerMachine {
                     level: .warning,
                     text: "no drill was ever made with site \(site)",
                     mend: "muster drill \(site)"
+                )
+            ]
+        }
+        // Only a clock that was wrong, then or now, has it end later than now.
+        guard at <= now.wall + .seconds(60) else {
+            return [
+                ReadinessFinding(
+                    topic: "drill",
+                    level: .warning,
+                    text:
+                        "how old the last drill is, is not known: it ended at \(at.iso8601), by a "
+                        + "clock that was set back since",
+                    mend: "look at the clock of the controller's host; muster drill \(site)"
                 )
             ]
         }

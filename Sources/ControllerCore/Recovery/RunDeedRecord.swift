@@ -20,6 +20,8 @@ public struct RunDeedRecord: Hashable, Sendable {
         case skipped
         case answeredYes = "answered-yes"
         case answeredNo = "answered-no"
+        /// An admin accepts that data may be lost.
+        case acceptedLoss = "accepted-loss"
         case undone
         case notUndone = "not-undone"
     }

@@ -47,6 +47,7 @@ extension ControllerMachine {
         replication.entries[report.name] = ReplicationBook.Entry(record)
         put(.dataSet(record))
         auditOwn("data.add", report.name.text, reason: "node \(member.record.name) defines it")
+        forkRestored(report.name)
     }
 
     private mutating func note(_ reading: CanaryReading, of name: DataSetName, from id: NodeID) {
@@ -232,7 +233,7 @@ extension ControllerMachine {
         else { return }
         let able = writers(of: name)
         guard isGranting, settling == nil, role(of: cluster.activeSite) == .active,
-            entry.closing?.canary == nil,
+            entry.closing?.canary == nil, !awaitsFirstLook(of: name),
             let member = able.first(where: { $0.record.id == entry.writer }) ?? able.first
         else {
             if able.isEmpty {

@@ -27,7 +27,8 @@ extension ControllerMachine {
         let isDefined = nodes.values.contains {
             $0.record.membership != .removed && $0.dataSets[name] != nil
         }
-        return !isRecent && !isDefined && entry.forks.isEmpty && entry.divergences.isEmpty
+        return !isRecent && !isDefined && entry.forks.allSatisfy(\.isOfRestore)
+            && entry.divergences.isEmpty
             && replicationRules.objectives[name] == nil && replicationRules.isRequired(name)
     }
 
@@ -43,6 +44,9 @@ extension ControllerMachine {
                 let key = LagHourRecord.storeKey(name, site, minute / 60)
                 effects.journal.append(.delete(table: .lagHour, key: key))
             }
+        }
+        for fork in entry.forks {
+            effects.journal.append(.delete(table: .fork, key: fork.storeKey))
         }
         replication.entries[name] = nil
         closeDataAlarms(of: name)

@@ -37,7 +37,9 @@ extension ControllerMachine {
     /// it surely does not (I18).
     public func lossObstacles(at site: SiteName) -> [String] {
         requiredDataSets.compactMap { name in
-            guard let objective = replicationRules.objectives[name] else { return nil }
+            guard let objective = replicationRules.objectives[name] else {
+                return unreadSinceRestore(name, at: site)
+            }
             let limit = "RPO \(objective.forPeople)"
             let seen: Canary
             switch reading(of: name, at: site) {
@@ -173,7 +175,7 @@ extension ControllerMachine {
     /// A standby site tells of a canary: a later one of an epoch that has ended than the active history
     /// has of it is in no replica of that.
     mutating func considerDivergence(of name: DataSetName, _ canary: Canary, at node: NodeRecord) {
-        guard let entry = replication.entries[name],
+        guard let entry = replication.entries[name], !isForkOpen(of: name),
             let fork = entry.forks.first(where: { $0.epoch >= canary.epoch }),
             canary > fork.canary ?? .least, canary.sequence < entry.next
         else { return }
@@ -278,7 +280,7 @@ extension ControllerMachine {
         }
     }
 
-    private mutating func forgetForks(of name: DataSetName) {
+    mutating func forgetForks(of name: DataSetName) {
         while let forks = replication.entries[name]?.forks, forks.count > ForkRecord.kept {
             effects.journal.append(.delete(table: .fork, key: forks[0].storeKey))
             replication.entries.update(name) { _ = $0.forks.removeFirst() }
@@ -313,7 +315,8 @@ extension ControllerMachine {
         let waiting = requiredDataSets.compactMap { close($0, run) }
         guard !waiting.isEmpty else { return "" }
         return waiting.joined(separator: "; ")
-            + " (it goes on by itself when the data is there; muster run abort \(run.id) gives it up)"
+            + " (it goes on by itself when the data is there; muster run abort \(run.id) gives it up; if the "
+            + "loss is accepted: muster run accept \(run.id) --accept-data-loss --reason TEXT)"
     }
 
     private mutating func close(_ name: DataSetName, _ run: RunRecord) -> String? {

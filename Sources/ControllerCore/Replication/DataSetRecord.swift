@@ -57,13 +57,16 @@ public struct DataSetRecord: Hashable, Sendable {
 
 /// Where two histories of a data set part: what the new site had when it became active. The site that
 /// was left has what the new one does not, if it has seen a later canary of the epoch that ended.
+///
+/// One is made by a restore, too: which histories parted after the backup is not known.
 public struct ForkRecord: Hashable, Sendable {
     /// Of one data set; the oldest is forgotten.
     static let kept = 64
 
     public var dataSet: DataSetName
-    /// The epoch that has ended.
+    /// The epoch that has ended; of a restore the last that there can have been.
     public var epoch: Epoch
+    /// Zero for one of a restore.
     public var run: RunID
     public var from: SiteName
     public var to: SiteName
@@ -77,9 +80,13 @@ public struct ForkRecord: Hashable, Sendable {
     public var objectiveMilliseconds: UInt64?
     public var at: WallTime
 
+    /// The store was restored or adopted: what the active site has is what its nodes show.
+    public var isOfRestore: Bool { run == .ofRestore }
+
     /// Acknowledged canaries that the new site does not have; nil when it is not known.
     public var lost: UInt64? {
-        acknowledged.map { last in
+        guard !isOfRestore else { return nil }
+        return acknowledged.map { last in
             let have = canary?.sequence ?? 0
             return last.sequence > have ? last.sequence - have : 0
         }
@@ -101,7 +108,9 @@ public struct ForkRecord: Hashable, Sendable {
         self.at = at
     }
 
-    var storeKey: String { "\(dataSet)/\(run.storeKey)" }
+    var storeKey: String {
+        isOfRestore ? "\(dataSet)/restore-\(epoch.generation)" : "\(dataSet)/\(run.storeKey)"
+    }
 
     init(_ fields: FieldReader) throws(MessageError) {
         self.init(

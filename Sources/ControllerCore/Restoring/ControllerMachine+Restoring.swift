@@ -30,6 +30,7 @@ extension ControllerMachine {
         )
         openNonces()
         raiseCanaries()
+        forkData()
         pauseAfterRestore()
         endRunOfStore()
         if let word, word.from != cluster.activeSite { followActiveSite() }
@@ -37,13 +38,13 @@ extension ControllerMachine {
     }
 
     private mutating func beginSettling(_ word: RestoringRecord.Word?, _ generation: UInt16) {
-        let sitesWithNodes = sites.keys.filter { !members(of: $0).isEmpty }
         cluster.restoring.settling = RestoringRecord.Settling(
             at: now.wall,
             from: word?.from ?? cluster.activeSite,
             epoch: word?.epoch ?? cluster.epoch,
             reason: word?.reason ?? "",
-            isUnsaid: word == nil && sitesWithNodes.count > 1
+            // One without nodes may have got some after the backup, and have been made active.
+            isUnsaid: word == nil && sites.count > 1
         )
         if word?.isOld ?? false { cluster.restoring.wholeFrom = generation }
         cluster.restoring.word = nil
@@ -129,6 +130,7 @@ extension ControllerMachine {
             cancelHooks(of: record)
         }
         endAsking(run.id)
+        forgetAcceptance(in: run.id)
         for site in [run.from, run.to] { amendSite(site) { $0.held = GroupSet() } }
         amendRun(run.id) { [now] in
             $0.state = .aborted

@@ -198,8 +198,12 @@ extension ControllerMachine {
             )
         }
         return wait(
-            "\(name) of site \(member.record.site) cannot be reached, and does not stop by itself",
-            "when it is off: muster node remove \(name) --force --confirm \(name)"
+            "\(name) of site \(member.record.site) cannot be reached, has spoken since the restore, and does "
+                + "not stop by itself",
+            "when it is off, on the controller's host: systemctl stop muster-controller; "
+                + "muster-controller adopt --confirm --active \(cluster.activeSite) --reason TEXT; "
+                + "systemctl start muster-controller (or: muster node remove \(name) --force --confirm "
+                + "\(name))"
         )
     }
 
@@ -210,9 +214,12 @@ extension ControllerMachine {
             + (waits.isEmpty ? "" : ": \(short(waits))")
     }
 
+    /// What an operator can do about it; where only time is needed, where it is shown.
+    var settlingMend: String { settlingWaits.first { !$0.mend.isEmpty }?.mend ?? "muster status" }
+
     func refuseWhileSettling() throws(Refused) {
         guard settling != nil else { return }
-        throw Refused(.notNow, settlingText, mend: "muster status")
+        throw Refused(.notNow, settlingText, mend: settlingMend)
     }
 
     // MARK: The end
@@ -236,13 +243,14 @@ extension ControllerMachine {
             )
         }
         leaveOutFirings(upTo: settling.at)
+        closeRestoredForks()
         tell(
             .restoreEnded,
             .info,
             "controller",
             "Everything that may have acted by what the restored store does not know of has spoken or "
                 + "has ended: services are started and tasks are given out again.",
-            cause: "after \((now.wall - settling.at).forPeople)"
+            cause: "after \(elapsed(since: settling.at))"
         )
         auditOwn("restore.end", "\(cluster.epoch)", reason: "every node is accounted for")
         touched += nodes.keys

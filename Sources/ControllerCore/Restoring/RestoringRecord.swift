@@ -27,7 +27,7 @@ public struct RestoringRecord: Hashable, Sendable {
         public var epoch: Epoch
         /// Why the active site is the active one; empty when nobody had to say.
         public var reason: String
-        /// There are several sites with nodes, and nobody has said which of them is active.
+        /// There are several sites, and nobody has said which of them is active.
         public var isUnsaid: Bool
         /// The epoch with the highest counter that a node has shown; nil while none was above the
         /// store's.

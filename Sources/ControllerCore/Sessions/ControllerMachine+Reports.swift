@@ -157,6 +157,7 @@ extension ControllerMachine {
             return dismiss(connection, .badLine, "the beat's number does not grow")
         }
         hear(id)
+        let floorBefore = nodes[id]?.floor
         touch(id) { [now] in
             $0.link?.lastSequence = beat.sequence
             $0.health = beat.health
@@ -182,6 +183,8 @@ extension ControllerMachine {
         }
         noteClockOff(of: id)
         guard let member = nodes[id] else { return }
+        // The end of a drill waits for it.
+        if member.floor != floorBefore, runs.live != nil { runs.isDue = true }
         let record = member.record
         let isWithheld = isLeaseWithheld(member)
         if isWithheld { runs.isDue = true }

@@ -169,12 +169,32 @@ extension Checks {
         if before.state == .rollingBack, !isBackwards, !isGivenUp {
             world.fail("run \(run.id) goes on again")
         }
+        if run.kind == .drill, run.state == .done, before.state != .done { checkDrillEnd(run) }
         if run.step < before.step, !isBackwards { world.fail("run \(run.id) takes a step again") }
         if run.step > before.step + 1 { world.fail("run \(run.id) leaves a step out") }
         if let epoch = before.epochAfter, run.epochAfter != epoch {
             world.fail("run \(run.id) has two epochs")
         }
         if run.isFenced, !before.isFenced { fencesSeen = [] }
+    }
+
+    /// A drill that has passed leaves nothing behind, unless somebody has left its end out.
+    private func checkDrillEnd(_ run: RunRecord) {
+        guard let machine = world.controller.machine else { return }
+        let isLeftOut = machine.runs.steps(of: run.id).contains {
+            $0.step.act == .endDrill && $0.state == .skipped
+        }
+        guard !isLeftOut else { return }
+        for member in machine.membersOfSite(run.to) {
+            for host in hosts(of: member.record.id) where !isDoubtful(host) {
+                for leash in host.allLeashes where leash.isRunningSomething {
+                    guard let service = leash as? ServiceLeash, service.drill == "\(run.id)" else {
+                        continue
+                    }
+                    world.fail("drill \(run.id) has ended, and \(leash.name) of it runs")
+                }
+            }
+        }
     }
 
     /// A hook's effect rests on what is durable.

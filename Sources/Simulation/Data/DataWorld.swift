@@ -33,6 +33,8 @@ final class DataWorld {
     private var diverged: OrderedTable<SiteName, Canary> = OrderedTable()
     /// Sites of which an admin has accepted the loss, by number, in an order that may come to pass.
     var accepted: OrderedTable<SiteName, UInt64> = OrderedTable()
+    /// Sites of which nothing was heard since the store was replaced.
+    private var unread: [SiteName] = []
 
     init(world: World) {
         self.world = world
@@ -55,7 +57,7 @@ final class DataWorld {
 
     private func other(_ site: SiteName) -> SiteName { site == "a" ? "b" : "a" }
 
-    private var active: SiteName { world.checks.durableCluster?.activeSite ?? "a" }
+    private var active: SiteName { world.checks.trueActiveSite ?? "a" }
 
     // MARK: The replicator
 
@@ -180,8 +182,19 @@ final class DataWorld {
         world.controller.machine?.replicationRules.objectives[Self.name] != nil
     }
 
+    /// The store is an older copy: of what it was told since, and of what was accepted, it knows nothing.
+    func storeReplaced() {
+        diverged = OrderedTable()
+        accepted = OrderedTable()
+        unread = ["a", "b"]
+    }
+
     /// Another site is about to become active.
     func moves(_ run: RunRecord) {
+        if unread.contains(run.to), !history(run.to).isEmpty, !run.acceptsLoss {
+            world.fail("I19: site \(run.to) becomes active, not read since the restore")
+        }
+        unread = []
         if run.kind != .failover, !run.acceptsLoss, isObjectiveSet {
             let newest = history(run.to).last?.canary.sequence ?? 0
             let lost = lost(run).filter { $0.canary.sequence > newest }
@@ -206,9 +219,10 @@ final class DataWorld {
             case .canary(canary)? = machine.replication.entries[Self.name]?.readings[node]?.result,
             machine.nodes[node]?.record.site == host.site,
             let cluster = world.checks.durableCluster,
-            host.site != cluster.activeSite, canary.epoch < cluster.epoch,
-            machine.cluster == cluster
+            host.site != cluster.activeSite, machine.cluster == cluster
         else { return }
+        unread.removeAll { $0 == host.site }
+        guard canary.epoch < cluster.epoch else { return }
         let isThere = history(cluster.activeSite).contains { $0.canary == canary }
         if !isThere { diverged[host.site] = canary }
     }

@@ -121,8 +121,8 @@ final class Operators {
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup, .pairNodes, .unpairNode,
-            .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode, .resumeAutomatic,
-            .liftBrake, .setNotifyRules:
+            .setSiteForm, .setPlan, .removePlan, .skipStep, .certifyNode, .acceptLoss,
+            .resumeAutomatic, .liftBrake, .setNotifyRules:
             role == .admin
         case .startRun(let request):
             request.kind == .drill ? role == .operator || role == .admin : role == .admin

@@ -134,7 +134,7 @@ struct FaultPlan {
     static func isOfRestores(_ seed: UInt64) -> Bool { seed / 1_000_000 % 16 == 1 }
 
     /// In place of a siege. What a copied machine says after a restore is believed, as is documented, so
-    /// there are no copies; what a restored store does not know of data is for people to look at.
+    /// there are no copies.
     private mutating func drawRestores(seed: UInt64, without: [Fault]) {
         guard Self.isOfRestores(seed), !without.contains(.restore) else { return }
         var chance = SeededGenerator(seed: seed ^ 0x7265_7374_6f72_6573)
@@ -155,6 +155,10 @@ struct FaultPlan {
         faults.removeAll { without.contains($0) }
         faultTime = Int64(120 + chance.below(120)) * second
         operatorInterval = Int64(1 + chance.below(4)) * second
+        // Drawn last: seeds without data are what they were before any of these had some.
+        if has(.runs), chance.chance(perMille: 350), !without.contains(.data) {
+            faults.append(.data)
+        }
     }
 
     /// By a generator of its own, too. A siege takes the place of everything that was drawn but tasks:

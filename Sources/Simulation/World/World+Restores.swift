@@ -54,7 +54,7 @@ extension World {
         controller.generation += 1
         let isMoved = checks.durableCluster?.activeSite != site
         let isNeeded = plan.standbyHosts > 0
-        // With one site nobody has to say anything, unless somebody has since the backup.
+        // Site b is known in every world, and may have been made active since the backup.
         let isOvertaken = checks.durableCluster?.epoch.counter != before.epoch.counter
         let isSaid =
             isNeeded ? happens(perMille: 800) : isOvertaken || happens(perMille: 400)
@@ -65,7 +65,8 @@ extension World {
         if isSaid { controller.store.say(site, isOld: true) }
         checks.storeReplaced()
         work?.checks.storeReplaced()
-        if !isSaid, isNeeded {
+        data?.storeReplaced()
+        if !isSaid {
             checks.saidLater = site
             after(between(3 * second, 25 * second)) { $0.adoptStore() }
         }

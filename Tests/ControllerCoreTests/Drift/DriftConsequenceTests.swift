@@ -128,6 +128,7 @@ struct DriftConsequenceTests {
         pair.stage.begin(.drill)
         pair.stage.report("db", .running, isWanted: true, on: pair.standby)
         pair.stage.report("db", .stopped, isWanted: false, on: pair.standby)
+        pair.stage.stateFloor(of: "n2", on: pair.standby)
         #expect(pair.stage.run.state == .done)
         pair.live(for: 5)
         #expect(pair.findings("drill").map(\.level) == [.fine])

@@ -21,6 +21,7 @@ struct DrillTests {
         #expect(stage.stepName == "end-drill")
         #expect(stage.openOrders(of: "n2").map(\.action) == [.stop("db")])
         stage.report("db", .stopped, isWanted: false, on: standby)
+        stage.stateFloor(of: "n2", on: standby)
         #expect(stage.run.state == .done)
         // Production has heard of nothing but that roles were told anew, and is what it was.
         let told = stage.verbs(production)[before...]
@@ -39,10 +40,14 @@ struct DrillTests {
         stage.report("db", .running, isWanted: true, on: standby)
         #expect(stage.run.state == .running)
         stage.ask(.abortRun(stage.run.id))
-        #expect(stage.run.state == .aborted)
+        #expect(stage.run.state == .rollingBack)
         let last = stage.sent.last { $0.connection == standby && $0.message.line.verb == "ROLE" }
         #expect(last?.message.line["drill"] == nil)
         #expect(stage.openOrders(of: "n2").map(\.action) == [.stop("db")])
+        stage.stateFloor(of: "n2", on: standby)
+        #expect(stage.run.state == .rollingBack, "its service runs")
+        stage.report("db", .stopped, isWanted: false, on: standby)
+        #expect(stage.run.state == .aborted)
     }
 
     /// Such an agent would start its drainable services and its hooks with the token of production.

@@ -167,7 +167,7 @@ struct SwitchoverTests {
     }
 
     @Test func `whoever decides over a run could have ordered it`() {
-        var (stage, _, _) = Stage.twoSites()
+        var (stage, _, standby) = Stage.twoSites()
         let operatorCaller = stage.person("olga", .operator)
         let admin = stage.person("adam", .admin)
         stage.begin()
@@ -185,6 +185,7 @@ struct SwitchoverTests {
         // A drill is for operators to order, and to decide over.
         stage.begin(.drill)
         stage.ask(.abortRun(stage.run.id), by: operatorCaller)
+        stage.stateFloor(of: "n2", on: standby)
         #expect(stage.run.state == .aborted)
     }
 

@@ -102,7 +102,7 @@ struct DataLossTests {
         let text = data.stage.run.text
         #expect(text.contains("site b has last seen canary 1.1."), "\(text)")
         #expect(text.contains("when site a had surely stopped, more than its RPO 30s"), "\(text)")
-        #expect(text.contains("muster run abort 1, then anew with --accept-data-loss"), "\(text)")
+        #expect(text.contains("muster run accept 1 --accept-data-loss --reason TEXT"), "\(text)")
         data.stage.ask(.abortRun(data.stage.run.id))
         #expect(data.stage.run.state == .aborted)
         #expect(data.stage.machine.role(of: "a") == .active)

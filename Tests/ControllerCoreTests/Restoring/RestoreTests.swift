@@ -142,6 +142,46 @@ struct RestoreTests {
         #expect(stage.part(again) == .standby)
     }
 
+    @Test func `a second site is asked for also where the backup has no node of it`() {
+        var stage = Stage()
+        stage.ask(.addSite("b"))
+        stage.online("n1", [.plain("db")])
+        var said = stage
+        stage.restart(generation: 2, active: nil)
+        #expect(stage.machine.isUnsaid)
+        let refused = stage.hello("n1", incarnation: 2)
+        #expect(stage.verbs(refused) == ["ERR"])
+        // Its nodes are not in the backup: it is active all the same.
+        said.restart(generation: 2, active: "b", isOld: true)
+        let node = said.attach("n1", [.plain("db", .running, isWanted: true)], incarnation: 2)
+        #expect(said.part(node) == .standby)
+        #expect(said.machine.cluster.activeSite == "b")
+    }
+
+    /// It has spoken since the restore, so that the word does not cover it, and was lost.
+    @Test func `a node that was lost after it spoke is covered by a word that is given anew`() {
+        var stage = restored("a")
+        let production = stage.attach("n1", [.plain("db")], incarnation: 2)
+        let other = stage.attach("n2", [.plain("db", .running, isWanted: true)], incarnation: 2)
+        stage.live([production, other], for: 3)
+        stage.step(.disconnected(other, .closedByPeer))
+        stage.live([production], for: 60)
+        #expect(stage.isSettling)
+        let wait = stage.machine.settlingWaits.first
+        #expect(wait?.node == "n2")
+        #expect(wait?.mend.contains("muster-controller adopt --confirm --active a") == true)
+        let outcome = stage.ask(.startRun(RunRequest(kind: .failover, to: "b")))
+        #expect(outcome.refusal?.mend.contains("muster-controller adopt") == true)
+        let finding = stage.machine.readiness(of: "b").first { $0.topic == "restore" }
+        #expect(finding?.mend.contains("muster-controller adopt") == true)
+        stage.restart(generation: 3, active: "a", isOld: true)
+        let again = stage.attach("n1", [.plain("db")], incarnation: 3)
+        stage.live([again], for: 20)
+        #expect(!stage.isSettling)
+        #expect(stage.machine.member(named: "n2")?.record.membership == .joined)
+        #expect(stage.starts(again) == ["db"])
+    }
+
     @Test func `with one site nobody has to say anything`() {
         var stage = Stage()
         stage.online("n1", [.plain("db")])

@@ -1,0 +1,128 @@
+import ControllerCore
+import Model
+import Protocol
+import Testing
+
+/// What a restored store does not know of data: which histories have parted since the backup (I19).
+struct RestoredDataTests {
+    /// Site a was active in the backup; a failover to b came after it and is not in it.
+    ///
+    /// - Parameter parted: what a has written and b never had.
+    private func restored(
+        parted: UInt64,
+        objective: String? = "60s"
+    ) -> DataStage {
+        var data = DataStage(objective: objective)
+        data.live(5)
+        guard let last = data.source else { preconditionFailure("nothing was written") }
+        // The backup is of now. Then a goes on for a while, b takes over, and writes.
+        let counter = data.stage.machine.cluster.epoch.counter
+        data.source = Canary(epoch: last.epoch, sequence: last.sequence + parted)
+        data.replica = Canary(
+            epoch: Epoch(generation: 1, counter: counter + 1),
+            sequence: last.sequence + parted + 5
+        )
+        data.isReplicating = false
+        data.stage.restart(generation: 2, active: "b", isOld: true)
+        return data
+    }
+
+    private func attach(_ data: inout DataStage, production: Bool = true) {
+        data.standby = data.stage.attach(
+            "n2",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.isProductionThere = false
+        if production { data.returnProduction() } else { data.define() }
+    }
+
+    private func settle(_ data: inout DataStage, for seconds: Int = 20) {
+        for _ in 0..<seconds {
+            data.live(1)
+            if data.isProductionThere { data.stage.stateFloor(of: "n1", on: data.production) }
+        }
+    }
+
+    @Test func `the old site has parted where it shows what the active one has not`() {
+        var data = restored(parted: 7)
+        // Of the histories that are replicated the active one is the later; here b lacks what a wrote.
+        data.replica = data.source.map {
+            Canary(epoch: $0.epoch, sequence: $0.sequence - 7)
+        }
+        let fork = data.replica
+        attach(&data)
+        data.isWritable = false
+        settle(&data)
+        #expect(!data.stage.isSettling)
+        let open = data.stage.machine.openDivergences(of: "a")
+        #expect(open.map(\.count) == [7])
+        #expect(open.first?.fork == fork)
+        #expect(data.finding("a", "divergence")?.level == .blocking)
+        let refusal = data.begin(.failback, to: "a").refusal
+        #expect(refusal?.mend.contains("--accept-divergence 7") == true)
+        if case .runStarted = data.begin(.failback, to: "a", divergence: 7) {
+        } else {
+            Issue.record("the loss was accepted by number")
+        }
+    }
+
+    @Test func `a site whose history is a part of the active one has not parted`() {
+        var data = restored(parted: 0)
+        attach(&data)
+        settle(&data)
+        #expect(!data.stage.isSettling)
+        #expect(data.stage.machine.openDivergences(of: "a").isEmpty)
+        #expect(data.stage.told(.dataDiverged) == 0)
+        // What the active site had of before is known although it writes by now.
+        #expect(data.replica?.epoch.generation == 2)
+        let record = data.stage.machine.replication.entries["orders"]?.forks.last
+        #expect(record?.isOfRestore == true)
+        #expect(record?.canary?.epoch == Epoch(generation: 1, counter: 2))
+    }
+
+    @Test func `what was not read since the restore is given up in so many words only`() {
+        var data = restored(parted: 0, objective: nil)
+        attach(&data)
+        data.stage.say(
+            .data(.seen("orders", .failed("connection refused"))),
+            on: data.production
+        )
+        for _ in 0..<20 {
+            data.stage.pass(.seconds(1))
+            data.stage.beat(data.standby)
+            data.stage.stateFloor(of: "n1", on: data.production)
+            data.stage.say(
+                .data(.seen("orders", .failed("connection refused"))),
+                on: data.production
+            )
+        }
+        #expect(!data.stage.isSettling)
+        let refusal = data.begin(.failover, to: "a", force: true).refusal
+        #expect(refusal?.text.contains("has parted from the active data is not known") == true)
+        #expect(refusal?.mend.contains("--accept-data-loss") == true)
+    }
+
+    @Test func `nothing is written before it was looked at what the active site has`() {
+        var data = restored(parted: 0)
+        attach(&data, production: false)
+        for _ in 0..<60 {
+            data.stage.pass(.seconds(1))
+            data.stage.beat(data.standby)
+        }
+        #expect(!data.stage.isSettling)
+        #expect(data.canaries.allSatisfy { $0.epoch.generation == 1 })
+        data.live(3)
+        #expect(data.canaries.contains { $0.epoch.generation == 2 })
+    }
+
+    @Test func `a fork of a restore is read back as it was written`() throws {
+        var data = restored(parted: 3)
+        attach(&data)
+        settle(&data)
+        let before = data.stage.machine.replication.entries["orders"]?.forks
+        data.stage.restart(generation: 2)
+        #expect(data.stage.machine.replication.entries["orders"]?.forks == before)
+        #expect(before?.count == 1)
+    }
+}
