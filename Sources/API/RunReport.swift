@@ -19,6 +19,10 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
     public var nodeNow: String?
     /// When it was taken from the node, where that was before the fence.
     public var takenAt: String?
+    /// The run lets the attempt end at the old site: its handler is drainable. Left out of all others.
+    public var drains: Bool?
+    /// When it was cut, because that had taken too long.
+    public var cutAt: String?
 
     public init(
         task: UInt64,

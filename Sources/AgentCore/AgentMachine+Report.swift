@@ -35,19 +35,24 @@ extension AgentMachine {
     ///
     /// It can only say too little: what is being stopped counts until it is proven gone, and a
     /// service confirmed by an order counts under the order's token.
-    var floor: FencingToken? { floor { _ in true } }
+    var floor: FencingToken? { floor(tasks: bench.leastToken) { _ in true } }
 
     /// The same of what must never act on two sites at once. Of what an earlier incarnation left
     /// nobody knows of which kind it was: it counts.
-    var exclusiveFloor: FencingToken? { floor { $0.isExclusive } }
+    var exclusiveFloor: FencingToken? {
+        floor(tasks: bench.leastExclusiveToken) { $0.isExclusive }
+    }
 
-    private func floor(of isCounted: (ServiceMachine) -> Bool) -> FencingToken? {
+    private func floor(
+        tasks: FencingToken?,
+        of isCounted: (ServiceMachine) -> Bool
+    ) -> FencingToken? {
         var least = authority
         for service in services.values where isCounted(service) {
             if let token = service.held?.token { least = min(least, token) }
         }
         for token in strays.values { least = min(least, token) }
-        if let token = bench.leastToken { least = min(least, token) }
+        if let token = tasks { least = min(least, token) }
         if let token = data.leastToken { least = min(least, token) }
         return least.predecessor
     }

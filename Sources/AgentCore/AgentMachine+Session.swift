@@ -22,8 +22,8 @@ extension AgentMachine {
         case .lease(let lease): granted(lease, at: now, &effects)
         case .alive(let sequence, let sent, let standing):
             if answered(sequence, sent: sent, at: now) != nil { memory.standing = standing }
-        case .role(let role, let token, let drill):
-            roleChanged(role, drill, token, at: now, &effects)
+        case .role(let role, let token, let drill, let drains):
+            roleChanged(role, drill, drains, token, at: now, &effects)
         case .start(let order): ordered(.start, order, at: now, &effects)
         case .stop(let order): ordered(.stop, order, at: now, &effects)
         case .restart(let order): ordered(.restart, order, at: now, &effects)
@@ -96,6 +96,7 @@ extension AgentMachine {
         }
         memory.nonce = welcome.nonce
         see(welcome.token)
+        drains = welcome.drains.map { Drains(under: memory.highest, from: $0) }
         remember(welcome.role, drill: welcome.drill)
         link = .settling(id: id)
         write(.ready(link: id, welcome))
@@ -243,6 +244,7 @@ extension AgentMachine {
     private mutating func roleChanged(
         _ role: SiteRole,
         _ drill: UInt64?,
+        _ drains: FencingToken?,
         _ token: FencingToken,
         at now: Instant,
         _ effects: inout AgentEffects
@@ -251,6 +253,7 @@ extension AgentMachine {
             return note(.staleOrder, "the part \(role.rawValue) under \(token)", &effects)
         }
         see(token)
+        self.drains = drains.map { Drains(under: memory.highest, from: $0) }
         remember(role, drill: drill)
         write(.takeRole(role, token: token))
     }

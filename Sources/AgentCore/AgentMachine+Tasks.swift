@@ -3,6 +3,13 @@ import Protocol
 
 // The bench and the desk within the agent's machine: what they are told, and where their effects go.
 
+/// Which attempts may end at a site that has given its part up: those of drainable handlers under the
+/// token `from` or a later one. Said together with the token `under`; with a newer one that is void.
+struct Drains: Hashable, Sendable {
+    var under: FencingToken
+    var from: FencingToken
+}
+
 extension AgentMachine {
     /// The connection of a session that speaks of tasks.
     private var workLink: UInt64? {
@@ -19,6 +26,7 @@ extension AgentMachine {
             obstacle: taskObstacle,
             workObstacle: isIdleStandby ? "the site is standby" : nil,
             drill: memory.drill,
+            drains: drains.flatMap { $0.under == memory.highest ? $0.from : nil },
             isDismissed: isDismissed,
             identity: configuration.identity,
             settings: memory.settings

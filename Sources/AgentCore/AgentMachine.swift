@@ -35,6 +35,8 @@ public struct AgentMachine: Hashable, Sendable {
     var lease = LeaseState.unknown
     /// A session of this incarnation has said which part the site has.
     var isAuthorised = false
+    /// What the controller lets drain. Not durable: no attempt outlives its agent.
+    var drains: Drains?
     /// A controller has said that this node was removed: what runs here stops. A WELCOME ends it.
     var isDismissed = false
 

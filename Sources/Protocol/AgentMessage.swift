@@ -141,8 +141,8 @@ public struct Beat: Hashable, Sendable {
     public var health: Health
     /// "Nothing under a token at or below this one runs here", where the agent can prove it.
     public var floor: FencingToken?
-    /// The same of all that must never act on two sites at once: drainable services are left out.
-    /// Nil when it is the floor.
+    /// The same of all that must never act on two sites at once: drainable services and attempts
+    /// are left out. Nil when it is the floor.
     public var exclusiveFloor: FencingToken?
     /// From sending the beat before to its answer, microseconds; nil before the first answer.
     public var roundTripMicroseconds: UInt64?

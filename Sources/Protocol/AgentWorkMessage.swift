@@ -40,6 +40,8 @@ public struct HandlerReport: Hashable, Sendable {
     public var delivery: DeliveryPolicy
     /// The longest an attempt may take; nil for no limit.
     public var timeLimit: Duration?
+    /// Its attempts may end at a site that a planned run has left.
+    public var isDrainable: Bool
 
     public init(
         name: HandlerName,
@@ -47,8 +49,10 @@ public struct HandlerReport: Hashable, Sendable {
         slots: UInt16 = 1,
         prefetch: UInt16 = 1,
         delivery: DeliveryPolicy = .exclusive,
-        timeLimit: Duration? = nil
+        timeLimit: Duration? = nil,
+        isDrainable: Bool = false
     ) {
+        self.isDrainable = isDrainable
         self.name = name
         self.types = types.sorted()
         self.slots = slots

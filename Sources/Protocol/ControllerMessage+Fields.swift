@@ -36,6 +36,7 @@ extension Welcome {
             site: try fields.name("site"),
             role: try fields.word("role"),
             drill: try fields.optionalNumber("drill"),
+            drains: try fields.optionalToken("drains"),
             token: try fields.token("token"),
             nonce: try fields.text("nonce"),
             heartbeatInterval: try fields.milliseconds("heartbeat"),
@@ -54,6 +55,7 @@ extension Welcome {
         writer.put("site", site)
         writer.put("role", role)
         writer.put("drill", drill)
+        writer.put("drains", drains)
         writer.put("token", token)
         writer.put("nonce", nonce)
         writer.put("heartbeat", milliseconds: heartbeatInterval)

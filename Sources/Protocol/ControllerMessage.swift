@@ -13,7 +13,12 @@ public enum ControllerMessage: Hashable, Sendable {
     case alive(sequence: UInt64, sent: Int64, standing: NodeStanding? = nil)
     /// The site's part has changed, the authority's epoch, or a drill of the standby site has begun or
     /// ended: `drill` is its number.
-    case role(SiteRole, token: FencingToken, drill: UInt64? = nil)
+    case role(
+        SiteRole,
+        token: FencingToken,
+        drill: UInt64? = nil,
+        drains: FencingToken? = nil
+    )
     case start(ServiceOrder)
     case stop(ServiceOrder)
     case restart(ServiceOrder)
@@ -71,6 +76,9 @@ public struct Welcome: Hashable, Sendable {
     public var role: SiteRole
     /// The drill in which a standby site is; nil outside of any.
     public var drill: UInt64?
+    /// Attempts of drainable handlers under this token or a later one may go on; nil when only those
+    /// under `token` may.
+    public var drains: FencingToken?
     /// Epoch and node session under which orders will come.
     public var token: FencingToken
     /// To be made durable before READY is sent; shown in the next HELLO.
@@ -89,6 +97,7 @@ public struct Welcome: Hashable, Sendable {
         site: SiteName,
         role: SiteRole,
         drill: UInt64? = nil,
+        drains: FencingToken? = nil,
         token: FencingToken,
         nonce: String,
         heartbeatInterval: Duration,
@@ -103,6 +112,7 @@ public struct Welcome: Hashable, Sendable {
         self.site = site
         self.role = role
         self.drill = drill
+        self.drains = drains
         self.token = token
         self.nonce = nonce
         self.heartbeatInterval = heartbeatInterval
@@ -245,7 +255,8 @@ extension ControllerMessage {
             self = .role(
                 try fields.word("role"),
                 token: try fields.token("token"),
-                drill: try fields.optionalNumber("drill")
+                drill: try fields.optionalNumber("drill"),
+                drains: try fields.optionalToken("drains")
             )
         case "START": self = .start(try ServiceOrder(fields))
         case "STOP": self = .stop(try ServiceOrder(fields))
@@ -311,11 +322,12 @@ extension ControllerMessage {
             writer.put("seq", sequence)
             writer.put("sent", sent)
             writer.put("standing", standing)
-        case .role(let role, let token, let drill):
+        case .role(let role, let token, let drill, let drains):
             writer = LineWriter("ROLE")
             writer.put("role", role)
             writer.put("token", token)
             writer.put("drill", drill)
+            writer.put("drains", drains)
         case .start(let order): return order.line(verb: "START")
         case .stop(let order): return order.line(verb: "STOP")
         case .restart(let order): return order.line(verb: "RESTART")

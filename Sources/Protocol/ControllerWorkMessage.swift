@@ -39,6 +39,9 @@ public struct RunOrder: Hashable, Sendable {
     public var exclusiveKey: String?
     /// An attempt before this one was given out: its effects may be there in part.
     public var isRepeated: Bool
+    /// The controller knows its handler as drainable: where the node does, too, it may end after the
+    /// site has given its part up.
+    public var isDrainable: Bool
     public var submittedAt: WallTime
     /// Bytes of the payload in all.
     public var payloadBytes: UInt32
@@ -56,10 +59,12 @@ public struct RunOrder: Hashable, Sendable {
         priority: UInt8 = TaskSubmission.priorityDefault,
         exclusiveKey: String? = nil,
         isRepeated: Bool = false,
+        isDrainable: Bool = false,
         submittedAt: WallTime,
         payloadBytes: UInt32 = 0,
         payload: [UInt8] = []
     ) {
+        self.isDrainable = isDrainable
         self.attempt = attempt
         self.token = token
         self.handler = handler

@@ -135,7 +135,8 @@ extension HandlerReport {
             slots: try fields.number("slots", in: 1...HandlerReport.slotsMax),
             prefetch: try fields.optionalNumber("prefetch", in: 0...HandlerReport.slotsMax) ?? 0,
             delivery: try fields.word("delivery"),
-            timeLimit: try fields.optionalMilliseconds("limit")
+            timeLimit: try fields.optionalMilliseconds("limit"),
+            isDrainable: try fields.flag("drainable")
         )
     }
 
@@ -147,6 +148,7 @@ extension HandlerReport {
         if prefetch > 0 { writer.put("prefetch", prefetch) }
         writer.put("delivery", delivery)
         writer.put("limit", milliseconds: timeLimit)
+        writer.put("drainable", isDrainable)
         return writer.line
     }
 }
@@ -318,6 +320,7 @@ extension RunOrder {
                 ?? TaskSubmission.priorityDefault,
             exclusiveKey: try fields.bounded("exclusive", bytesMax: ExclusiveKey.bytesMax),
             isRepeated: try fields.flag("again"),
+            isDrainable: try fields.flag("drainable"),
             submittedAt: try fields.time("submitted"),
             payloadBytes: payloadBytes,
             payload: try fields.payload("data", of: payloadBytes)
@@ -335,6 +338,7 @@ extension RunOrder {
         if priority != TaskSubmission.priorityDefault { writer.put("priority", priority) }
         writer.put("exclusive", exclusiveKey)
         writer.put("again", isRepeated)
+        writer.put("drainable", isDrainable)
         writer.put("submitted", submittedAt)
         if payloadBytes > 0 { writer.put("payload", payloadBytes) }
         writer.put("data", data: payload)

@@ -7,7 +7,8 @@ extension HandlerDefinition {
 
     static let handlerKeys = [
         ConfigurationKey("types", repeatable: true), ConfigurationKey("program"),
-        ConfigurationKey("mode"), ConfigurationKey("slots"), ConfigurationKey("prefetch"),
+        ConfigurationKey("mode"), ConfigurationKey("kind"), ConfigurationKey("slots"),
+        ConfigurationKey("prefetch"),
         ConfigurationKey("delivery"), ConfigurationKey("time-limit"),
         ConfigurationKey("stop-timeout"), ConfigurationKey("user"), ConfigurationKey("directory"),
         ConfigurationKey("environment", repeatable: true), ConfigurationKey("nice"),
@@ -69,6 +70,7 @@ extension HandlerDefinition {
             reader.say("needs program = /path/of/program arguments")
         }
         mode = reader.value("mode", ConfigurationValue.choice("mode")) ?? mode
+        kind = reader.value("kind", ConfigurationValue.choice("kind of handler")) ?? kind
         let places: ClosedRange<UInt16> = 1...HandlerReport.slotsMax
         slots = reader.value("slots", ConfigurationValue.number(places)) ?? slots
         prefetch =

@@ -14,6 +14,14 @@ public struct HandlerDefinition: Hashable, Sendable {
         case worker
     }
 
+    /// Whether its attempts may end at a site that has given its part up in order.
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// They end before the other site is the active one.
+        case exclusive
+        /// They may end while it works already.
+        case drainable
+    }
+
     public static let outputBytesDefault = 64 * 1_024
     public static let outputBytesLimit = 1 << 20
     public static let programWordsMax = 256
@@ -24,6 +32,7 @@ public struct HandlerDefinition: Hashable, Sendable {
     /// The argument vector; its first element is an absolute path.
     public var program: [String]
     public var mode: Mode
+    public var kind: Kind
     /// Tasks that run at once, 1 to ``HandlerReport/slotsMax``.
     public var slots: UInt16
     /// Tasks that may wait on the node beyond those that run.
@@ -51,6 +60,7 @@ public struct HandlerDefinition: Hashable, Sendable {
         types: [TaskType],
         program: [String],
         mode: Mode = .process,
+        kind: Kind = .exclusive,
         slots: UInt16 = 1,
         prefetch: UInt16 = 1,
         delivery: DeliveryPolicy = .exclusive,
@@ -68,6 +78,7 @@ public struct HandlerDefinition: Hashable, Sendable {
         self.types = types
         self.program = program
         self.mode = mode
+        self.kind = kind
         self.slots = slots
         self.prefetch = prefetch
         self.delivery = delivery
@@ -94,6 +105,12 @@ public struct HandlerDefinition: Hashable, Sendable {
         }
         if types.contains(where: \.isHook), !types.allSatisfy(\.isHook) {
             found.append("a handler serves hooks (\(TaskType.hookPrefix)NAME) or work, not both")
+        }
+        if kind == .drainable, types.contains(where: \.isHook) {
+            found.append("a handler of hooks is exclusive: a step of a run waits for its end")
+        }
+        if kind == .drainable, mode == .worker {
+            found.append("a worker is exclusive: it stays when its task has ended")
         }
         if program.isEmpty || program.count > Self.programWordsMax || !isAbsolute(program[0]) {
             found.append("the program begins with an absolute path")
@@ -128,7 +145,8 @@ public struct HandlerDefinition: Hashable, Sendable {
             slots: slots,
             prefetch: prefetch,
             delivery: delivery,
-            timeLimit: timeLimit
+            timeLimit: timeLimit,
+            isDrainable: kind == .drainable
         )
     }
 

@@ -38,6 +38,9 @@ struct LiveAttempt: Hashable, Sendable {
     var isForeign = false
     /// Since its start was decided: a definition that changes later is not its own.
     var definition: HandlerDefinition?
+    /// Since then, too: both its order and its definition call it drainable. What the order does not
+    /// call so, the controller would give to another node as soon as nothing exclusive runs here.
+    var isDrainable = false
 
     // Since its launch:
     /// Its program was executed.
@@ -77,6 +80,7 @@ struct LiveAttempt: Hashable, Sendable {
         self.attempt = attempt
         token = start.token
         handler = start.handler
+        isDrainable = start.isDrainable
         order = nil
         arrival = 0
         self.phase = phase

@@ -272,14 +272,14 @@ extension TaskBench {
     ) {
         let attempt = held.attempt
         let grace = held.definition?.stopGrace ?? .zero
-        let hasLease = situation.leaseEnd(for: held.token, at: now) != nil
+        let hasLease = situation.leaseEnd(for: held, at: now) != nil
         if let deadline = held.leaseDeadline, deadline <= now || !hasLease {
             // Its leash kills it at the same instant; this is the second way to the same end. What
             // the leash was told is over is over, even if the lease itself goes on.
             let cause: EndCause =
                 held.token < situation.highest ? .overtaken(situation.highest) : .leaseEnded
             stop(attempt, cause, grace: .zero, margin: Self.fencePatience, at: now, &effects)
-        } else if held.token < situation.highest {
+        } else if held.token < situation.highest, !situation.mayDrain(held) {
             let short = min(grace, Self.overtakenGrace)
             let cause = EndCause.overtaken(situation.highest)
             stop(attempt, cause, grace: short, margin: Self.fencePatience, at: now, &effects)
@@ -345,14 +345,13 @@ extension TaskBench {
                 ) == nil
             else { continue }
             occupied[held.handler] = (occupied[held.handler] ?? 0) + 1
-            let write = journal.put(
-                .start(held.attempt, token: held.token, handler: held.handler)
-            )
+            var starting = held
+            starting.definition = definition
+            starting.isDrainable = order.isDrainable && definition.kind == .drainable
+            let write = journal.put(starting.startEntry)
             awaited.append(AwaitedWrite(sequence: write, attempt: held.attempt))
-            live.update(held.attempt) { held in
-                held.definition = definition
-                held.phase = .starting(write)
-            }
+            starting.phase = .starting(write)
+            live[held.attempt] = starting
             waitingCount -= 1
         }
     }
@@ -361,6 +360,10 @@ extension TaskBench {
 extension LiveAttempt {
     /// Something of it may run, so no other may run in its slot.
     var takesSlot: Bool { mayRun }
+
+    var startEntry: TaskJournalEntry {
+        .start(attempt, token: token, handler: handler, isDrainable: isDrainable)
+    }
 
     /// It counts among what its handler may have on the node.
     var takesPlace: Bool { isBefore || mayRun }

@@ -14,6 +14,8 @@ struct TaskSituation: Hashable, Sendable {
     var workObstacle: String?
     /// What runs is part of this drill.
     var drill: UInt64?
+    /// What drains may go on under this token or a later one; nil when nothing may.
+    var drains: FencingToken?
     /// The node was removed: what runs is ended.
     var isDismissed: Bool
     var identity: NodeIdentity?
@@ -25,6 +27,22 @@ struct TaskSituation: Hashable, Sendable {
             held.epoch == token.epoch, held.session == token.session
         else { return nil }
         return end
+    }
+
+    /// It may end under its own token, though a newer one was seen.
+    func mayDrain(_ held: LiveAttempt) -> Bool {
+        held.isDrainable && drains.map { held.token >= $0 } ?? false
+    }
+
+    /// Until when an attempt that runs has a lease. What drains is covered by any that the node was
+    /// given since: none of them lasts longer than the controller waits for.
+    func leaseEnd(for held: LiveAttempt, at now: Instant) -> Instant? {
+        if case .held(let end, let token, _) = lease, end > now, token >= held.token,
+            mayDrain(held)
+        {
+            return end
+        }
+        return leaseEnd(for: held.token, at: now)
     }
 
     /// Why an attempt of this type may not be taken now; nil when it may.
@@ -202,8 +220,7 @@ struct TaskBench: Hashable, Sendable {
         for (attempt, held) in live where !held.isForeign {
             switch held.phase {
             case .receiving, .waiting: break
-            case .starting, .launched, .emptied:
-                entries.append(.start(attempt, token: held.token, handler: held.handler))
+            case .starting, .launched, .emptied: entries.append(held.startEntry)
             case .ending(_, let result): entries.append(.end(attempt, result))
             }
         }
@@ -227,8 +244,14 @@ struct TaskBench: Hashable, Sendable {
 
     /// The least token under which something may run or is about to; nil when nothing is. A worker
     /// may run without an attempt.
-    var leastToken: FencingToken? {
-        let least = live.values.lazy.filter(\.mayRun).map(\.token).min()
+    var leastToken: FencingToken? { leastToken { _ in true } }
+
+    /// The same of what must not act beside another site: drainable attempts are left out, as they were
+    /// launched.
+    var leastExclusiveToken: FencingToken? { leastToken { !$0.isDrainable } }
+
+    private func leastToken(of isCounted: (LiveAttempt) -> Bool) -> FencingToken? {
+        let least = live.values.filter { $0.mayRun && isCounted($0) }.map(\.token).min()
         return [least, workers?.token].compactMap(\.self).min()
     }
 

@@ -5,8 +5,14 @@ import Protocol
 public enum TaskJournalEntry: Hashable, Sendable {
     /// Whose attempts follow; the first line. The same numbers mean other tasks in another cluster.
     case owner(cluster: ClusterID, node: NodeID)
-    /// Durable before the handler is executed.
-    case start(TaskAttempt, token: FencingToken, handler: HandlerName)
+    /// Durable before the handler is executed. Whether it may drain is as it is launched, whatever its
+    /// handler's definition says later.
+    case start(
+        TaskAttempt,
+        token: FencingToken,
+        handler: HandlerName,
+        isDrainable: Bool = false
+    )
     /// Durable before the result is told. Nothing of the attempt exists any more.
     case end(TaskAttempt, AttemptResult)
     /// The controller has the result. That this attempt, and every lower one of its task, is over
@@ -24,11 +30,12 @@ public enum TaskJournalEntry: Hashable, Sendable {
             writer.put("format", Self.format)
             writer.put("cluster", cluster)
             writer.put("node", node)
-        case .start(let attempt, let token, let handler):
+        case .start(let attempt, let token, let handler, let isDrainable):
             writer = LineWriter("START")
             writer.put(attempt)
             writer.put("token", token)
             writer.put("handler", handler)
+            writer.put("drainable", isDrainable)
         case .end(let attempt, let result):
             writer = LineWriter("END")
             writer.put(attempt)
@@ -52,7 +59,8 @@ public enum TaskJournalEntry: Hashable, Sendable {
             self = .start(
                 try TaskAttempt(fields),
                 token: try fields.token("token"),
-                handler: try fields.name("handler")
+                handler: try fields.name("handler"),
+                isDrainable: try fields.flag("drainable")
             )
         case "END": self = .end(try TaskAttempt(fields), try AttemptResult(record: fields))
         case "FORGET": self = .forget(try TaskAttempt(fields))
@@ -82,6 +90,7 @@ public struct TaskJournal: Hashable, Sendable {
     public struct Start: Hashable, Sendable {
         public var token: FencingToken
         public var handler: HandlerName
+        public var isDrainable = false
     }
 
     public private(set) var cluster: ClusterID?
@@ -150,13 +159,13 @@ public struct TaskJournal: Hashable, Sendable {
         }
         switch entry {
         case .owner: break
-        case .start(let attempt, let token, let handler):
+        case .start(let attempt, let token, let handler, let isDrainable):
             if started[attempt] != nil || ended[attempt] != nil
                 || taken[attempt.task].map({ $0 >= attempt.attempt }) ?? false
             {
                 return "attempt \(attempt) is started twice"
             }
-            started[attempt] = Start(token: token, handler: handler)
+            started[attempt] = Start(token: token, handler: handler, isDrainable: isDrainable)
         case .end(let attempt, let result):
             // A journal that was rewritten has only the end of what had ended.
             if ended[attempt] != nil { return "attempt \(attempt) ends twice" }

@@ -36,6 +36,8 @@ extension LedgerEntry {
             text: text
         )
         takenAt = record.takenAt?.iso8601
+        drains = record.drains ? true : nil
+        cutAt = record.cutAt?.iso8601
         switch fate {
         case .live(let view):
             attemptNow = view.attempt

@@ -188,6 +188,8 @@ struct RunReportText {
             let was =
                 "attempt \(entry.attempt) on \(entry.node)\(entry.started ? "" : ", not started")"
                 + (entry.takenAt.map { ", taken from it at \($0)" } ?? "")
+                + (entry.drains == true ? ", let drain there" : "")
+                + (entry.cutAt.map { ", cut at \($0)" } ?? "")
             lines.append(
                 "| \(entry.task) | \(plain(entry.type)) | \(plain(entry.account)) | \(was) "
                     + "| \(entry.fate) | \(plain(entry.text)) |"

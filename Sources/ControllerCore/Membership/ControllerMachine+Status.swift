@@ -202,6 +202,7 @@ extension ControllerMachine {
             $0.membership = .removed
             $0.removedAt = now.wall
             $0.session += 1
+            $0.drains = nil
             $0.status = .offline
             $0.statusReason = "removed"
             $0.statusSince = now.wall

@@ -27,6 +27,8 @@ public struct Member: Hashable, Sendable {
     /// What the node said last in this session of what does not run there: of all that must never
     /// act on two sites at once.
     public internal(set) var floor: FencingToken?
+    /// The same with all that is drainable.
+    public internal(set) var wholeFloor: FencingToken?
     public internal(set) var services: OrderedTable<ServiceName, KnownService>
     public internal(set) var checks: OrderedTable<CheckKey, KnownCheck>
     public internal(set) var load: Load?

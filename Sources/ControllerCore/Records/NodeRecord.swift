@@ -61,6 +61,10 @@ public struct NodeRecord: Hashable, Sendable {
     public var isUnwelcomed = false
     /// What it was given before the restore may still act: the controller waits for its word.
     public var isUnsettled = false
+    /// Attempts of drainable handlers under this token or a later one may go on, though the node's
+    /// session or the epoch was raised since: it was, by a planned run that lets them end. Nil with
+    /// every other raise.
+    public var drains: FencingToken?
     /// Services that an operator has stopped; they stay stopped until an operator starts them.
     public var stoppedServices: [ServiceName]
 
@@ -224,6 +228,7 @@ extension NodeRecord {
         isHistoryOpen = try fields.flag("history-open")
         isUnwelcomed = try fields.flag("unwelcomed")
         isUnsettled = try fields.flag("unsettled")
+        drains = try fields.optionalToken("drains")
         status = try fields.word("status")
         statusSince = try fields.time("status-since")
         statusReason = fields.optionalText("status-reason") ?? ""
@@ -293,6 +298,7 @@ extension NodeRecord {
         writer.put("history-open", isHistoryOpen)
         writer.put("unwelcomed", isUnwelcomed)
         writer.put("unsettled", isUnsettled)
+        writer.put("drains", drains)
         writer.put("status", status)
         writer.put("status-since", statusSince)
         writer.put("status-reason", statusReason)

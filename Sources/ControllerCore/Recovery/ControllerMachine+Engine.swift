@@ -130,6 +130,12 @@ extension ControllerMachine {
         let limit = record.step.timeout.forPeople
         if record.step.act == .drainTasks {
             complete(record, "after \(limit) \(text): the fence ends it")
+        } else if !runs.isCut, endsDrains(record.step.act, of: run),
+            draining(on: run.from).count > 0
+        {
+            runs.isCut = true
+            runs.deadline = now.instant + Self.cutPatience
+            cutDrains(of: run, because: "not ended within \(limit)")
         } else {
             fail(record, of: run, "not within \(limit): \(text)")
         }
@@ -206,12 +212,15 @@ extension ControllerMachine {
     mutating func clearStepState() {
         runs.deadline = nil
         runs.retryAt = nil
+        runs.isCut = false
         effects.hookCancels += runs.calls.keys
         runs.calls = OrderedTable()
     }
 
     private mutating func finish(_ run: RunRecord) {
         clearStepState()
+        // A run that has ended leaves nothing to wait for. What its plan has left out is cut.
+        if run.tasksLinger { cutDrains(of: run, because: "run \(run.id) has ended") }
         for site in [run.from, run.to] { amendSite(site) { $0.held = GroupSet() } }
         amendRun(run.id) { [now] in
             $0.state = .done
@@ -463,27 +472,12 @@ extension ControllerMachine {
                 .role(
                     role(of: site),
                     token: token(of: member.record),
-                    drill: runs.drill(of: site)
+                    drill: runs.drill(of: site),
+                    drains: member.record.drains
                 ),
                 to: link.connection
             )
             touched.append(member.record.id)
-        }
-    }
-
-    private mutating func forgetOldRuns() {
-        while runs.runs.count > RunBook.runsKept, let oldest = runs.runs.keys.first {
-            effects.journal.append(.delete(table: .run, key: oldest.storeKey))
-            for step in runs.steps(of: oldest) {
-                forgetDeeds(of: step)
-                runs.stepRecords[.init(run: oldest, index: step.index)] = nil
-                effects.journal.append(.delete(table: .runStep, key: step.storeKey))
-            }
-            for fence in runs.fences(of: oldest) {
-                runs.fenceRecords[.init(run: oldest, node: fence.node)] = nil
-                effects.journal.append(.delete(table: .fence, key: fence.storeKey))
-            }
-            runs.runs[oldest] = nil
         }
     }
 }

@@ -11,7 +11,14 @@ extension ControllerMachine {
     mutating func demote(_ run: RunRecord) {
         guard !run.isFenced else { return }
         for entry in inFlight(run) { put(.ledger(entry)) }
-        for member in members(of: run.from) { amend(member.record.id) { $0.session += 1 } }
+        for member in members(of: run.from) {
+            let drains =
+                run.tasksLinger ? work.leastDrainableToken(of: member.record.id) : nil
+            amend(member.record.id) {
+                $0.session += 1
+                $0.drains = drains
+            }
+        }
         amendRun(run.id) {
             $0.isFenced = true
             $0.isDraining = true
@@ -40,7 +47,8 @@ extension ControllerMachine {
                     task: $0.task,
                     attempt: $0.attempt,
                     node: member.record.name,
-                    isStarted: $0.isStarted
+                    isStarted: $0.isStarted,
+                    drains: run.tasksLinger && $0.isDrainable
                 )
             }
             found += work.lossesOf(id).map {
@@ -106,7 +114,9 @@ extension ControllerMachine {
     mutating func proveWhatIs(_ run: RunRecord) {
         for member in members(of: run.from)
         where runs.fence(of: member.record.id, in: run.id) == nil {
-            if let (proof, text) = proof(of: member) { noteFenced(member, run.id, proof, text) }
+            if let (proof, text) = proof(of: member, in: run) {
+                noteFenced(member, run.id, proof, text)
+            }
         }
     }
 
@@ -166,7 +176,9 @@ extension ControllerMachine {
             + "\(certify))"
     }
 
-    func proof(of member: Member) -> (FenceProof, String)? {
+    /// A node's statement says nothing of attempts that may drain. Where the run lets them, they stay with
+    /// the node; where it does not, they are being ended, and are waited for.
+    func proof(of member: Member, in run: RunRecord?) -> (FenceProof, String)? {
         let record = member.record
         if !record.isAdmitted, !record.isHistoryOpen, record.stickyMachine == nil,
             member.services.values.allSatisfy(\.report.hasStopped),
@@ -179,6 +191,10 @@ extension ControllerMachine {
             guard !isOtherMachine(member) else { return nil }
             let needed = FencingToken(epoch: cluster.epoch, session: record.session - 1)
             guard let floor = member.floor, floor >= needed else { return nil }
+            let isWhole = member.wholeFloor.map { $0 >= needed } ?? false
+            guard isWhole || run?.tasksLinger ?? false || !work.hasDrainable(record.id) else {
+                return nil
+            }
             return (.statement, "it says that nothing under \(needed) or older runs")
         }
         guard member.reachability == .unreachable, record.fencesItself == true else { return nil }
@@ -216,7 +232,8 @@ extension ControllerMachine {
             consequence: "run \(run)"
         )
         auditOwn("run.node-fenced", record.name.text, reason: "\(proof.rawValue): \(text)")
-        work.fence(record.id)
+        let isLingering = runs.runs[run]?.tasksLinger ?? false
+        takeWork(of: record.id, sparesDrainable: proof == .statement && isLingering)
     }
 
     private mutating func command(

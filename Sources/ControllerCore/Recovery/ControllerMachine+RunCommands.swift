@@ -313,6 +313,7 @@ extension ControllerMachine {
             stepCount: UInt16(steps.count),
             epochBefore: cluster.epoch,
             lingers: lingers,
+            tasksLinger: Self.letsTasksLinger(request.kind, steps),
             isForced: force,
             acceptsLoss: request.acceptsLoss
         )

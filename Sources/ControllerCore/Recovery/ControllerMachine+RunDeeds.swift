@@ -90,6 +90,23 @@ extension ControllerMachine {
             $0.personMilliseconds += UInt64(max(0, (now.wall - since).wholeMilliseconds))
         }
     }
+
+    /// The oldest of those that have ended, beyond ``RunBook/runsKept``.
+    mutating func forgetOldRuns() {
+        while runs.runs.count > RunBook.runsKept, let oldest = runs.runs.keys.first {
+            effects.journal.append(.delete(table: .run, key: oldest.storeKey))
+            for step in runs.steps(of: oldest) {
+                forgetDeeds(of: step)
+                runs.stepRecords[.init(run: oldest, index: step.index)] = nil
+                effects.journal.append(.delete(table: .runStep, key: step.storeKey))
+            }
+            for fence in runs.fences(of: oldest) {
+                runs.fenceRecords[.init(run: oldest, node: fence.node)] = nil
+                effects.journal.append(.delete(table: .fence, key: fence.storeKey))
+            }
+            runs.runs[oldest] = nil
+        }
+    }
 }
 
 extension RunStepRecord {

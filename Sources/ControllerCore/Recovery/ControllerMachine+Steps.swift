@@ -110,20 +110,6 @@ extension ControllerMachine {
             + " (if the loss is accepted: muster run accept \(run.id) --accept-data-loss --reason TEXT)"
     }
 
-    private func lookAtTasks(_ run: RunRecord) -> StepProgress {
-        var count = 0
-        var holders: [String] = []
-        for member in nodes.values where member.record.site == run.from {
-            let id = member.record.id
-            guard work.hasWork(id) else { continue }
-            count += work.tasks(of: id).count
-            holders.append(member.record.name.text)
-        }
-        guard count > 0 else { return .done("no task runs on site \(run.from)") }
-        let tasks = "\(counted(count, "task")) \(count == 1 ? "has" : "have")"
-        return .waiting("\(tasks) not ended on \(short(holders))")
-    }
-
     /// How many nodes a site must have to act: its minimum, whether it has so many or not.
     func leastNodes(of site: SiteName) -> Int { max(1, Int(sites[site]?.minimum ?? 0)) }
 
@@ -165,7 +151,11 @@ extension ControllerMachine {
             }
         }
         if !unknown.isEmpty { return .waiting("nothing is known yet of \(short(unknown))") }
-        if !running.isEmpty { return .waiting("still running: \(short(running))") }
+        let tasks = tasksThatDrain(run)
+        if !running.isEmpty || !tasks.isEmpty {
+            let services = running.isEmpty ? "" : "still running: \(short(running))"
+            return .waiting([services, tasks].filter { !$0.isEmpty }.joined(separator: "; "))
+        }
         let away = members(of: run.from).filter { !$0.isSynced }.map(\.record.name.text)
         return .done(
             away.isEmpty
@@ -272,7 +262,10 @@ extension ControllerMachine {
 
     /// Nodes of the old site that have a hook: its token is of the epoch that is to end.
     private func hooksOfOldSite(_ run: RunRecord) -> [String] {
-        members(of: run.from).filter { work.hasTasks($0.record.id) }.map(\.record.name.text)
+        members(of: run.from).filter {
+            run.tasksLinger ? work.hasExclusive($0.record.id) : work.hasTasks($0.record.id)
+        }
+        .map(\.record.name.text)
     }
 
     private mutating func activate(_ run: RunRecord) {

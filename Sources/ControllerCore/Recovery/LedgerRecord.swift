@@ -11,6 +11,10 @@ public struct LedgerRecord: Hashable, Sendable {
     public var isStarted: Bool
     /// When it was taken from the node, where that was before the fence.
     public var takenAt: WallTime?
+    /// Its handler is drainable, and the run lets the attempt end at the old site.
+    public var drains: Bool
+    /// When it was told to end, because the drain had taken too long.
+    public var cutAt: WallTime?
 
     init(
         run: RunID,
@@ -18,8 +22,12 @@ public struct LedgerRecord: Hashable, Sendable {
         attempt: UInt16,
         node: NodeName,
         isStarted: Bool,
-        takenAt: WallTime? = nil
+        takenAt: WallTime? = nil,
+        drains: Bool = false,
+        cutAt: WallTime? = nil
     ) {
+        self.drains = drains
+        self.cutAt = cutAt
         self.run = run
         self.task = task
         self.attempt = attempt
@@ -37,7 +45,9 @@ public struct LedgerRecord: Hashable, Sendable {
             attempt: try fields.number("attempt"),
             node: try fields.name("node"),
             isStarted: try fields.flag("started"),
-            takenAt: try fields.optionalTime("taken")
+            takenAt: try fields.optionalTime("taken"),
+            drains: try fields.flag("drains"),
+            cutAt: try fields.optionalTime("cut")
         )
     }
 
@@ -49,6 +59,8 @@ public struct LedgerRecord: Hashable, Sendable {
         writer.put("node", node)
         writer.put("started", isStarted)
         writer.put("taken", takenAt)
+        writer.put("drains", drains)
+        writer.put("cut", cutAt)
         return writer.line
     }
 }

@@ -51,6 +51,8 @@ public struct RunBook: Hashable, Sendable {
     var isResumed = true
     var deadline: Instant?
     var retryAt: Instant?
+    /// What its time was over for has been told to end.
+    var isCut = false
     /// Hooks of the controller's host that are under way.
     var calls: OrderedTable<UInt64, HookPurpose> = OrderedTable()
     var lastCall: UInt64 = 0

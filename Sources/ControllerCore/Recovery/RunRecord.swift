@@ -62,6 +62,8 @@ public struct RunRecord: Hashable, Sendable {
     public var isDraining: Bool
     /// Drainable services of the old site may go on until a later step stops them.
     public var lingers: Bool
+    /// The same of attempts of drainable handlers: they stay the current ones of their tasks.
+    public var tasksLinger: Bool
     /// The standby site is in its drill: its services may run, under a token that production refuses.
     public var isDrilling: Bool
     /// Blocking reasons of readiness were overruled by an operator.
@@ -90,9 +92,11 @@ public struct RunRecord: Hashable, Sendable {
         stepCount: UInt16,
         epochBefore: Epoch,
         lingers: Bool,
+        tasksLinger: Bool = false,
         isForced: Bool,
         acceptsLoss: Bool = false
     ) {
+        self.tasksLinger = tasksLinger
         self.id = id
         self.kind = kind
         self.from = from
@@ -133,6 +137,7 @@ public struct RunRecord: Hashable, Sendable {
             stepCount: try fields.number("steps"),
             epochBefore: try fields.epoch("epoch"),
             lingers: try fields.flag("lingers"),
+            tasksLinger: try fields.flag("tasks-linger"),
             isForced: try fields.flag("forced"),
             acceptsLoss: try fields.flag("accepts-loss")
         )
@@ -180,6 +185,7 @@ public struct RunRecord: Hashable, Sendable {
         writer.put("draining", isDraining)
         writer.put("drilling", isDrilling)
         writer.put("lingers", lingers)
+        writer.put("tasks-linger", tasksLinger)
         writer.put("forced", isForced)
         writer.put("accepts-loss", acceptsLoss)
         writer.put("text", text)

@@ -22,7 +22,7 @@ extension ControllerMachine {
             } else if member.isSynced {
                 return nil
             } else {
-                switch proof(of: member)?.0 {
+                switch proof(of: member, in: nil)?.0 {
                 case .neverStarted: continue
                 case .waited: moment = member.lastGrant + settings.lease.wait
                 case .statement, .command, .certified, nil: return nil

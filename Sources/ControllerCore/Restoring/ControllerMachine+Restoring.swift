@@ -103,6 +103,7 @@ extension ControllerMachine {
                 // Nor is it known what it was given since the backup.
                 $0.isHistoryOpen = true
                 $0.isUnsettled = true
+                $0.drains = nil
                 $0.isUnwelcomed = true
                 $0.fencesItself = nil
                 if record.membership == .joined, record.conflict == nil { $0.isNonceOpen = true }

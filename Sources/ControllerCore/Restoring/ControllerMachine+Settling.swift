@@ -145,9 +145,9 @@ extension ControllerMachine {
         let record = member.record
         let isActive = role(of: record.site) == .active
         if let link = member.link, link.phase == .synced {
-            guard !isActive else {
-                return link.foreign.isEmpty ? "it has told every task that it has" : nil
-            }
+            // What drains is not in the floor.
+            guard link.foreign.isEmpty else { return nil }
+            if isActive { return "it has told every task that it has" }
             let needed = FencingToken(epoch: cluster.epoch, session: record.session - 1)
             guard let floor = member.floor, floor >= needed else { return nil }
             return "it says that nothing under \(needed) or older runs"

@@ -162,6 +162,7 @@ extension ControllerMachine {
             $0.link?.lastSequence = beat.sequence
             $0.health = beat.health
             $0.floor = beat.exclusiveFloor ?? beat.floor
+            $0.wholeFloor = beat.floor
             if let end = $0.record.certificateNotAfter, $0.link?.expiry?.of != end {
                 $0.link?.expiry = Member.Link.Expiry(of: end, at: now.instant + (end - now.wall))
             }

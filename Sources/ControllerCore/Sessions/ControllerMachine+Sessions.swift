@@ -205,6 +205,7 @@ extension ControllerMachine {
                 site: record.site,
                 role: role(of: record.site),
                 drill: runs.drill(of: record.site),
+                drains: record.drains,
                 token: token(of: record),
                 nonce: nonce,
                 heartbeatInterval: settings.lease.heartbeatInterval,
@@ -261,6 +262,7 @@ extension ControllerMachine {
             $0.conflict = conflict
             // Work of either machine carries an older session from now on.
             $0.session += 1
+            $0.drains = nil
         }
         if let link = member.link {
             dismiss(link.connection, .conflicted, "held: \(conflict)")
@@ -328,6 +330,7 @@ extension ControllerMachine {
             $0.disks = []
             $0.clock = nil
             $0.floor = nil
+            $0.wholeFloor = nil
             $0.configurationVersion = nil
         }
         abandonDrift(of: id)

@@ -212,13 +212,16 @@ extension ControllerMachine {
         guard let member = nodes[id], work.hasTasks(id), member.reachability == .unreachable,
             now.instant >= member.lastGrant + settings.lease.wait, mayAct
         else { return }
-        amend(id) { $0.session += 1 }
+        amend(id) {
+            $0.session += 1
+            $0.drains = nil
+        }
         auditOwn(
             "node.fence",
             member.record.name.text,
             reason: "its lease has ended: it loses \(counted(work.tasks(of: id).count, "task"))"
         )
-        work.fence(id)
+        takeWork(of: id, sparesDrainable: false)
         if member.record.membership == .removed { work.forgetLosses(of: id) }
     }
 }

@@ -214,6 +214,8 @@ public struct AssignmentRecord: Hashable, Sendable {
     public var decision: Decision
     /// Why it is to end before it has ended by itself.
     public var cancel: CancelReason?
+    /// The node may let it end after its site has given its part up: see ``Assignment/isDrainable``.
+    public var isDrainable: Bool
 
     init(
         node: NodeID,
@@ -221,9 +223,11 @@ public struct AssignmentRecord: Hashable, Sendable {
         handler: HandlerName,
         delivery: DeliveryPolicy,
         decision: Decision,
-        cancel: CancelReason? = nil
+        cancel: CancelReason? = nil,
+        isDrainable: Bool = false
     ) {
         self.cancel = cancel
+        self.isDrainable = isDrainable
         self.node = node
         self.token = token
         self.handler = handler
@@ -241,7 +245,8 @@ public struct AssignmentRecord: Hashable, Sendable {
                 rule: try fields.word("rule"),
                 view: try fields.optionalNumber("view") ?? 0
             ),
-            cancel: try fields.optionalWord("cancel", as: CancelReason.self)
+            cancel: try fields.optionalWord("cancel", as: CancelReason.self),
+            isDrainable: try fields.flag("drainable")
         )
     }
 
@@ -253,6 +258,7 @@ public struct AssignmentRecord: Hashable, Sendable {
         writer.put("rule", decision.rule)
         writer.put("view", decision.view)
         writer.put("cancel", cancel)
+        writer.put("drainable", isDrainable)
     }
 }
 

@@ -226,7 +226,9 @@ extension WorkMachine {
             handler: handler.name,
             delivery: isExclusive ? .exclusive : handler.delivery,
             decision: decision,
-            isStarted: false
+            isStarted: false,
+            // What belongs to a step of a run ends with the step.
+            isDrainable: handler.isDrainable && !task.isOfRun
         )
         workers[place].tasks.insertSorted(id)
         workers[place].assigned[handler.name] = (workers[place].assigned[handler.name] ?? 0) + 1
@@ -252,6 +254,7 @@ extension WorkMachine {
             priority: task.priority,
             exclusiveKey: task.exclusiveKey?.text,
             isRepeated: entry.attempt > 1,
+            isDrainable: assignment.isDrainable,
             submittedAt: entry.acceptedAt,
             payloadBytes: entry.payloadBytes
         )

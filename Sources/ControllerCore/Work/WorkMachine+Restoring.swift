@@ -53,7 +53,8 @@ extension WorkMachine {
             delivery: record.delivery,
             decision: record.decision,
             isStarted: false,
-            cancel: record.cancel
+            cancel: record.cancel,
+            isDrainable: record.isDrainable
         )
         workers[place].tasks.insertSorted(id)
         workers[place].assigned[record.handler] =

@@ -174,9 +174,11 @@ extension WorkMachine {
 
     /// It is proven that nothing that this node was given before runs any more: the wait X is over,
     /// or it says so. The caller has raised its session number in the same step.
-    mutating func fence(_ node: NodeID) {
+    ///
+    /// - Parameter sparesDrainable: it says so of what is exclusive; what drains stays with it.
+    mutating func fence(_ node: NodeID, sparesDrainable: Bool = false) {
         guard let place = places[node] else { return }
-        take(from: place, "lost") { _ in true }
+        take(from: place, "lost") { !sparesDrainable || !$0.isDrainable }
     }
 
     private mutating func take(
@@ -214,10 +216,12 @@ extension WorkMachine {
     /// What a node has of the cluster's work, tasks of runs not counted.
     func assignmentsOf(
         _ node: NodeID
-    ) -> [(task: TaskID, attempt: UInt16, isStarted: Bool)] {
+    ) -> [(task: TaskID, attempt: UInt16, isStarted: Bool, isDrainable: Bool)] {
         tasks(of: node).compactMap { id in
             guard !isOfRun(id) else { return nil }
-            return assignments[id.number].map { (id, $0.attempt, $0.isStarted) }
+            return assignments[id.number].map {
+                (id, $0.attempt, $0.isStarted, $0.isDrainable)
+            }
         }
     }
 

@@ -241,7 +241,8 @@ extension WorkMachine {
                 handler: assignment.handler,
                 delivery: assignment.delivery,
                 decision: assignment.decision,
-                cancel: assignment.cancel
+                cancel: assignment.cancel,
+                isDrainable: assignment.isDrainable
             )
         }
         put(.taskState(record))

@@ -288,6 +288,9 @@ public struct Assignment: Hashable, Sendable {
     /// The node has said that the handler was executed.
     public internal(set) var isStarted: Bool
     public internal(set) var cancel: CancelReason?
+    /// Its handler was known as drainable when it was given: a node may leave it out of its exclusive
+    /// floor, so that is no proof of it.
+    public internal(set) var isDrainable: Bool
     /// Output that was heard, until the attempt has ended.
     var output = AttemptOutput()
 }

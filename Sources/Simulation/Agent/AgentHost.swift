@@ -40,6 +40,11 @@ final class AgentHost {
     var wasTold = false
     var toldRole: SiteRole?
     var toldDrill: UInt64?
+    /// The newest token that it was told together with its part, what may drain under that, and since
+    /// when by real time.
+    var toldToken = FencingToken.zero
+    var toldDrains: FencingToken?
+    var toldTokenAt: Int64 = 0
     private var queuedPersist: PersistRequest?
     private var writing: PersistRequest?
     var persistTimeMax: Int64 = 5 * millisecond
@@ -108,6 +113,8 @@ final class AgentHost {
         wasTold = false
         toldRole = nil
         toldDrill = nil
+        toldToken = .zero
+        toldDrains = nil
         nextKey = nil
         log = []
         machine = AgentMachine(
@@ -403,9 +410,11 @@ final class AgentHost {
                     wasTold = true
                     toldRole = welcome.role
                     toldDrill = welcome.drill
-                case .role(let role, _, let drill):
+                    isTold(welcome.token, drains: welcome.drains)
+                case .role(let role, let token, let drill, let drains):
                     toldRole = role
                     toldDrill = drill
+                    isTold(token, drains: drains)
                 default: break
                 }
                 step(.received(link: id, message))
@@ -417,5 +426,12 @@ final class AgentHost {
             if link === connection { link = nil }
             step(.disconnected(link: id, reason: isReset ? "reset" : "closed"))
         }
+    }
+
+    private func isTold(_ token: FencingToken, drains: FencingToken?) {
+        guard token >= toldToken else { return }
+        if token > toldToken || drains != toldDrains { toldTokenAt = world.now }
+        toldToken = token
+        toldDrains = drains
     }
 }

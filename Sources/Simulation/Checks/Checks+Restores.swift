@@ -64,6 +64,7 @@ extension TaskChecks {
         keyOwners = [:]
         held = OrderedTable()
         fenced = OrderedTable()
+        exclusivelyFenced = OrderedTable()
         tasksOfJobs = OrderedTable()
         for id in tasks.keys {
             let key = id.storeKey

@@ -30,13 +30,27 @@ extension Checks {
         isExclusive(leash) && (leash.isSelfFenced || !isDoubtful(leash.host))
     }
 
+    /// A run that lets tasks drain has only the node's word, of what is exclusive there.
+    func letsDrain(_ fence: FenceRecord) -> Bool {
+        fence.proof == .statement && runsSeen[fence.run]?.tasksLinger ?? false
+    }
+
+    /// The same where drainable tasks may not go on either.
+    private func isCounted(_ leash: LeashHost, by fence: FenceRecord) -> Bool {
+        if isCounted(leash) { return true }
+        guard let task = leash as? TaskLeash, let checks = world.work?.checks, !letsDrain(fence)
+        else { return false }
+        return checks.isDrainable(task) && !checks.mayOverlap(task.attempt)
+            && (leash.isSelfFenced || !isDoubtful(leash.host))
+    }
+
     private func isExclusive(_ leash: LeashHost) -> Bool {
         if let service = leash as? ServiceLeash {
             return service.definition.kind == .exclusive && service.drill == nil
         }
         if leash is WriterLeash { return true }
         guard let task = leash as? TaskLeash, let checks = world.work?.checks else { return false }
-        return !checks.mayOverlap(task.attempt)
+        return !checks.mayOverlap(task.attempt) && !checks.isDrainable(task)
     }
 
     /// I0, form A: what must not act twice runs on one site alone, at every real instant; and only on
@@ -76,7 +90,8 @@ extension Checks {
         else { return }
         for fence in machine.runs.fences(of: run.id) {
             for host in hosts(of: fence.node) {
-                for leash in host.allLeashes where leash.isRunningSomething && isCounted(leash) {
+                for leash in host.allLeashes
+                where leash.isRunningSomething && isCounted(leash, by: fence) {
                     world.fail(
                         "I1: \(fence.name) counts as fenced (\(fence.proof.rawValue)), and "
                             + "\(leash.name) runs"
@@ -89,7 +104,8 @@ extension Checks {
     /// The same at the very moment at which the proof is written.
     private func checkProof(_ fence: FenceRecord) {
         for host in hosts(of: fence.node) {
-            for leash in host.allLeashes where leash.isRunningSomething && isCounted(leash) {
+            for leash in host.allLeashes
+            where leash.isRunningSomething && isCounted(leash, by: fence) {
                 world.fail(
                     "I1: \(fence.name) is written down as fenced (\(fence.proof.rawValue)), and "
                         + "\(leash.name) runs"

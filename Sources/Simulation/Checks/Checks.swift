@@ -274,6 +274,9 @@ final class Checks {
             if let service = leash as? ServiceLeash, service.definition.kind == .drainable {
                 continue
             }
+            if let task = leash as? TaskLeash, world.work?.checks.isDrainable(task) ?? false {
+                continue
+            }
             var token = FencingToken(leash.machine.token) ?? leash.launchToken
             token.work = nil
             if token <= floor {

@@ -19,6 +19,9 @@ extension TaskChecks {
         if host.toldRole != .active {
             world.fail("\(host.name) launches \(attempt), and was told that it is a standby")
         }
+        if FencingToken(epoch: launch.token.epoch, session: launch.token.session) < host.toldToken {
+            world.fail("\(host.name) launches \(attempt), and was told \(host.toldToken)")
+        }
         if !mayOverlap(attempt) {
             guard let deadline = launch.deadline else {
                 return world.fail("\(host.name) launches \(attempt) without a deadline")
@@ -116,7 +119,7 @@ extension TaskChecks {
     func journals(_ host: AgentHost, _ entries: [TaskJournalEntry]) {
         for entry in entries {
             switch entry {
-            case .start(let attempt, _, _): journaledStarts.insert(attempt)
+            case .start(let attempt, _, _, _): journaledStarts.insert(attempt)
             case .end(let attempt, let result):
                 if result.outcome == .done { journaledDone.insert(attempt) }
                 for leash in host.taskLeashes

@@ -26,7 +26,8 @@ extension TaskChecks {
                 if audit.verb == "node.fence" { fence(audit.object, entries) }
             case .put(.fence(let fence)):
                 // By a run, which has raised every session before it looks for proofs.
-                fenced[fence.node] = fence.session
+                exclusivelyFenced[fence.node] = fence.session
+                if !world.checks.letsDrain(fence) { fenced[fence.node] = fence.session }
                 let isRaised = entries.contains {
                     guard case .put(.node(let record)) = $0 else { return false }
                     return record.id == fence.node && record.session >= fence.session
@@ -129,7 +130,9 @@ extension TaskChecks {
         if let assignment = state.assignment {
             if held[assignment.node] == nil { held[assignment.node] = OrderedTable() }
             held.update(assignment.node) { $0[state.id] = assignment.handler }
-            deliveries[TaskAttempt(task: state.id, attempt: state.attempt)] = assignment.delivery
+            let attempt = TaskAttempt(task: state.id, attempt: state.attempt)
+            deliveries[attempt] = assignment.delivery
+            if assignment.isDrainable { drainables.insert(attempt) }
         }
         tasks.update(state.id) { view in
             view.state = state
@@ -292,6 +295,7 @@ extension TaskChecks {
         if !isWritten { world.fail("I1: \(name) is fenced, and its session is not raised") }
         for case .put(.node(let record)) in entries where record.name.text == name {
             fenced[record.id] = record.session
+            exclusivelyFenced[record.id] = record.session
             if case .node(let before)? = world.controller.store.record(.node, record.id.text),
                 before.session >= record.session
             {
@@ -306,7 +310,8 @@ extension TaskChecks {
     }
 
     func checkFence(_ leash: TaskLeash, _ node: NodeID) {
-        guard let session = fenced[node], leash.launchToken.session < session,
+        let known = isDrainable(leash) ? fenced[node] : exclusivelyFenced[node]
+        guard let session = known, leash.launchToken.session < session,
             !mayOverlap(leash.attempt)
         else { return }
         world.fail("I1: \(node) is fenced for session \(session), and \(leash.name) runs")

@@ -38,6 +38,8 @@ final class TaskChecks {
     var keyed: [String: [TaskID]] = [:]
     /// As each attempt was given. Only looked up.
     var deliveries: [TaskAttempt: DeliveryPolicy] = [:]
+    /// Those that the controller knew as drainable when it gave them. Only looked up.
+    var drainables: Set<TaskAttempt> = []
     var executions = OrderedTable<TaskAttempt, Execution>()
     /// Attempts whose journal says that they are done. Only looked up.
     var journaledDone: Set<TaskAttempt> = []
@@ -53,6 +55,8 @@ final class TaskChecks {
     var held = OrderedTable<NodeID, OrderedTable<TaskID, HandlerName>>()
     /// Session numbers under which nothing runs on a node any more.
     var fenced = OrderedTable<NodeID, UInt32>()
+    /// The same of nothing exclusive.
+    var exclusivelyFenced = OrderedTable<NodeID, UInt32>()
     /// Attempts that were told as held since the last HELLO, by machine. Only looked up.
     var told: [Int: Set<TaskAttempt>] = [:]
     /// The most that each handler of each machine ever took. Only looked up.
@@ -83,6 +87,32 @@ final class TaskChecks {
             && tasks[attempt.task]?.record.submission.exclusiveKey == nil
     }
 
+    /// May it end at a site that a planned run has left? As both the controller and the node knew its
+    /// handler when it was given, and launched.
+    func isDrainable(_ leash: TaskLeash) -> Bool {
+        drainables.contains(leash.attempt) && leash.launch.definition.kind == .drainable
+    }
+
+    /// What drains runs under an old token where, and as long as, its node is let; all else ends, within S
+    /// and P of what its agent was told.
+    func checkDrains() {
+        let patience = (world.terms.stopTime + world.terms.pauseTime).nanoseconds
+        for host in world.hosts where host.process.isAlive && !host.process.isPaused {
+            guard world.now > host.toldTokenAt + patience, !isDoubtful(host) else { continue }
+            for leash in host.taskLeashes
+            where leash.isRunningSomething && isDrainable(leash) && leash.agentLife != nil {
+                var token = leash.launchToken
+                token.work = nil
+                guard token < host.toldToken else { continue }
+                if host.toldDrains.map({ token >= $0 }) != true {
+                    world.fail(
+                        "\(leash.name) drains under \(token), and \(host.toldToken) was told"
+                    )
+                }
+            }
+        }
+    }
+
     func follow(_ host: AgentHost) {
         for handler in host.handlers {
             let most = Int(handler.slots) + Int(handler.prefetch)
@@ -111,6 +141,7 @@ final class TaskChecks {
     // MARK: Looked at all the time
 
     func inspect() {
+        checkDrains()
         guard world.now - lastSweep >= second, let machine = world.controller.machine else {
             return
         }

@@ -11,6 +11,9 @@ final class Work {
     private(set) var followers: Followers!
     /// What each handler is declared as, where the nodes agree.
     private let deliveries: [DeliveryPolicy]
+    /// What of them is drainable, by a generator of its own: seeds without such handlers are what they
+    /// were.
+    private var kinds: SeededGenerator
 
     static let handlers: [(name: HandlerName, types: [TaskType])] = [
         ("mover", [.push, .pull]), ("crypt", [.pgp]), ("watch", [.folderMonitor, .maintenance]),
@@ -19,6 +22,7 @@ final class Work {
     init(world: World) {
         self.world = world
         deliveries = Self.handlers.map { _ in Self.someDelivery(world) }
+        kinds = SeededGenerator(seed: world.seed ^ 0x6472_6169_6e73_5f5f)
         clients = Clients(world: world)
         checks = TaskChecks(world: world)
         followers = Followers(world: world)
@@ -55,6 +59,10 @@ final class Work {
 
     // MARK: Handlers
 
+    private func someKind() -> HandlerDefinition.Kind {
+        world.plan.has(.drains) && kinds.chance(perMille: 600) ? .drainable : .exclusive
+    }
+
     func someHandlers() -> [HandlerDefinition] {
         var handlers: [HandlerDefinition] = []
         for (index, handler) in Self.handlers.enumerated() where world.happens(perMille: 850) {
@@ -64,6 +72,7 @@ final class Work {
                     name: handler.name,
                     types: handler.types,
                     program: ["/bin/\(handler.name)"],
+                    kind: someKind(),
                     slots: someSlots(),
                     prefetch: UInt16(world.between(0, 2)),
                     delivery: differs ? Self.someDelivery(world) : deliveries[index],
@@ -87,6 +96,9 @@ final class Work {
         for index in changed.indices {
             changed[index].slots = someSlots()
             changed[index].prefetch = UInt16(world.between(0, 2))
+            if world.plan.has(.drains), kinds.chance(perMille: 400) {
+                changed[index].kind = someKind()
+            }
             if world.plan.has(.taskDeliveries), world.happens(perMille: 600) {
                 changed[index].delivery =
                     world.happens(perMille: 500) ? .idempotent : Self.someDelivery(world)

@@ -50,6 +50,8 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
     case reload
     /// Somebody follows what they write while they run.
     case following
+    /// Some handlers are drainable.
+    case drains
 
     // Of sites and runs.
 
@@ -83,7 +85,7 @@ public enum Fault: String, CaseIterable, Hashable, Sendable {
         .spooling, .journalError, .slowLookup, .reload,
     ]
     static let ofNodes = allCases.filter {
-        $0 != .tasks && $0 != .runs && $0 != .following && !ofTasks.contains($0)
+        $0 != .tasks && $0 != .runs && $0 != .following && $0 != .drains && !ofTasks.contains($0)
             && !ofRuns.contains($0) && $0 != .data && $0 != .siege && $0 != .automatic
             && $0 != .restore
     }
@@ -127,6 +129,10 @@ struct FaultPlan {
         drawRuns(seed: seed, share: share, without: without)
         drawSieges(seed: seed, without: without)
         drawRestores(seed: seed, without: without)
+        var drains = SeededGenerator(seed: seed ^ 0x6472_6169_6e73_5f6f)
+        if has(.tasks), drains.chance(perMille: 500), !without.contains(.drains) {
+            faults.append(.drains)
+        }
     }
 
     /// Seeds of this block, and of one in sixteen after it, are about restores: all others are what they

@@ -67,7 +67,7 @@ extension World {
         case .childEnds, .childStubborn, .slowKill, .drift, .operators, .slowTimers, .checksFail,
             .findingsFail, .renewal, .tasks, .taskFails, .taskHangs, .taskSpawnFails,
             .taskDeliveries, .journalError, .slowLookup, .taskOrders, .taskSettings, .spooling,
-            .runs, .hookFails, .following, .data, .siege, .automatic, .restore:
+            .runs, .hookFails, .following, .drains, .data, .siege, .automatic, .restore:
             break
         case .siteLoss: loseSite(of: host)
         case .reload: reload(host)

@@ -9,6 +9,7 @@ import Testing
         KeyExample("handler", "types", good: "PUSH, x.y_z-1", bad: "PUSH 1PULL", "not a type"),
         KeyExample("handler", "program", good: "/bin/push -v", bad: "push -v", "absolute path"),
         KeyExample("handler", "mode", good: "worker", bad: "thread", "process, worker"),
+        KeyExample("handler", "kind", good: "drainable", bad: "both", "exclusive, drainable"),
         KeyExample("handler", "slots", good: "4096", bad: "0", "from 1 to 4096"),
         KeyExample("handler", "prefetch", good: "0", bad: "4097", "from 0 to 4096"),
         KeyExample(

@@ -173,7 +173,7 @@ struct RunWorld {
         switch message {
         case .welcome(let welcome):
             take(welcome.role, welcome.token, drill: welcome.drill, index, connection)
-        case .role(let role, let token, let drill):
+        case .role(let role, let token, let drill, _):
             take(role, token, drill: drill, index, connection)
         case .start(let order):
             turn(order.service, on: true, index, connection)

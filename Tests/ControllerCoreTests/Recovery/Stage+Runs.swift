@@ -89,7 +89,7 @@ extension Stage {
 
     func roles(_ connection: ConnectionID) -> [String] {
         sent.filter { $0.connection == connection }.compactMap {
-            guard case .role(let role, let token, _) = $0.message else { return nil }
+            guard case .role(let role, let token, _, _) = $0.message else { return nil }
             return "\(role.rawValue) \(token)"
         }
     }
