@@ -59,7 +59,8 @@ import Testing
                 handler: "push",
                 delivery: .exclusive,
                 decision: Decision(rule: .wholeSite, view: 1),
-                isStarted: isStarted
+                isStarted: isStarted,
+                isDrainable: false
             )
         }
         var output = LiveOutput()

@@ -39,14 +39,17 @@ final class EventExport: Sendable {
         folder: String,
         log: Logger
     ) throws(HostError) {
+        // Whatever can fail comes before the first property: Swift 6.3.1's optimiser crashes on a class that is
+        // given up half made.
+        try DurableFile.makeFolder(folder)
+        let (read, write) = try Descriptor.pipe()
+        try read.setNonblocking()
+        try write.setNonblocking()
         self.sink = sink
         self.store = store
         self.log = log
-        try DurableFile.makeFolder(folder)
         placePath = folder + "/" + sink.name
-        bell = try Descriptor.pipe()
-        try bell.read.setNonblocking()
-        try bell.write.setNonblocking()
+        bell = (read, write)
     }
 
     /// - Parameter last: the number of the last event there is: what a place that was never written to
