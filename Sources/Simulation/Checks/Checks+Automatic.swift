@@ -70,7 +70,9 @@ extension Checks {
         let active = machine.cluster.activeSite
         let (online, total) = machine.count(of: active)
         let least = max(1, min(Int(machine.sites[active]?.minimum ?? 0), total))
-        guard online < least, machine.isGranting, machine.runs.live == nil else {
+        // A controller that waits for what a restored store does not know of begins to count after that.
+        guard online < least, machine.isGranting, machine.settling == nil, machine.runs.live == nil
+        else {
             automatic.belowSince = nil
             automatic.silentSince = nil
             automatic.isExplained = false
