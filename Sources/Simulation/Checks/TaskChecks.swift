@@ -94,9 +94,10 @@ final class TaskChecks {
     }
 
     /// What drains runs under an old token where, and as long as, its node is let; all else ends, within S
-    /// and P of what its agent was told.
+    /// and P of the second it is given to end by itself after its agent was told.
     func checkDrains() {
-        let patience = (world.terms.stopTime + world.terms.pauseTime).nanoseconds
+        let grace = Duration.seconds(1)
+        let patience = (grace + world.terms.stopTime + world.terms.pauseTime).nanoseconds
         for host in world.hosts where host.process.isAlive && !host.process.isPaused {
             guard world.now > host.toldTokenAt + patience, !isDoubtful(host) else { continue }
             for leash in host.taskLeashes
