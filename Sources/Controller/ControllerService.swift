@@ -108,7 +108,7 @@ struct ControllerService {
             host: ControllerConfiguration.hostname
         )
         return try sinks.map { sink in
-            let export = try EventExport(
+            let export = try EventExport.make(
                 to: sink,
                 from: store,
                 folder: configuration.stateDirectory + "/export",

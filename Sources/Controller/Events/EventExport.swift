@@ -33,23 +33,32 @@ final class EventExport: Sendable {
     private let state = Mutex(State())
 
     /// - Parameter folder: where it keeps how far it has come.
-    init(
+    static func make(
         to sink: any EventSink,
         from store: any Store,
         folder: String,
         log: Logger
-    ) throws(HostError) {
-        // Whatever can fail comes before the first property: Swift 6.3.1's optimiser crashes on a class that is
-        // given up half made.
+    ) throws(HostError) -> EventExport {
         try DurableFile.makeFolder(folder)
-        let (read, write) = try Descriptor.pipe()
-        try read.setNonblocking()
-        try write.setNonblocking()
+        let bell = try Descriptor.pipe()
+        try bell.read.setNonblocking()
+        try bell.write.setNonblocking()
+        return EventExport(sink, store, placePath: folder + "/" + sink.name, log, bell)
+    }
+
+    // It cannot fail: the optimiser of Swift 6.3.1 crashes on an object with a Mutex that is given up half made.
+    private init(
+        _ sink: any EventSink,
+        _ store: any Store,
+        placePath: String,
+        _ log: Logger,
+        _ bell: (read: Descriptor, write: Descriptor)
+    ) {
         self.sink = sink
         self.store = store
+        self.placePath = placePath
         self.log = log
-        placePath = folder + "/" + sink.name
-        bell = (read, write)
+        self.bell = bell
     }
 
     /// - Parameter last: the number of the last event there is: what a place that was never written to

@@ -57,7 +57,10 @@ extension TaskChecks {
         if attempt.attempt < task.highestStart, !mayOverlap(attempt) {
             world.fail("I4: \(attempt) is executed after attempt \(task.highestStart)")
         }
-        if let host = task.spentOn, !isSetBack(world.hosts[host]) {
+        // An earlier attempt that may overlap was given before the one that is executed once at most.
+        if let host = task.spentOn, !isSetBack(world.hosts[host]),
+            attempt.attempt >= task.highestStart || !mayOverlap(attempt)
+        {
             world.fail("task \(attempt.task) is executed again, and may be once")
         }
         tasks.update(attempt.task) { view in

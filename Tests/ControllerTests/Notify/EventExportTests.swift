@@ -147,7 +147,7 @@ import Transport
     }
 
     private func export(to sink: any EventSink) throws -> EventExport {
-        try EventExport(to: sink, from: store, folder: folder["export"], log: log)
+        try EventExport.make(to: sink, from: store, folder: folder["export"], log: log)
     }
 
     private static func numbers(_ text: String) -> [String] {
