@@ -142,7 +142,7 @@ final class ControllerMeters: Sendable {
         )
         deliveryTime = registry.histograms(
             "muster_notification_delivery_seconds",
-            "From a notice's decision until it was delivered.",
+            "How long an attempt to deliver a notice took, however it ended.",
             .long,
             labels: ["channel"]
         )

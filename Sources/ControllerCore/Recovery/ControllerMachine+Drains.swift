@@ -70,7 +70,7 @@ extension ControllerMachine {
         var cut: [String] = []
         for member in nodes.values where member.record.site == run.from {
             let name = member.record.name
-            for attempt in work.cutDrainable(of: member.record.id) {
+            for (attempt, isStarted) in work.cutDrainable(of: member.record.id) {
                 cut.append("\(attempt.task) on \(name)")
                 put(
                     .ledger(
@@ -79,7 +79,7 @@ extension ControllerMachine {
                             task: attempt.task,
                             attempt: attempt.attempt,
                             node: name,
-                            isStarted: true,
+                            isStarted: isStarted,
                             drains: true,
                             cutAt: now.wall
                         )

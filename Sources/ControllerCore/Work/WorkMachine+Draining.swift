@@ -25,8 +25,8 @@ extension WorkMachine {
     /// again; a task is given again when its attempt has ended.
     ///
     /// - Returns: attempts that were not told so before.
-    mutating func cutDrainable(of node: NodeID) -> [TaskAttempt] {
-        var cut: [TaskAttempt] = []
+    mutating func cutDrainable(of node: NodeID) -> [(attempt: TaskAttempt, isStarted: Bool)] {
+        var cut: [(attempt: TaskAttempt, isStarted: Bool)] = []
         for id in tasks(of: node) {
             guard let assignment = assignments[id.number], assignment.isDrainable,
                 assignment.cancel != .cancelled, assignment.cancel != .drained
@@ -34,7 +34,8 @@ extension WorkMachine {
             assignments.update(id.number) { $0.cancel = .drained }
             save(id)
             sendCancel(id, assignment, .drained)
-            cut.append(TaskAttempt(task: id, attempt: assignment.attempt))
+            let attempt = TaskAttempt(task: id, attempt: assignment.attempt)
+            cut.append((attempt, assignment.isStarted))
         }
         return cut
     }
