@@ -19,6 +19,10 @@ public struct NodeDetail: Codable, Hashable, Sendable {
     public var maintenance: MaintenanceDetail?
     /// Why its identity is held.
     public var conflict: String?
+    /// What it means that it is Offline: for what ran on it, and for its site; left out while it is Online.
+    public var meaning: String?
+    /// What to type next while it is Offline; what begins with `on NODE:` on that machine.
+    public var next: [String]?
     /// Nil until it has reported.
     public var load: LoadDetail?
     public var disks: [DiskDetail]

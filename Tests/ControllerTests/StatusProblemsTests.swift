@@ -179,7 +179,7 @@ import Testing
     @Test func `a service that was stopped or has failed is started, one on its way is looked at`()
     {
         func mend(_ state: ServiceState) -> String {
-            StatusView.mend(
+            ControllerMachine.mend(
                 ServiceReport(
                     name: "db",
                     order: 0,

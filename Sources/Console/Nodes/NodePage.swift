@@ -18,6 +18,7 @@ struct NodePage {
     func lines() -> [String] {
         var lines = head()
         lines += records()
+        lines += section("TYPE NEXT", (detail.next ?? []).map { "  " + style.paint($0, .accent) })
         lines += section("SERVICES", services())
         lines += section("CHECKS", checks())
         lines += section("TASKS", work())
@@ -40,6 +41,9 @@ struct NodePage {
         }
         var lines = [first]
         if !node.reason.isEmpty { lines.append("  \(style.paint(node.reason, tone))") }
+        if let meaning = detail.meaning {
+            lines += NotifyWords.wrapped(meaning, indent: "", width: width - 2).map { "  " + $0 }
+        }
         guard node.membership != Membership.invited.rawValue else { return lines }
         let heard =
             node.heartbeatAgeMilliseconds.map {

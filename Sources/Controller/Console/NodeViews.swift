@@ -121,6 +121,11 @@ struct NodeViews {
         )
         detail.declaredAddress = record.address
         detail.conflict = record.conflict
+        if machine.assess(member).status == .offline, record.membership == .joined {
+            detail.meaning = machine.meaning(of: member)
+        }
+        let next = machine.nextSteps(for: member)
+        detail.next = next.isEmpty ? nil : next
         detail.facts = member.facts.map(facts)
         if let serial = record.serial, let key = record.key, let end = record.certificateNotAfter {
             detail.certificate = NodeCertificate(

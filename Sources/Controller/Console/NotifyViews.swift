@@ -83,7 +83,8 @@ extension NodeViews {
             .map(alarm)
     }
 
-    private func alarm(_ record: AlarmRecord) -> NotifyAlarm {
+    private func alarm(_ known: AlarmRecord) -> NotifyAlarm {
+        let record = machine.asItIs(known)
         func receivers(_ states: [AlarmRecord.Target.State]) -> [String] {
             var names: [String] = []
             for target in record.targets where states.contains(target.state) {
@@ -103,7 +104,7 @@ extension NodeViews {
             further: record.further,
             planned: record.isPlanned,
             told: receivers([.told, .ending]),
-            waiting: receivers([.waiting])
+            waiting: receivers([.waiting, .uncovered])
         )
         let isCovered =
             !record.targets.isEmpty && record.targets.allSatisfy { $0.state == .covered }

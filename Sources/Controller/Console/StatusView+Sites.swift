@@ -85,7 +85,8 @@ extension StatusView {
     /// The active site cannot be reached at all: where its work could go. Not while a run moves it.
     func addLostSites(_ add: AddProblem) {
         let active = machine.cluster.activeSite
-        guard machine.runs.liveRun == nil, let since = machine.lostSince(active) else { return }
+        guard machine.runs.liveRun == nil else { return }
+        guard let since = machine.lostSince(active) else { return addProposal(add) }
         let (_, total) = machine.count(of: active)
         let lost =
             "site \(active) is lost: "
@@ -114,6 +115,22 @@ extension StatusView {
         } else {
             add(.critical, "site \(active)", lost, since, "muster node list --site \(active)")
         }
+    }
+
+    /// Somebody was asked whether to fail over, of a site that can be reached in part.
+    private func addProposal(_ add: AddProblem) {
+        let asked = machine.notify.alarms.values.first {
+            $0.kind == .failoverProposed && $0.state == .firing
+        }
+        guard let asked else { return }
+        let other = machine.sites.keys.first { $0.text != asked.subject }
+        add(
+            .critical,
+            "site \(asked.subject)",
+            "site \(asked.subject) seems lost, and you decide whether to fail over",
+            asked.since,
+            other.map { "muster site readiness \($0)" } ?? ""
+        )
     }
 
     func addMinimums(_ add: AddProblem) {

@@ -146,7 +146,7 @@ struct StatusView {
                 name,
                 "node \(name) is Offline: \(assessment.reason)",
                 record.statusSince,
-                mend(of: member)
+                machine.mend(of: member)
             )
         }
         if record.drain?.isOverdue == true {
@@ -172,39 +172,6 @@ struct StatusView {
         }
     }
 
-    /// What helps a node that is Offline. A node of a lost site, or of one that a run fences, is not
-    /// what to look at next.
-    private func mend(of member: Member) -> String {
-        let record = member.record
-        let name = record.name
-        if record.conflict != nil || member.heldUntil != nil {
-            return "muster node release \(name)"
-        }
-        if member.reachability == .unreachable {
-            let isFenced = machine.runs.liveRun.map { $0.isFenced && $0.from == record.site }
-            let isLost =
-                record.site == machine.cluster.activeSite
-                && machine.lostSince(record.site) != nil
-            if isFenced == true || isLost { return "" }
-        } else if let report = machine.wrongService(of: member) {
-            // What a run has stopped, nobody else starts.
-            guard machine.mayRun(report, on: member) else {
-                return machine.runs.liveRun.map { "muster run show \($0.id)" } ?? ""
-            }
-            return Self.mend(report, on: name)
-        }
-        return "muster node show \(name)"
-    }
-
-    /// What helps a service that should run: one that was stopped, or has failed, is started; what
-    /// is on its way is looked at.
-    static func mend(_ report: ServiceReport, on node: NodeName) -> String {
-        switch report.state {
-        case .stopped, .failed: "muster service start \(report.name) --node \(node)"
-        case .starting, .stopping, .backoff, .running: "muster node show \(node)"
-        }
-    }
-
     private func addOptionalServices(of member: Member, _ add: AddProblem) {
         for known in member.services.values {
             let report = known.report
@@ -216,7 +183,7 @@ struct StatusView {
                 "service \(report.name) of \(member.record.name) is "
                     + "\(report.state.rawValue)\(detail)",
                 now.wall + (.zero - known.age(at: now.instant)),
-                Self.mend(report, on: member.record.name)
+                ControllerMachine.mend(report, on: member.record.name)
             )
         }
     }

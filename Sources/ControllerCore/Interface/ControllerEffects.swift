@@ -225,6 +225,8 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case automaticResumed = "automatic.resumed"
     case automaticBrakeLifted = "automatic.brake-lifted"
     case failoverProposed = "failover.proposed"
+    /// What was proposed, or refused by itself, is not asked any more.
+    case failoverWithdrawn = "failover.withdrawn"
     /// A site that is below a threshold has lost more.
     case siteFurtherLoss = "site.further-loss"
     case readinessLost = "readiness.lost"

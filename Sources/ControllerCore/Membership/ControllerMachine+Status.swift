@@ -48,10 +48,6 @@ extension ControllerMachine {
         watch.isDue = true
         if assessment.status == .offline { notify.areThresholdsDue = true }
         let isPlanned = isOfflinePlanned(member)
-        let (online, total) = count(of: record.site)
-        let consequence =
-            "\(online) of \(counted(total, "node")) of site \(record.site) "
-            + "\(total == 1 ? "is" : "are") Online"
         switch assessment.status {
         case .online:
             tell(
@@ -60,7 +56,7 @@ extension ControllerMachine {
                 record.name.text,
                 "Node \(record.name) is Online.",
                 cause: "after \(elapsed(since: record.statusSince)) Offline",
-                consequence: consequence
+                consequence: onlineText(of: record.site)
             )
         case .offline:
             tell(
@@ -69,8 +65,9 @@ extension ControllerMachine {
                 record.name.text,
                 "Node \(record.name) is Offline.",
                 cause: assessment.reason,
-                consequence: consequence,
-                isPlanned: isPlanned
+                consequence: meaning(of: member),
+                isPlanned: isPlanned,
+                advice: mend(of: member)
             )
         }
     }
@@ -122,6 +119,11 @@ extension ControllerMachine {
             "The hold of node \(member.record.name) has ended.",
             cause: cause
         )
+        // That it is back was told; that it is not Online now is news.
+        guard let member = nodes[id], notify.isOpen(alarmKey(.nodeOffline, member.record.name.text))
+        else { return }
+        let assessment = assess(member)
+        if assessment.status == .offline { tellStillOffline(member, assessment.reason) }
     }
 
     // MARK: Drain and removal
@@ -223,15 +225,13 @@ extension ControllerMachine {
         if work.hasTasks(id) { expect(by: member.lastGrant + settings.lease.wait) }
         if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }
         notify.areThresholdsDue = true
-        let (online, total) = count(of: record.site)
         tell(
             .nodeRemoved,
             .info,
             record.name.text,
             "Node \(record.name) was removed; its credential is revoked.",
             cause: cause,
-            consequence: "\(online) of \(counted(total, "node")) of site \(record.site) "
-                + "\(total == 1 ? "is" : "are") Online",
+            consequence: onlineText(of: record.site),
             site: record.site
         )
         auditOwn("node.revoke", record.name.text, reason: cause)

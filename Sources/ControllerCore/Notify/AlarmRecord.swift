@@ -16,7 +16,12 @@ public struct AlarmRecord: Hashable, Sendable {
             case ending
             /// Told as a part of its site's alarm: neither it nor its end has a message of its own.
             case covered
+            /// Was covered, and the site's alarm is over: to be told with the group's next message, and no
+            /// news to who has read the site's.
+            case uncovered
         }
+
+        var isToBeTold: Bool { state == .waiting || state == .uncovered }
 
         /// Stands for the message where there was no destination to send one to.
         static let noMessage = "none"
@@ -75,13 +80,31 @@ public struct AlarmRecord: Hashable, Sendable {
         subject = event.subject
         text = kept(event.text, bytesMax: Self.textBytesMax)
         cause = kept(event.cause, bytesMax: Self.textBytesMax)
-        consequence = kept(event.consequence, bytesMax: Self.textBytesMax)
+        consequence = ""
         self.advice = advice
         isPlanned = event.isPlanned
         since = event.at
         further = 0
         level = 0
         targets = []
+        consequence = takeConsequence(event.consequence)
+    }
+
+    /// What follows for people; a command alone is what to do, where nothing else is.
+    private mutating func takeConsequence(_ text: String) -> String {
+        guard text.hasPrefix("muster ") else { return kept(text, bytesMax: Self.textBytesMax) }
+        if advice.isEmpty { advice = kept(text, bytesMax: Self.textBytesMax) }
+        return ""
+    }
+
+    /// What it is about has changed, or is told anew.
+    mutating func take(_ event: ClusterEvent, advice: String) {
+        severity = event.severity
+        isPlanned = event.isPlanned
+        text = kept(event.text, bytesMax: Self.textBytesMax)
+        cause = kept(event.cause, bytesMax: Self.textBytesMax)
+        self.advice = advice
+        consequence = takeConsequence(event.consequence)
     }
 
     init(_ fields: FieldReader) throws(MessageError) {
@@ -155,6 +178,11 @@ public struct AlarmRecord: Hashable, Sendable {
 }
 
 extension AlarmRecord {
+    /// It fires, for the same cause.
+    func isAsTold(_ cause: String) -> Bool {
+        state == .firing && self.cause == kept(cause, bytesMax: Self.textBytesMax)
+    }
+
     /// What tells it from others of its kind and subject.
     private var about: String {
         let about = key.dropFirst(alarmKey(kind, "").count)

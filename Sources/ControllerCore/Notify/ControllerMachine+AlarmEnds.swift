@@ -91,7 +91,7 @@ extension ControllerMachine {
                         && site.targets.contains { $0.receiver == target.receiver }
                 }
                 guard !isToldOfSite else { continue }
-                alarm.targets[place].state = .waiting
+                alarm.targets[place].state = .uncovered
                 move(alarm.number, target.group, isPending: true)
                 isChanged = true
             }

@@ -21,13 +21,13 @@ extension ControllerMachine {
         if role.opens {
             let key = alarmKey(event.kind, about)
             if let alarm = notify.alarm(key) {
-                worsen(alarm, event, level: level)
+                worsen(alarm, event, advice, level: level)
             } else {
                 open(event, key: key, .firing, advice, level: level)
             }
         }
         if let kind = role.furthers, let alarm = notify.alarm(alarmKey(kind, about)) {
-            worsen(alarm, event, level: level)
+            worsen(alarm, event, advice, level: level)
         }
         if role.once { open(event, key: "", .told, advice, level: 0) }
     }
@@ -62,7 +62,12 @@ extension ControllerMachine {
     }
 
     /// It fires already: it got worse, or it is told again that it does.
-    private mutating func worsen(_ alarm: AlarmRecord, _ event: ClusterEvent, level: UInt32) {
+    private mutating func worsen(
+        _ alarm: AlarmRecord,
+        _ event: ClusterEvent,
+        _ advice: String,
+        level: UInt32
+    ) {
         var alarm = alarm
         let wasPlanned = alarm.isPlanned
         let isBack = alarm.state == .resolved
@@ -71,14 +76,11 @@ extension ControllerMachine {
         alarm.endedAt = nil
         alarm.further += 1
         alarm.level = level
-        alarm.isPlanned = event.isPlanned
-        alarm.severity = event.severity
-        alarm.text = kept(event.text, bytesMax: AlarmRecord.textBytesMax)
-        alarm.cause = kept(event.cause, bytesMax: AlarmRecord.textBytesMax)
-        alarm.consequence = kept(event.consequence, bytesMax: AlarmRecord.textBytesMax)
+        alarm.take(event, advice: advice)
         if wasPlanned, !event.isPlanned { alarm.since = event.at }
         for place in alarm.targets.indices {
             switch alarm.targets[place].state {
+            case .uncovered: alarm.targets[place].state = .waiting
             case .waiting, .covered: break
             case .ending:
                 // That it had ended was not said yet, so there is nothing to take back.
@@ -240,7 +242,7 @@ extension ControllerMachine {
             for target in targets {
                 var group = notify.groups[target.group] ?? NoticeGroup()
                 switch target.state {
-                case .waiting, .ending: group.pending.append(alarm.number)
+                case .waiting, .uncovered, .ending: group.pending.append(alarm.number)
                 case .told: group.told.append(alarm.number)
                 case .covered: break
                 }

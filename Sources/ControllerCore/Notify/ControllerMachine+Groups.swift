@@ -76,10 +76,12 @@ extension ControllerMachine {
         var spoken: [AlarmRecord] = []
         var held: [UInt64] = []
         for number in group.pending {
-            guard var alarm = notify.alarms[number],
+            guard var alarm = notify.alarms[number].map({ asItIs($0) }),
                 let place = alarm.targets.firstIndex(where: { $0.group == key })
             else { continue }
-            if notify.silence(of: alarm, at: now.wall) != nil {
+            if isRecovering(alarm) {
+                held.append(number)
+            } else if notify.silence(of: alarm, at: now.wall) != nil {
                 // What fires is told when the silence ends; what has happened is not.
                 if alarm.state == .firing {
                     held.append(number)
@@ -101,10 +103,12 @@ extension ControllerMachine {
 
     private mutating func repeatAlarms(_ key: String) {
         guard let group = notify.groups[key], let receiver = receiver(of: key) else { return }
-        let firing = group.told.compactMap { notify.alarms[$0] }
-            .filter { $0.severity != .info && notify.silence(of: $0, at: now.wall) == nil }
+        let firing = group.told.compactMap { notify.alarms[$0].map { asItIs($0) } }.filter {
+            $0.severity != .info && notify.silence(of: $0, at: now.wall) == nil
+                && !isRecovering($0)
+        }
         guard !firing.isEmpty else {
-            // Silenced: look again after another interval.
+            // Silenced, or nearly over: look again after another interval.
             notify.groups.update(key) { [now] in $0.sentAt = now.instant }
             return
         }
@@ -119,13 +123,20 @@ extension ControllerMachine {
         else { return false }
         return siteAlarms(alarm.site).contains { site in
             site.state == .firing && site.targets.contains { $0.receiver == receiver }
-                && notify.silence(of: site, at: now.wall) == nil
+                && notify.silence(of: site, at: now.wall) == nil && !isRecovering(site)
         }
     }
 
     /// The alarms that stand for a whole site; their keys stand together.
     func siteAlarms(_ site: String) -> [AlarmRecord] {
-        let prefix = alarmKey(.siteBelowMinimum, "\(site)/")
+        alarms(alarmKey(.siteBelowMinimum, "\(site)/"))
+    }
+
+    func openAlarms(_ kind: EventKind) -> [AlarmRecord] {
+        alarms(alarmKey(kind, "")).filter { $0.state == .firing }
+    }
+
+    private func alarms(_ prefix: String) -> [AlarmRecord] {
         var found: [AlarmRecord] = []
         var place = notify.keys.lowerBound(prefix)
         while place < notify.keys.count, notify.keys.keys[place].hasPrefix(prefix) {
@@ -138,7 +149,7 @@ extension ControllerMachine {
     /// What was told by itself before stays told: its end is told, too.
     private mutating func cover(_ alarm: inout AlarmRecord, _ receiver: ReceiverName) {
         for place in alarm.targets.indices
-        where alarm.targets[place].receiver == receiver && alarm.targets[place].state == .waiting {
+        where alarm.targets[place].receiver == receiver && alarm.targets[place].isToBeTold {
             if alarm.targets[place].thread != nil {
                 alarm.setTold(place)
                 move(alarm.number, alarm.targets[place].group, isPending: false)
@@ -162,7 +173,7 @@ extension ControllerMachine {
         return notify.alarms.values.filter { alarm in
             alarm.kind.isOfNode && alarm.state == .firing && sites.contains(alarm.site)
                 && alarm.targets.contains {
-                    $0.receiver == receiver && ($0.state == .covered || $0.state == .waiting)
+                    $0.receiver == receiver && ($0.state == .covered || $0.isToBeTold)
                 }
                 && !spoken.contains { $0.number == alarm.number }
         }
@@ -174,36 +185,28 @@ extension ControllerMachine {
         _ receiver: NotifyReceiver
     ) {
         let covered = coveredItems(spoken, receiver.name)
-        var told: [(alarm: AlarmRecord, isCovered: Bool)] = spoken.map { ($0, false) }
-        for alarm in covered {
-            let isTold = alarm.targets.contains { $0.receiver == receiver.name && $0.thread != nil }
-            told.append((alarm, !isTold))
-        }
-        told.sort { $0.alarm.rank < $1.alarm.rank }
-        let items = told.map { alarm, isCovered in
-            var item = alarm.item(for: alarm.targets.first { $0.receiver == receiver.name })
-            item.isCovered = isCovered
-            return (item, alarm.advice)
+        let told = oneForEachNode(
+            (spoken + covered.map { asItIs($0) }).map { NoticePart($0, receiver.name) }
+        ).sorted { $0.rank < $1.rank }
+        let items = told.map { part in
+            var item = part.alarm.item(for: part.target)
+            item.isCovered =
+                part.target?.thread == nil && covered.contains { $0.number == part.alarm.number }
+            return (item, part.alarm.advice)
         }
         let isAboutDeliveries = told.allSatisfy { $0.alarm.kind == .noticeUndeliverable }
         // A destination is not told of itself: it would not take that either.
         let subjects = isAboutDeliveries ? told.map(\.alarm.subject) : []
         let destinations = receiver.destinations.filter { !subjects.contains($0.text) }
         guard var group = notify.groups[key] else { return }
-        let isThread =
-            group.thread != nil
-            && (!group.told.isEmpty || spoken.contains { isThreaded($0, key) })
-        let thread = isThread ? group.thread : nil
-        let state: NoticeState =
-            told.contains { $0.alarm.state == .firing }
-            ? .firing : told.contains { $0.alarm.state == .resolved } ? .resolved : .told
+        let thread = thread(of: told, key, group)
         let notice = post(
             to: receiver.name,
             destinations,
             group: key,
             thread: thread,
             isAboutDeliveries: isAboutDeliveries,
-            state,
+            told.first?.alarm.state ?? .told,
             items,
             leftOut: group.leftOut
         )
@@ -216,10 +219,36 @@ extension ControllerMachine {
         for var alarm in covered { cover(&alarm, receiver.name) }
     }
 
-    /// It was told before, or what it is about was.
-    private func isThreaded(_ alarm: AlarmRecord, _ key: String) -> Bool {
-        alarm.kind.isThreadedBySubject
-            || alarm.targets.contains { $0.group == key && $0.thread != nil }
+    /// What was told before goes on under that; what stands for a whole site begins anew, and so does
+    /// what has nothing to do with what the group has told.
+    private func thread(of told: [NoticePart], _ key: String, _ group: NoticeGroup) -> String? {
+        guard let first = told.first else { return nil }
+        if let own = first.target?.thread, first.target?.group == key {
+            return own == AlarmRecord.Target.noMessage ? nil : own
+        }
+        if first.alarm.kind.isOfSite, first.alarm.state == .firing { return nil }
+        let isOfGroup =
+            !group.told.isEmpty
+            || told.contains { part in
+                part.alarm.kind.isThreadedBySubject
+                    || part.target?.group == key && part.target?.thread != nil
+            }
+        return isOfGroup ? group.thread : nil
+    }
+
+    /// A node that is back and held is one matter: while it is held that says more than its loss, and
+    /// afterwards its loss does.
+    private func oneForEachNode(_ told: [NoticePart]) -> [NoticePart] {
+        func other(_ part: NoticePart, _ kind: EventKind) -> AlarmRecord? {
+            told.first { $0.alarm.kind == kind && $0.alarm.subject == part.alarm.subject }?.alarm
+        }
+        return told.filter { part in
+            switch part.alarm.kind {
+            case .nodeOffline: other(part, .nodeHeld)?.state != .firing
+            case .nodeHeld: part.alarm.state == .firing || other(part, .nodeOffline) == nil
+            default: true
+            }
+        }
     }
 
     private mutating func settle(_ alarm: AlarmRecord, _ key: String, _ thread: String?) {
@@ -246,24 +275,5 @@ extension AlarmRecord {
         targets[place].state = .told
         targets[place].severities.removeAll { $0 == severity }
         targets[place].severities.append(severity)
-    }
-
-    /// What stands first in a message: what still fires, what is of a whole site, what is worse.
-    fileprivate var rank: Rank {
-        Rank(
-            order: (state == .firing ? 0 : 2) + (kind.isOfSite ? 0 : 1),
-            severity: -severity.rank,
-            number: number
-        )
-    }
-
-    fileprivate struct Rank: Comparable {
-        var order: Int
-        var severity: Int
-        var number: UInt64
-
-        static func < (left: Rank, right: Rank) -> Bool {
-            (left.order, left.severity, left.number) < (right.order, right.severity, right.number)
-        }
     }
 }

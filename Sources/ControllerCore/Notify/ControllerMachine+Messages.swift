@@ -61,23 +61,23 @@ extension ControllerMachine {
             )
         }
         let began = now.wall + .seconds(-754)
-        let isOfSite = kind.subjectIs == .site
-        let site = sites.keys.first?.text ?? "paris"
-        let item = NoticeItem(
-            state: state,
+        let names = sites.keys.map(\.text)
+        let sample = NoticeSample(kind, site: names.first ?? "paris", other: names.last ?? "lyon")
+        let event = ClusterEvent(
+            sequence: 0,
+            at: began,
             kind: kind,
-            severity: kind.role.opens ? .critical : .info,
-            site: site,
-            subject: isOfSite ? site : "web-1",
-            text: isOfSite
-                ? "Site \(site): 2 of 4 nodes Online, minimum 3." : "A sample of \(kind.rawValue).",
-            cause: "node web-1: no heartbeat for 3.5s",
-            consequence: "2 of 4 nodes of site \(site) are Online",
-            since: began,
-            endedAt: state == .resolved ? now.wall : nil,
-            sequence: 0
+            severity: sample.severity,
+            subject: sample.subject,
+            text: sample.text(ended: state == .resolved),
+            cause: state == .resolved ? "" : sample.cause,
+            consequence: state == .resolved ? "" : sample.consequence,
+            site: sample.site
         )
-        return machine.message(id: "preview", thread: nil, state, [(item, "")], leftOut: 0)
+        var alarm = AlarmRecord(event, key: "", state: state)
+        alarm.endedAt = state == .resolved ? now.wall : nil
+        let told = [(alarm.item(for: nil), alarm.advice)]
+        return machine.message(id: "preview", thread: nil, state, told, leftOut: 0)
     }
 }
 

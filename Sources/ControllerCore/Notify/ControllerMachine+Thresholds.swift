@@ -144,7 +144,9 @@ extension ControllerMachine {
         } else if let until = member.comingUpUntil {
             guard now.instant >= until else { return }
             setComingUp(id, isStopped: false, until: nil)
-            tellStillOffline(member)
+            guard isToldAsPlanned(member) else { return }
+            let ago = "\(Self.comingUp.forPeople) after what it was stopped for has ended"
+            tellStillOffline(member, member.record.statusReason, ago)
         } else if isToldAsPlanned(member) {
             // The controller was started meanwhile.
             setComingUp(id, isStopped: false, until: now.instant + Self.comingUp)
@@ -168,16 +170,15 @@ extension ControllerMachine {
             .map { $0.state == .firing && $0.isPlanned } ?? false
     }
 
-    private mutating func tellStillOffline(_ member: Member) {
-        guard isToldAsPlanned(member) else { return }
+    mutating func tellStillOffline(_ member: Member, _ reason: String, _ note: String = "") {
         tell(
             .nodeOffline,
             .critical,
             member.record.name.text,
-            "Node \(member.record.name) is still Offline.",
-            cause: member.record.statusReason,
-            consequence: "what it was stopped for has ended "
-                + "\(Self.comingUp.forPeople) ago"
+            "Node \(member.record.name) is still Offline\(note.isEmpty ? "" : ", \(note)").",
+            cause: reason,
+            consequence: meaning(of: member),
+            advice: mend(of: member)
         )
     }
 
@@ -235,8 +236,8 @@ extension ControllerMachine {
                 .siteAtMinimum,
                 .info,
                 alarm.subject,
-                "A threshold of site \(alarm.subject) was taken away, which it was below.",
-                cause: "after \(elapsed(since: alarm.since))",
+                "A threshold of site \(alarm.subject) was taken away, which it was below for "
+                    + "\(elapsed(since: alarm.since)).",
                 about: String(alarm.key.dropFirst(prefix.count))
             )
         }
@@ -249,6 +250,8 @@ extension ControllerMachine {
         let open = notify.alarm(key).flatMap { $0.state == .firing ? $0 : nil }
         if let open {
             watch.belowSince = nil
+            // What waited for whether it is over is told now.
+            if isBelow, watch.fineSince != nil { notify.areGroupsDue = true }
             watch.fineSince = isBelow ? nil : watch.fineSince ?? now.instant
             if let since = watch.fineSince {
                 if isPast(since, threshold.recover) {
@@ -293,10 +296,29 @@ extension ControllerMachine {
         keep(alarm)
     }
 
-    private func standingText(_ threshold: NotifyThreshold, _ standing: SiteStanding) -> String {
+    private func standingText(
+        _ threshold: NotifyThreshold,
+        _ standing: SiteStanding,
+        _ note: String = ""
+    ) -> String {
         let name = threshold.name == NotifyThreshold.own ? "" : " (threshold \(threshold.name))"
         return "Site \(threshold.site): \(standing.online) of \(counted(standing.total, "node")) "
-            + "Online, minimum \(threshold.minimum)\(name)."
+            + "Online, minimum \(threshold.minimum)\(name)\(note.isEmpty ? "" : ", \(note)")."
+    }
+
+    /// How it stands with a threshold that is crossed.
+    func words(of threshold: NotifyThreshold, _ standing: SiteStanding) -> (
+        text: String, cause: String, consequence: String
+    ) {
+        let more = standing.losses - standing.examples.count
+        return (
+            standingText(threshold, standing),
+            standing.examples.isEmpty
+                ? ""
+                : "lost: " + standing.examples.joined(separator: "; ")
+                    + (more > 0 ? " and \(more) more" : ""),
+            "\(counted(standing.losses, "node")) of it \(standing.losses == 1 ? "is" : "are") lost"
+        )
     }
 
     private mutating func tellBelow(
@@ -304,23 +326,19 @@ extension ControllerMachine {
         _ standing: SiteStanding,
         _ kind: EventKind
     ) {
-        let more = standing.losses - standing.examples.count
-        let target = sites.keys.first { $0 != threshold.site }?.text ?? "SITE"
-        let proposal = "muster failover --to \(target) --reason TEXT"
+        let target = sites.keys.first { $0 != threshold.site }
         let proposes = threshold.action == .propose && threshold.site == cluster.activeSite
+        let proposal = proposes ? target.map { Self.decision(to: $0) } : nil
+        let words = words(of: threshold, standing)
         tell(
             kind,
             threshold.severity,
             threshold.site.text,
-            standingText(threshold, standing),
-            cause: "lost: " + standing.examples.joined(separator: "; ")
-                + (more > 0 ? " and \(more) more" : ""),
-            consequence: proposes
-                ? "to let another site take over: \(proposal)"
-                : "\(counted(standing.losses, "node")) of it \(standing.losses == 1 ? "is" : "are") "
-                    + "lost",
+            words.text,
+            cause: words.cause,
+            consequence: words.consequence,
             about: thresholdName(threshold),
-            advice: !threshold.advice.isEmpty ? threshold.advice : proposes ? proposal : "",
+            advice: threshold.advice.isEmpty ? proposal ?? "" : threshold.advice,
             level: UInt32(clamping: standing.losses)
         )
     }
@@ -335,9 +353,8 @@ extension ControllerMachine {
             .siteAtMinimum,
             .info,
             threshold.site.text,
-            standingText(threshold, standing),
-            cause: "after \(elapsed(since: open.since)) below"
-                + (isEnough ? "" : "; what is not Online is planned work"),
+            standingText(threshold, standing, "after \(elapsed(since: open.since)) below it"),
+            cause: isEnough ? "" : "what is not Online is planned work",
             about: thresholdName(threshold)
         )
     }

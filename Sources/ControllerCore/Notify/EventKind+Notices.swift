@@ -26,7 +26,7 @@ extension EventKind {
         case .nodeOffline, .nodeHeld, .nodeConflicted, .nodeDrainOverdue, .nodeOverloaded,
             .siteBelowMinimum, .queueFilling, .queueFull, .runWaiting, .driftFound, .dataLate,
             .dataUnknown, .readinessLost, .certificateExpiring, .drillOverdue, .storeLow,
-            .noticeUndeliverable, .restoreBegun:
+            .noticeUndeliverable, .restoreBegun, .failoverProposed, .automaticRefused:
             NoticeRole(opens: true)
         case .siteFurtherLoss: NoticeRole(furthers: .siteBelowMinimum)
         case .siteAtMinimum: NoticeRole(closes: [.siteBelowMinimum])
@@ -50,6 +50,7 @@ extension EventKind {
         case .storeRelieved: NoticeRole(closes: [.storeLow])
         case .restoreEnded: NoticeRole(closes: [.restoreBegun])
         case .noticeDeliverable: NoticeRole(closes: [.noticeUndeliverable])
+        case .failoverWithdrawn: NoticeRole(closes: [.failoverProposed, .automaticRefused])
         case .runEnded: NoticeRole(closes: [.runWaiting], once: true)
         case .runRollingBack: NoticeRole(closes: [.runWaiting], once: true)
         // Told of what could not be told: they never make a message themselves.
@@ -65,7 +66,7 @@ extension EventKind {
             .nodePaired, .nodeUnfenced, .nodeUnpaired, .planChanged, .runStarted, .runNotice,
             .runStepFailed, .siteFencing, .siteActivated, .dataDiverged, .dataIgnored,
             .divergenceAccepted, .automaticTaken, .automaticPaused, .automaticResumed,
-            .automaticBrakeLifted, .failoverProposed, .automaticRefused, .accessLockedOut,
+            .automaticBrakeLifted, .accessLockedOut,
             .notifyChanged, .silenceBegun, .silenceEnded, .restoreContradicted, .scheduleLeftOut:
             NoticeRole(once: true)
         }
@@ -94,7 +95,7 @@ extension EventKind {
             return .node
         }
         if rawValue.hasPrefix("site.") || rawValue.hasPrefix("readiness.")
-            || rawValue.hasPrefix("drill.") || self == .failoverProposed
+            || rawValue.hasPrefix("drill.") || rawValue.hasPrefix("failover.")
             || self == .automaticRefused
         {
             return .site

@@ -37,7 +37,9 @@ struct NoticeOthers {
             let isOne = subjects(of: over).count == 1
             parts.append("\(names(of: over)) \(isOne ? "is" : "are") well again")
         }
-        let told = rest.filter { $0.state != .resolved }
+        let firing = rest.filter { $0.state == .firing }
+        if !firing.isEmpty { parts.append("still wrong: \(names(of: firing))") }
+        let told = rest.filter { $0.state == .told || $0.state == .test }
         if !told.isEmpty { parts.append("told as well: \(names(of: told))") }
         return parts.joined(separator: "; ")
     }

@@ -67,7 +67,8 @@ public struct TemplateProblem: Hashable, Sendable {
 /// - `{{field}}`: a field of ``NoticeField``.
 /// - `{{?field}}…{{/?field}}`: only where the field is not empty; `{{!field}}…{{/!field}}`: only
 ///   where it is.
-/// - `{{#items}}…{{/items}}`: once for each item that is listed.
+/// - `{{#items}}…{{/items}}`: once for each item that is listed; `{{#others}}…{{/others}}`: for each
+///   but the first.
 ///
 /// A line that holds nothing but the begin or the end of a section is left out as a whole. Every
 /// mistake is found when it is read; rendering cannot fail.
@@ -78,7 +79,7 @@ public struct NoticeTemplate: Hashable, Sendable {
         case text(String)
         case field(NoticeField)
         case section(NoticeField, whenEmpty: Bool, [Part])
-        case items([Part])
+        case items(from: Int, [Part])
     }
 
     var parts: [Part]
@@ -110,10 +111,10 @@ public struct NoticeTemplate: Hashable, Sendable {
         {{/?link}}
         {{?others}}
 
-        All {{count}}:
-        {{#items}}
+        Also:
+        {{#others}}
         - {{label}} {{text}}{{?cause}} ({{cause}}){{/?cause}}
-        {{/items}}
+        {{/others}}
         {{?more}}
         - and {{more}} more
         {{/?more}}
@@ -165,8 +166,8 @@ public struct NoticeTemplate: Hashable, Sendable {
             case .section(let field, let whenEmpty, let inner):
                 guard value(field, item).isEmpty == whenEmpty else { continue }
                 render(inner, item: item, itemCount, bytesMax, value, into: &text)
-            case .items(let inner):
-                for item in 0..<itemCount {
+            case .items(let first, let inner):
+                for item in 0..<itemCount where item >= first {
                     render(inner, item: item, itemCount, bytesMax, value, into: &text)
                 }
             }
@@ -221,6 +222,9 @@ struct TemplateParser {
         }
     }
 
+    /// Sections that are there once for each item, with the first of these.
+    private static let loops = ["#items": 0, "#others": 1]
+
     private static func closing(_ tag: String) -> String {
         tag.hasPrefix("#") ? String(tag.dropFirst()) : tag
     }
@@ -259,14 +263,14 @@ struct TemplateParser {
     private mutating func take(_ name: String, column: Int) {
         switch name.first {
         case "#":
-            guard name == "#items" else {
+            guard Self.loops[name] != nil else {
                 return problem(
-                    "{{\(name)}} is no section: {{#items}} is the only one with #",
+                    "{{\(name)}} is no section: {{#items}} and {{#others}} are the ones with #",
                     column: column
                 )
             }
-            if open.contains(where: { $0.tag == "#items" }) {
-                return problem("{{#items}} stands inside of {{#items}}", column: column)
+            if let outer = open.first(where: { Self.loops[$0.tag] != nil }) {
+                return problem("{{\(name)}} stands inside of {{\(outer.tag)}}", column: column)
             }
             begin(name, column)
         case "?", "!":
@@ -298,7 +302,7 @@ struct TemplateParser {
             )
         }
         open.removeLast()
-        if section.tag == "#items" { return append(.items(section.parts)) }
+        if let first = Self.loops[section.tag] { return append(.items(from: first, section.parts)) }
         guard let field = NoticeField(rawValue: String(section.tag.dropFirst())) else { return }
         append(.section(field, whenEmpty: section.tag.hasPrefix("!"), section.parts))
     }

@@ -149,7 +149,7 @@ public struct NotifyBook: Hashable, Sendable {
             for target in alarm.targets {
                 var group = groups[target.group] ?? NoticeGroup()
                 switch target.state {
-                case .waiting, .ending: group.pending.append(alarm.number)
+                case .waiting, .uncovered, .ending: group.pending.append(alarm.number)
                 case .told: group.told.append(alarm.number)
                 case .covered: break
                 }

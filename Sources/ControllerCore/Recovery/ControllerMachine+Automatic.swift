@@ -44,11 +44,16 @@ extension ControllerMachine {
     }
 
     private mutating func watchActiveSite() {
-        guard isGranting, runs.live == nil, settling == nil else { return endWatch() }
+        if let run = runs.live { return endWatch(withdrawing: "run \(run) is under way") }
+        guard isGranting, settling == nil else { return endWatch() }
         guard watch.isDue else { return }
         watch.isDue = false
         guard isBelowMinimum(cluster.activeSite), hasOtherSite else {
-            endWatch()
+            let (online, total) = count(of: cluster.activeSite)
+            endWatch(
+                withdrawing: "\(online) of \(counted(total, "node")) of the active site "
+                    + "\(cluster.activeSite) \(total == 1 ? "is" : "are") Online"
+            )
             watch.isDue = false
             return
         }
@@ -56,8 +61,25 @@ extension ControllerMachine {
     }
 
     /// The loss is over, or it is not known any more whether it lasts.
-    private mutating func endWatch() {
+    ///
+    /// - Parameter cause: why what was proposed for it is not asked any more; nil while that is not known.
+    private mutating func endWatch(withdrawing cause: String? = nil) {
         watch = FailoverWatch(takenAt: watch.takenAt)
+        guard let cause else { return }
+        for alarm in openProposals {
+            tell(
+                .failoverWithdrawn,
+                .info,
+                alarm.subject,
+                "Nobody is asked any more to fail over from site \(alarm.subject).",
+                cause: cause
+            )
+        }
+    }
+
+    /// Of every site that was the active one when it was proposed.
+    private var openProposals: [AlarmRecord] {
+        [EventKind.failoverProposed, .automaticRefused].flatMap { openAlarms($0) }
     }
 
     private var hasOtherSite: Bool {
@@ -294,17 +316,22 @@ extension ControllerMachine {
         watch.toldAt = now.instant
         let site = cluster.activeSite
         if settings.failover.mode == .manual {
-            let target = readySites.first?.text ?? "SITE"
+            // A new controller goes on with the loss that the one before it has told.
+            guard !notify.isOpen(alarmKey(.failoverProposed, site.text)) else { return }
+            let target = readySites.first ?? sites.keys.first { $0 != site } ?? site
             return tell(
                 .failoverProposed,
                 .critical,
                 site.text,
                 "Site \(site) seems lost: \(lossText(site, since)).",
                 cause: "the mode is manual: an operator decides",
-                consequence: "muster failover --to \(target) --reason TEXT"
+                consequence: Self.decision(to: target)
             )
         }
         let texts = obstacles.map(\.text).joined(separator: "; ")
+        guard notify.alarm(alarmKey(.automaticRefused, site.text))?.isAsTold(texts) != true else {
+            return
+        }
         tell(
             .automaticRefused,
             .critical,
@@ -314,6 +341,12 @@ extension ControllerMachine {
             consequence: obstacles.first?.mend ?? ""
         )
         auditOwn("automatic.refuse", site.text, reason: texts)
+    }
+
+    /// What to type, in this order, before another site takes over.
+    static func decision(to site: SiteName) -> String {
+        "muster site readiness \(site); muster failover --to \(site) --dry-run; "
+            + "muster failover --to \(site) --reason TEXT"
     }
 
     // MARK: What a restored store does not know

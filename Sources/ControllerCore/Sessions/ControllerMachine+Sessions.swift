@@ -411,6 +411,7 @@ extension ControllerMachine {
             $0.isLossExcused = isExcused
             if isLoss, !isExcused { $0.losses.append(now.instant) }
         }
+        endHold(of: id, by: "it was lost again")
         expect(by: member.lastGrant + settings.lease.wait)
     }
 

@@ -72,7 +72,8 @@ extension Checks {
     func unrestOfNotices(_ machine: ControllerMachine) -> String? {
         let now = world.controller.moment.wall
         for alarm in machine.notify.alarms.values {
-            for target in alarm.targets where target.state == .waiting || target.state == .ending {
+            for target in alarm.targets
+            where [.waiting, .uncovered, .ending].contains(target.state) {
                 let isSilent = machine.notify.silence(of: alarm, at: now) != nil
                 // Of what cannot be delivered one message is made in five minutes, and no run is so long.
                 guard !isSilent, alarm.kind != .noticeUndeliverable,

@@ -151,6 +151,24 @@ struct NotifyRulesTests {
         }
     }
 
+    @Test func `a preview is a sample of its kind, and of its end`() {
+        let (stage, _) = Stage.told(nodes: 1)
+        var seen: [String] = []
+        for kind in [EventKind.nodeOffline, .siteBelowMinimum, .dataLate, .runWaiting, .storeLow] {
+            let begin = stage.machine.preview(of: kind, .firing)
+            let end = stage.machine.preview(of: kind, .resolved)
+            #expect(begin.items[0].text != end.items[0].text)
+            #expect(!seen.contains(begin.items[0].text))
+            #expect(begin.text.contains("What to do: muster "))
+            #expect(!end.text.contains("Cause: "))
+            seen.append(begin.items[0].text)
+        }
+        // A command is what to do, and no consequence.
+        let proposal = stage.machine.preview(of: .failoverProposed, .firing)
+        #expect(!proposal.text.contains("Consequence: "))
+        #expect(proposal.text.contains("What to do: muster site readiness "))
+    }
+
     @Test func `rules are read back as they were written`() throws {
         var rules = NotifyRules.ops {
             $0.kinds = [KindPattern("node.*"), KindPattern("run.ended")]

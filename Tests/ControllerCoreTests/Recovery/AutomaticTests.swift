@@ -13,6 +13,7 @@ struct AutomaticTests {
         brake: Duration = .seconds(3_600)
     ) -> (Stage, production: ConnectionID, standby: ConnectionID) {
         var settings = ControllerSettings()
+        settings.channels = Stage.channels
         settings.failover = FailoverSettings(
             mode: mode,
             authority: .outside,
@@ -173,9 +174,42 @@ struct AutomaticTests {
         #expect(stage.told(.failoverProposed) == 0)
         stage.live([standby], for: 100)
         let proposals = stage.events.filter { $0.kind == .failoverProposed }
-        #expect(proposals.map(\.consequence) == ["muster failover --to b --reason TEXT"])
+        #expect(proposals.count == 1)
+        #expect(proposals[0].consequence.hasPrefix("muster site readiness b; "))
+        let advice = stage.machine.notify.alarms.values.filter { $0.kind == .failoverProposed }
+            .map(\.advice)
+        #expect(advice.count == 1)
+        #expect(advice.first?.contains("; muster failover --to b --dry-run; ") == true)
         #expect(stage.machine.runs.runs.isEmpty)
         #expect(stage.told(.automaticRefused) == 0)
+    }
+
+    @Test func `what was proposed is not asked any more when the site is back or a run moves it`() {
+        for isBack in [true, false] {
+            var (stage, production, standby) = Self.stage(mode: .manual)
+            stage.ask(.setNotifyRules(.ops { $0.kinds = [KindPattern("failover.*")] }))
+            Self.lose(&stage, production)
+            stage.live([standby], for: 70)
+            #expect(stage.openAlarms.contains("failover.proposed a"))
+            #expect(stage.messages.map(\.state) == [.firing])
+            // A new controller goes on with it, and asks nobody twice.
+            stage.restart()
+            let again = stage.attach("n2", [.plain("db", isSelfFenced: true)])
+            stage.live([again], for: 100)
+            #expect(stage.told(.failoverProposed) == 1)
+            #expect(stage.openAlarms.contains("failover.proposed a"))
+            if isBack {
+                let n1 = stage.attach("n1", [.plain("db", .running, isWanted: true)])
+                stage.live([again, n1], for: 30)
+            } else {
+                let request = RunRequest(kind: .failover, to: "b")
+                stage.ask(.startRun(request), reason: "lost", force: true)
+                stage.live([again], for: 30)
+            }
+            #expect(stage.told(.failoverWithdrawn) == 1)
+            #expect(!stage.openAlarms.contains("failover.proposed a"))
+            #expect(stage.messages.map(\.state) == [.firing, .resolved])
+        }
     }
 
     @Test func `nodes that an operator has taken out are not lost`() {
