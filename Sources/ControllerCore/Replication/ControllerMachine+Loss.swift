@@ -177,17 +177,15 @@ extension ControllerMachine {
     mutating func considerDivergence(of name: DataSetName, _ canary: Canary, at node: NodeRecord) {
         guard let entry = replication.entries[name], !isForkOpen(of: name),
             let fork = entry.forks.first(where: { $0.epoch >= canary.epoch }),
-            canary > fork.canary ?? .least, canary.sequence < entry.next
+            fork.leavesOut(canary), canary.sequence < entry.next
         else { return }
-        // What a lower number of an earlier epoch has lost is lost already.
-        guard canary.sequence > fork.canary?.sequence ?? 0 else { return }
         if let before = entry.divergences[node.site], before.canary >= canary { return }
         let record = DivergenceRecord(
             dataSet: name,
             site: node.site,
             node: node.name,
             canary: canary,
-            fork: fork.canary,
+            fork: fork.lastShared(with: canary),
             at: now.wall
         )
         replication.entries.update(name) { $0.divergences[node.site] = record }
@@ -221,11 +219,13 @@ extension ControllerMachine {
         put(.fork(fork))
         auditOwn("data.fork", name.text, reason: "canary \(canary) has arrived at site \(fork.to)")
         for (site, record) in entry.divergences where !record.isAccepted {
-            guard record.fork == last.canary, record.canary.epoch <= fork.epoch else { continue }
+            guard record.fork == last.lastShared(with: record.canary),
+                record.canary.epoch <= fork.epoch
+            else { continue }
             replication.entries.update(name) { $0.divergences[site] = nil }
-            if record.canary > canary, record.canary.sequence > canary.sequence {
+            if fork.leavesOut(record.canary) {
                 var less = record
-                less.fork = canary
+                less.fork = fork.lastShared(with: record.canary)
                 replication.entries.update(name) { $0.divergences[site] = less }
                 put(.divergence(less))
             } else {
