@@ -36,7 +36,7 @@ extension ControllerMachine {
     /// Why a failover to a site might lose more than the objectives allow, with the numbers; empty when
     /// it surely does not (I18).
     public func lossObstacles(at site: SiteName) -> [String] {
-        requiredDataSets.compactMap { name in
+        gatedDataSets.compactMap { name in
             guard let objective = replicationRules.objectives[name] else {
                 return unreadSinceRestore(name, at: site)
             }
@@ -65,6 +65,14 @@ extension ControllerMachine {
             return
                 "data set \(name): site \(site) has last seen canary \(seen), \(age.forPeople) old "
                 + "\(end), more than its \(limit); \(sourceHeard)"
+        }
+    }
+
+    /// Those that a run may wait for, and those of which nobody has told since the store was restored.
+    private var gatedDataSets: [DataSetName] {
+        replication.entries.keys.filter { name in
+            let isRestored = replication.entries[name]?.forks.last?.isOfRestore ?? false
+            return replicationRules.isRequired(name) && (isRestored || isWatched(name))
         }
     }
 
