@@ -40,7 +40,7 @@ extension AgentMachine {
     /// The same of what must never act on two sites at once. Of what an earlier incarnation left
     /// nobody knows of which kind it was: it counts.
     var exclusiveFloor: FencingToken? {
-        floor(tasks: bench.leastExclusiveToken) { $0.isExclusive }
+        floor(tasks: bench.leastExclusiveToken(sparing: drainsFrom)) { $0.isExclusive }
     }
 
     private func floor(

@@ -17,6 +17,11 @@ extension AgentMachine {
         return session.id
     }
 
+    /// What may drain under today's token; nil when nothing may.
+    var drainsFrom: FencingToken? {
+        drains.flatMap { $0.under == memory.highest ? $0.from : nil }
+    }
+
     private var taskSituation: TaskSituation {
         TaskSituation(
             highest: memory.highest,
@@ -26,7 +31,7 @@ extension AgentMachine {
             obstacle: taskObstacle,
             workObstacle: isIdleStandby ? "the site is standby" : nil,
             drill: memory.drill,
-            drains: drains.flatMap { $0.under == memory.highest ? $0.from : nil },
+            drains: drainsFrom,
             isDismissed: isDismissed,
             identity: configuration.identity,
             settings: memory.settings

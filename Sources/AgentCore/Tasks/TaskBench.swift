@@ -246,9 +246,11 @@ struct TaskBench: Hashable, Sendable {
     /// may run without an attempt.
     var leastToken: FencingToken? { leastToken { _ in true } }
 
-    /// The same of what must not act beside another site: drainable attempts are left out, as they were
-    /// launched.
-    var leastExclusiveToken: FencingToken? { leastToken { !$0.isDrainable } }
+    /// The same of what must not act beside another site: drainable attempts, as they were launched, are
+    /// left out where they are let drain, and only there.
+    func leastExclusiveToken(sparing drains: FencingToken?) -> FencingToken? {
+        leastToken { held in !(held.isDrainable && drains.map { held.token >= $0 } ?? false) }
+    }
 
     private func leastToken(of isCounted: (LiveAttempt) -> Bool) -> FencingToken? {
         let least = live.values.filter { $0.mayRun && isCounted($0) }.map(\.token).min()

@@ -92,6 +92,8 @@ extension ControllerMachine {
             // The last look before anything of the old site is taken from it, whatever the plan says.
             let losses = unacceptedLosses(run)
             guard losses.isEmpty else { return .waiting(lossWaiting(losses, run)) }
+            let parted = divergenceWaiting(run)
+            guard parted.isEmpty else { return .waiting(parted) }
             let open = closeData(run)
             guard open.isEmpty else { return .waiting(open) }
             demote(run)

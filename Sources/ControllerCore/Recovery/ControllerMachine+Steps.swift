@@ -105,6 +105,15 @@ extension ControllerMachine {
         run.kind == .failover && !run.acceptsLoss ? lossObstacles(at: run.to) : []
     }
 
+    /// What the new site has and the active data has not, and nobody has accepted by number.
+    func divergenceWaiting(_ run: RunRecord) -> String {
+        let open = openDivergences(of: run.to)
+        guard !open.isEmpty, run.kind != .drill else { return "" }
+        return open.map { text(of: $0) }.joined(separator: "; ")
+            + " (if the loss is accepted: muster run accept \(run.id) --accept-divergence "
+            + "\(open.reduce(0) { $0 + $1.count }) --reason TEXT)"
+    }
+
     func lossWaiting(_ obstacles: [String], _ run: RunRecord) -> String {
         obstacles.joined(separator: "; ")
             + " (if the loss is accepted: muster run accept \(run.id) --accept-data-loss --reason TEXT)"
@@ -252,6 +261,8 @@ extension ControllerMachine {
             // The old site may have worked on until it was proven stopped, long after the fence began.
             let losses = unacceptedLosses(run)
             guard losses.isEmpty else { return .waiting(lossWaiting(losses, run)) }
+            let parted = divergenceWaiting(run)
+            guard parted.isEmpty else { return .waiting(parted) }
             activate(run)
         }
         guard runs.runs[run.id]?.isActivated ?? false else {

@@ -36,7 +36,7 @@ extension ControllerMachine {
     /// Why a failover to a site might lose more than the objectives allow, with the numbers; empty when
     /// it surely does not (I18).
     public func lossObstacles(at site: SiteName) -> [String] {
-        requiredDataSets.compactMap { name in
+        gatedDataSets.compactMap { name in
             guard let objective = replicationRules.objectives[name] else {
                 return unreadSinceRestore(name, at: site)
             }
@@ -65,6 +65,14 @@ extension ControllerMachine {
             return
                 "data set \(name): site \(site) has last seen canary \(seen), \(age.forPeople) old "
                 + "\(end), more than its \(limit); \(sourceHeard)"
+        }
+    }
+
+    /// Those that a run may wait for, and those of which nobody has told since the store was restored.
+    private var gatedDataSets: [DataSetName] {
+        replication.entries.keys.filter { name in
+            let isRestored = replication.entries[name]?.forks.last?.isOfRestore ?? false
+            return replicationRules.isRequired(name) && (isRestored || isWatched(name))
         }
     }
 
@@ -177,17 +185,15 @@ extension ControllerMachine {
     mutating func considerDivergence(of name: DataSetName, _ canary: Canary, at node: NodeRecord) {
         guard let entry = replication.entries[name], !isForkOpen(of: name),
             let fork = entry.forks.first(where: { $0.epoch >= canary.epoch }),
-            canary > fork.canary ?? .least, canary.sequence < entry.next
+            fork.leavesOut(canary), canary.sequence < entry.next
         else { return }
-        // What a lower number of an earlier epoch has lost is lost already.
-        guard canary.sequence > fork.canary?.sequence ?? 0 else { return }
         if let before = entry.divergences[node.site], before.canary >= canary { return }
         let record = DivergenceRecord(
             dataSet: name,
             site: node.site,
             node: node.name,
             canary: canary,
-            fork: fork.canary,
+            fork: fork.lastShared(with: canary),
             at: now.wall
         )
         replication.entries.update(name) { $0.divergences[node.site] = record }
@@ -221,11 +227,13 @@ extension ControllerMachine {
         put(.fork(fork))
         auditOwn("data.fork", name.text, reason: "canary \(canary) has arrived at site \(fork.to)")
         for (site, record) in entry.divergences where !record.isAccepted {
-            guard record.fork == last.canary, record.canary.epoch <= fork.epoch else { continue }
+            guard record.fork == last.lastShared(with: record.canary),
+                record.canary.epoch <= fork.epoch
+            else { continue }
             replication.entries.update(name) { $0.divergences[site] = nil }
-            if record.canary > canary, record.canary.sequence > canary.sequence {
+            if fork.leavesOut(record.canary) {
                 var less = record
-                less.fork = canary
+                less.fork = fork.lastShared(with: record.canary)
                 replication.entries.update(name) { $0.divergences[site] = less }
                 put(.divergence(less))
             } else {

@@ -92,6 +92,20 @@ public struct ForkRecord: Hashable, Sendable {
         }
     }
 
+    /// A canary of a history that has ended here is in no data of the new site, or is not known to be. Of
+    /// a restore: where an earlier epoch than the newest one there has ended, this store does not know.
+    func leavesOut(_ other: Canary) -> Bool {
+        guard let canary else { return true }
+        if isOfRestore, other.epoch < canary.epoch { return true }
+        // What a lower number of an earlier epoch has lost is lost already.
+        return other > canary && other.sequence > canary.sequence
+    }
+
+    /// The last canary that both histories are known to have; nil when none is.
+    func lastShared(with other: Canary) -> Canary? {
+        isOfRestore && other.epoch < canary?.epoch ?? .zero ? nil : canary
+    }
+
     init(
         dataSet: DataSetName,
         epoch: Epoch,

@@ -29,7 +29,7 @@ extension ControllerMachine {
     // MARK: Evidence
 
     /// So many changes of the active site lie between a backup and its restore at most.
-    private static let epochsBetweenMax: UInt32 = 1 << 20
+    static let epochsBetweenMax: UInt32 = 1 << 20
 
     /// A token of an older generation with a higher counter than ours: the active site was changed after
     /// what this store knows.

@@ -91,6 +91,7 @@ extension ControllerMachine {
         guard let member = nodes[id] else {
             // Not "removed", upon which a node stops what it runs: it can as well be that our
             // store is older than the node, after a restore.
+            judgeStranger(hello, id)
             return dismiss(
                 connection,
                 .badCertificate,
@@ -172,6 +173,23 @@ extension ControllerMachine {
         }
         if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
+    }
+
+    /// A node of this cluster that the store has never heard of: after a restore it says how old the store
+    /// is, as any other does.
+    private mutating func judgeStranger(_ hello: Hello, _ id: NodeID) {
+        guard settling != nil, let name = NodeName(id.text) else { return }
+        let shown = hello.highest.epoch
+        if shown > cluster.epoch {
+            doubtAuthority(shown: shown, by: name)
+        } else if shown.generation >= cluster.restoring.wholeFrom,
+            shown.generation < cluster.epoch.generation, shown.counter > cluster.epoch.counter,
+            shown.counter < cluster.epoch.counter + Self.epochsBetweenMax
+        {
+            cluster.restoring.evidence = shown
+            put(.cluster(cluster))
+            doubtAuthority(shown: shown, by: name)
+        }
     }
 
     /// A store that is an old copy is behind in its nodes' nonces as well, and would take each of

@@ -35,8 +35,6 @@ final class DataWorld {
     var accepted: OrderedTable<SiteName, UInt64> = OrderedTable()
     /// Sites of which nothing was heard since the store was replaced.
     private var unread: [SiteName] = []
-    /// An older copy took the store's place, once or more.
-    private var wasReplaced = false
 
     init(world: World) {
         self.world = world
@@ -189,7 +187,6 @@ final class DataWorld {
         diverged = OrderedTable()
         accepted = OrderedTable()
         unread = ["a", "b"]
-        wasReplaced = true
     }
 
     /// Another site is about to become active.
@@ -228,14 +225,6 @@ final class DataWorld {
         guard canary.epoch < cluster.epoch else { return }
         let active = history(cluster.activeSite)
         guard !active.contains(where: { $0.canary == canary }) else { return }
-        // A known limit (docs/replication.md): of what was written after the backup a restored store knows the
-        // newest that the active site has, and not where an older one that another site has parted from it.
-        let before = active.last { $0.canary.epoch.generation < cluster.epoch.generation }
-        if wasReplaced, let before = before?.canary,
-            canary < before || canary.sequence <= before.sequence
-        {
-            return
-        }
         diverged[host.site] = canary
     }
 }
