@@ -54,6 +54,8 @@ public struct ControllerMachine: Hashable, Sendable {
     // Of the step under way; empty between two steps.
     var now: Moment
     var effects = ControllerEffects()
+    /// Nodes that are not known and were told of.
+    var strangersTold: [NodeID] = []
     var touched: [NodeID] = []
     var unsaved: [NodeID] = []
 

@@ -107,10 +107,11 @@ extension ControllerMachine {
     }
 
     func text(of divergence: DivergenceRecord) -> String {
-        let fork = divergence.fork.map { "\($0)" } ?? "none"
+        let fork =
+            divergence.fork.map { "the last one of it in the active data is \($0)" }
+            ?? "none of it is known to be in the active data"
         return "data set \(divergence.dataSet) of site \(divergence.site) has diverged by "
-            + "\(divergence.count): node \(divergence.node) has canary \(divergence.canary), and the last "
-            + "one of it in the active data is \(fork)"
+            + "\(divergence.count): node \(divergence.node) has canary \(divergence.canary), and \(fork)"
     }
 
     /// A site is the active one again only when its history is a part of the active one, or an admin

@@ -29,7 +29,13 @@ extension ControllerMachine {
     // MARK: Evidence
 
     /// So many changes of the active site lie between a backup and its restore at most.
-    static let epochsBetweenMax: UInt32 = 1 << 20
+    private static let epochsBetweenMax: UInt32 = 1 << 20
+
+    /// Of an earlier generation, and no more than can have been.
+    func isOfBefore(_ shown: Epoch) -> Bool {
+        shown.generation < cluster.epoch.generation
+            && shown.counter < cluster.epoch.counter + Self.epochsBetweenMax
+    }
 
     /// A token of an older generation with a higher counter than ours: the active site was changed after
     /// what this store knows.
@@ -43,9 +49,7 @@ extension ControllerMachine {
         let shown = hello.highest.epoch
         // Whom this generation has welcomed and heard cannot show less; and who lies about what was
         // before can say of nothing that would use up the counter.
-        guard record.isHistoryOpen, shown.generation < cluster.epoch.generation,
-            shown.counter < cluster.epoch.counter + Self.epochsBetweenMax
-        else { return true }
+        guard record.isHistoryOpen, isOfBefore(shown) else { return true }
         guard shown.generation >= cluster.restoring.wholeFrom else {
             tellLater(shown, record)
             return true

@@ -20,8 +20,10 @@ extension ControllerMachine {
                 .removed,
                 "this node was removed from the cluster; to come back it must be added again"
             )
-        } else if let record = nodes[id]?.record, !record.accepts(key) {
-            dismiss(connection, .badCertificate, "this certificate is not the node's own")
+        } else if let record = nodes[id]?.record, !record.accepts(key), settling == nil {
+            // A store that was restored may be older than the certificate: what its node has seen is heard
+            // first.
+            dismiss(connection, .badCertificate, Self.otherCertificate)
         }
     }
 
@@ -92,6 +94,7 @@ extension ControllerMachine {
             // Not "removed", upon which a node stops what it runs: it can as well be that our
             // store is older than the node, after a restore.
             judgeStranger(hello, id)
+            tellStranger(id)
             return dismiss(
                 connection,
                 .badCertificate,
@@ -108,7 +111,8 @@ extension ControllerMachine {
             )
         }
         guard record.accepts(key) else {
-            return dismiss(connection, .badCertificate, "this certificate is not the node's own")
+            judgeStranger(hello, id)
+            return dismiss(connection, .badCertificate, Self.otherCertificate)
         }
         if let conflict = record.conflict {
             return dismiss(connection, .conflicted, "held: \(conflict)")
@@ -173,23 +177,6 @@ extension ControllerMachine {
         }
         if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
-    }
-
-    /// A node of this cluster that the store has never heard of: after a restore it says how old the store
-    /// is, as any other does.
-    private mutating func judgeStranger(_ hello: Hello, _ id: NodeID) {
-        guard settling != nil, let name = NodeName(id.text) else { return }
-        let shown = hello.highest.epoch
-        if shown > cluster.epoch {
-            doubtAuthority(shown: shown, by: name)
-        } else if shown.generation >= cluster.restoring.wholeFrom,
-            shown.generation < cluster.epoch.generation, shown.counter > cluster.epoch.counter,
-            shown.counter < cluster.epoch.counter + Self.epochsBetweenMax
-        {
-            cluster.restoring.evidence = shown
-            put(.cluster(cluster))
-            doubtAuthority(shown: shown, by: name)
-        }
     }
 
     /// A store that is an old copy is behind in its nodes' nonces as well, and would take each of

@@ -155,4 +155,24 @@ struct DrainTests {
         definition.kind = .drainable
         #expect(definition.problems.count == 1)
     }
+
+    /// I3: a statement is a fact.
+    @Test func `what may not drain counts in the exclusive floor until it has ended`() {
+        var definition = HandlerDefinition.plain()
+        definition.kind = .drainable
+        var scene = Scene.working([definition])
+        var order = scene.runOrder(.first(1))
+        order.isDrainable = true
+        scene.receive(.work(.run(order)))
+        scene.report(.first(1), .started(processID: 7))
+        scene.token.session += 1
+        // As every controller says it that knows nothing of drains.
+        scene.receive(.role(.standby, token: scene.token))
+        let effects = scene.pass(.milliseconds(500))
+        let beats = effects.sends.compactMap {
+            if case .beat(let beat) = $0 { beat } else { nil }
+        }
+        let stated = beats.last.map { $0.exclusiveFloor ?? $0.floor } ?? nil
+        #expect(stated.map { $0 < Scene.base } ?? true)
+    }
 }

@@ -7,12 +7,16 @@ import Testing
 struct RestoredDataTests {
     /// Site a was active in the backup; a failover to b came after it and is not in it.
     ///
-    /// - Parameter parted: what a has written and b never had.
+    /// - Parameters:
+    ///   - parted: what a has written and b never had.
+    ///   - make: what else there was before the backup.
     private func restored(
         parted: UInt64,
-        objective: String? = "60s"
+        objective: String? = "60s",
+        _ make: (inout DataStage) -> Void = { _ in }
     ) -> DataStage {
         var data = DataStage(objective: objective)
+        make(&data)
         data.live(5)
         guard let last = data.source else { preconditionFailure("nothing was written") }
         // The backup is of now. Then a goes on for a while, b takes over, and writes.
@@ -67,8 +71,50 @@ struct RestoredDataTests {
         }
     }
 
+    @Test func `where an older history has ended is not known, so nothing of it counts as shared`()
+    {
+        var data = restored(parted: 0)
+        let written = data.source?.sequence ?? 0
+        attach(&data)
+        settle(&data)
+        let open = data.stage.machine.openDivergences(of: "a")
+        #expect(open.map(\.count) == [written])
+        let told = data.stage.events.last { $0.kind == .dataDiverged }
+        #expect(told?.cause.hasSuffix("none of it is known to be in the active data") == true)
+    }
+
+    @Test func `a site that parted in a failover of after the backup has parted`() {
+        var data = restored(parted: 7)
+        attach(&data)
+        settle(&data)
+        #expect(!data.stage.isSettling)
+        #expect(!data.stage.machine.openDivergences(of: "a").isEmpty)
+        let begun = data.begin(.failover, to: "a", acceptsLoss: true, force: true)
+        #expect(begun.refusal != nil)
+    }
+
+    @Test func `what nobody has told of since the restore is given up in so many words only`() {
+        var third = ConnectionID(0)
+        var data = restored(parted: 7, objective: nil) {
+            third = $0.stage.online("n3", [.plain("db", isSelfFenced: true)], site: "a")
+        }
+        // The nodes that define the data set are away, on both sites.
+        third = data.stage.attach("n3", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        for _ in 0..<25 {
+            data.stage.pass(.seconds(1))
+            data.stage.stateFloor(of: "n3", on: third)
+        }
+        #expect(!data.stage.isSettling)
+        let begun = data.begin(.failover, to: "a", force: true)
+        #expect(
+            begun.refusal?.text.contains("has parted from the active data is not known") == true
+        )
+    }
+
     @Test func `a site whose history is a part of the active one has not parted`() {
         var data = restored(parted: 0)
+        // It has followed the new active site since.
+        data.source = data.replica.map { Canary(epoch: $0.epoch, sequence: $0.sequence - 2) }
         attach(&data)
         settle(&data)
         #expect(!data.stage.isSettling)
