@@ -206,6 +206,15 @@ import Testing
                 """
         )
         #expect(bad.error.contains("muster notify pending drop 12"), "\(bad.error)")
+        var turned = notice
+        turned.deliveries = [NotifySamples.refused]
+        let refused = try FakeCluster(answers: try answers([turned])).muster(
+            "notify",
+            "test",
+            "ops"
+        )
+        #expect(refused.status == 1 && refused.output.contains(": refused: mail server"))
+        #expect(refused.error.contains("muster notify pending retry 8"), "\(refused.error)")
         let good = try FakeCluster(answers: try answers([NotifySamples.notice])).muster(
             "notify",
             "test",
@@ -232,12 +241,61 @@ import Testing
         ])
         let list = try cluster.muster("notify", "pending")
         #expect(list.status == 2, "\(list.error)")
-        #expect(list.output.contains("▲ pending  ops"), "\(list.output)")
+        #expect(list.output.contains("▲ pending      3  ops       mail to ops@"), "\(list.output)")
         #expect(list.output.contains("smtp.example.com:587: connection refused"))
         let path = try cluster.requests().last?["path"] as? String
         #expect(path == "/api/v1/notify/notices?pending=true&limit=1000", "\(path ?? "")")
+        #expect(list.error == "")
         #expect(try cluster.muster("notify", "pending", "retry", "12").output == "retried\n")
         #expect(try cluster.muster("notify", "pending", "drop", "12").output == "dropped\n")
+    }
+
+    @Test func `what was refused or given up is listed below what waits, with how to retry it`()
+        throws
+    {
+        func pending(_ deliveries: [NotifyDelivery], _ words: String...) throws -> Program.Run {
+            let list = NotifyDeliveryList(
+                asOf: Samples.ago(0),
+                deliveries: deliveries,
+                undelivered: [NotifySamples.refused]
+            )
+            return try cluster(["GET /api/v1/notify/notices": list])
+                .muster(["notify", "pending"] + words)
+        }
+        let both = try pending([NotifySamples.failing])
+        #expect(both.status == 2)
+        let rows = both.output.split(separator: "\n")
+        #expect(rows.count == 3 && rows[1].contains("pending") && rows[2].contains("✖ refused"))
+        #expect(
+            both.error == """
+                1 message did not arrive, and is not tried again
+                hint: when that is mended: `muster notify pending retry 8`
+
+                """
+        )
+        let one = try pending([])
+        #expect(one.status == 2 && one.error.hasPrefix("nothing waits to be delivered\n1 message"))
+        let json = try pending([], "-o", "json")
+        #expect(json.status == 2 && json.error == "" && json.output.contains("\"undelivered\""))
+    }
+
+    @Test(arguments: [80, 120])
+    func `address, error and next attempt are whole on a terminal`(width: Int) throws {
+        let listing = NotifyWords.listing(style: .plain, at: Samples.now)
+        let table = try listing.table(
+            [NotifySamples.failing, NotifySamples.refused],
+            isWide: false,
+            hasHeader: true,
+            sortBy: nil
+        )
+        let lines = table.lines(style: .plain, width: width)
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= width }, "\(lines)")
+        let words = lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
+        for part in [
+            "ops@example.com", "CRITICAL Node a-3 is Offline",
+            "next attempt in 40s; smtp.example.com:587: connection refused",
+            "a.rather.long.name@operations.example.com", try #require(NotifySamples.refused.error),
+        ] { #expect(words.contains(part), "\(part)\n\(lines.joined(separator: "\n"))") }
     }
 
     @Test func `a silence has matchers, a length and a reason`() throws {

@@ -63,6 +63,22 @@ enum NotifySamples {
         endedAt: Samples.ago(899)
     )
 
+    static let refused = NotifyDelivery(
+        number: 8,
+        notice: 7,
+        receiver: "ops",
+        destination: "mail to a.rather.long.name@operations.example.com",
+        state: "refused",
+        severity: .critical,
+        subject: "[prod] CRITICAL Node a-2 is Offline",
+        attempts: 1,
+        queuedAt: Samples.ago(3_000),
+        endedAt: Samples.ago(2_999),
+        error:
+            "mail server smtp.example.com:587 said, after RCPT TO: 550 5.1.1 no such user; it does "
+            + "not take mail to a.rather.long.name@operations.example.com"
+    )
+
     static let silence = NotifySilence(
         number: 7,
         kinds: ["node.*"],

@@ -47,6 +47,32 @@ import Testing
         }
     }
 
+    private func stacked() -> Table {
+        var table = Table([
+            .init("NO", right: true), .init("TO", flexible: true), .init("WHAT", below: true),
+            .init("OUTCOME", below: true),
+        ])
+        table.add(["7", "mail to ops@example.com", "Node a-3 is Offline", "no route to host there"])
+        table.add(["12", "webhook chat", "It is", ""])
+        return table
+    }
+
+    @Test func `what has no room beside its row stands below it, and nothing is cut`() {
+        let wide = [
+            "NO  TO                       WHAT                 OUTCOME",
+            " 7  mail to ops@example.com  Node a-3 is Offline  no route to host there",
+            "12  webhook chat             It is",
+        ]
+        #expect(stacked().lines(style: .plain, width: nil) == wide)
+        #expect(stacked().lines(style: .plain, width: 72) == wide)
+        #expect(
+            stacked().lines(style: .plain, width: 25) == [
+                "NO  TO", " 7  mail to", "    ops@example.com", "    Node a-3 is Offline",
+                "    no route to host", "    there", "12  webhook chat", "    It is",
+            ]
+        )
+    }
+
     @Test func `headers can be left out`() {
         var table = table()
         table.hasHeader = false
