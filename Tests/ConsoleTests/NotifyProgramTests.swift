@@ -345,6 +345,36 @@ import Testing
         #expect(sent == #"{"kind":"node.offline","state":"firing"}"#)
     }
 
+    @Test func `each mistake of the file of a preview stands in a line of its own`() throws {
+        let mistakes = [
+            DocumentMistake(line: 2, column: 7, text: "there is no receiver x"),
+            DocumentMistake(line: 5, column: 3, text: "is no kind of event"),
+        ]
+        let cluster = try cluster([Self.check: NotifyCheck(asOf: "", mistakes: mistakes)])
+        let file = cluster.folder + "/r.yaml"
+        try "x".write(toFile: file, atomically: true, encoding: .utf8)
+        let run = try cluster.muster("notify", "preview", "node.offline", "--file", file)
+        #expect(run.status == 3)
+        #expect(
+            run.error == """
+                error: nothing by these rules, they have 2 mistakes
+                  \(file):2:7: there is no receiver x
+                  \(file):5:3: is no kind of event
+
+                """
+        )
+    }
+
+    @Test func `a silence over what is not there is taken with a warning`() throws {
+        let done = ChangeDone(asOf: "", text: "silence 8", remark: "no node or site is called w-1")
+        let cluster = try cluster(["POST /api/v1/notify/silences": done])
+        let run = try cluster.muster([
+            "notify", "silence", "--subject", "w-1", "--for", "2h", "--reason", "x",
+        ])
+        #expect(run.status == 0 && run.output == "silence 8\n")
+        #expect(run.error == "warning: no node or site is called w-1\n")
+    }
+
     @Test func `events are followed and filtered by site`() throws {
         let cluster = try cluster([
             "GET /api/v1/events": EventPage(asOf: Samples.ago(0), events: Samples.events, next: 9)
@@ -370,7 +400,10 @@ import Testing
         let near = try Program.run(Program.muster, ["notify", "explain", "node.ofline"])
         #expect(near.status == 1 && near.error.contains("did you mean node.offline?"))
         let list = try Program.run(Program.muster, ["notify", "explain"])
-        #expect(list.output.contains("site.further-loss\n"))
+        #expect(list.output.hasPrefix("Sites and thresholds\n  site.below-minimum "))
+        let row = list.output.split(separator: "\n").first { $0.contains(" site.further-loss ") }
+        #expect(row?.contains(" critical  A site that is below a threshold") == true)
+        #expect(list.output.contains("\n\nNodes\n"))
     }
 
     @Test func `pages are looked for where it is said, and a lack of them is told`() throws {
@@ -398,6 +431,18 @@ import Testing
             )
         }
         #expect(try explain().output == "mine\n\nA page.\n")
+    }
+
+    @Test func `every kind stands in the list of kinds, with a severity and what it means`() throws
+    {
+        let pages = try NoticePages.find()
+        let lines = pages.overview(style: .plain, width: 80)
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= 80 })
+        let listed = lines.compactMap { line in
+            line.wholeMatch(of: #/  ([a-z.-]+\.[a-z.-]+) +(info|warning|critical).*/#)
+                .map { String($0.1) }
+        }
+        #expect(Set(listed) == Set(pages.kinds))
     }
 
     @Test func `paragraphs are laid out for the terminal`() {

@@ -33,7 +33,7 @@ enum NotifySamples {
         ],
         templates: [NotifyTemplate(kind: "node.offline", subject: "{{label}} {{text}}")],
         undeliverable: ["chat"],
-        pages: "docs/notices/{kind}.md"
+        pages: "muster notify explain {kind}"
     )
 
     static let failing = NotifyDelivery(

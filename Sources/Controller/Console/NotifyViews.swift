@@ -116,6 +116,23 @@ extension NodeViews {
         notify.silences.values.filter { $0.draft.until > now.wall }.map { NotifySilence($0) }
     }
 
+    /// Why a silence of one subject matches nothing today; nil where it may.
+    func remark(on draft: SilenceDraft) -> String? {
+        let name = draft.subject
+        let nodes = members().map(\.record)
+        let isOpen = notify.alarms.values.contains { $0.subject == name }
+        guard !isOpen else { return nil }
+        if let node = nodes.first(where: { $0.name.text == name }) {
+            guard !draft.sites.isEmpty, !draft.sites.contains(node.site) else { return nil }
+            return "node \(name) is of site \(node.site): the silence matches nothing of it"
+        }
+        let sites = machine.sites.keys.map(\.text)
+        guard !sites.contains(name) else { return nil }
+        let near = NearestName.to(name, among: nodes.map(\.name.text) + sites)
+        return "no node or site is called \(name) today, and nothing has happened to one"
+            + (near.map { "; did you mean \($0)?" } ?? "")
+    }
+
     // MARK: Messages
 
     func delivery(_ record: DeliveryRecord) -> NotifyDelivery {

@@ -181,6 +181,7 @@ import Testing
         let peer = try await peer(["--name", "other.example.org"])
         let text = try await outcome(settings(peer.port))?.failure
         #expect(text?.contains("is not believed: ") == true, "\(text ?? "")")
+        #expect(text?.contains("SSH") == false, "\(text ?? "")")
         #expect(!peer.log.contains("\"auth\""))
     }
 
