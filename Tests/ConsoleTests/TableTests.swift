@@ -73,6 +73,19 @@ import Testing
         )
     }
 
+    @Test func `a single long column goes on below itself where there is room, else below its row`()
+    {
+        var table = Table([.init("AT"), .init("WHAT", flexible: true, below: true)])
+        table.add(["14:03", Cell(String(repeating: "word ", count: 20) + "end")])
+        let beside = table.lines(style: .plain, width: 70)
+        #expect(beside.count == 3 && beside[1].hasPrefix("14:03  word word"))
+        #expect(beside[2].hasPrefix("       word") && beside[2].hasSuffix("end"))
+        let below = table.lines(style: .plain, width: 60)
+        #expect(below.count == 4 && below[1] == "14:03" && below[2].hasPrefix("    word"))
+        #expect(below[3].hasSuffix("end"))
+        #expect(table.lines(style: .plain, width: nil).count == 2)
+    }
+
     @Test func `headers can be left out`() {
         var table = table()
         table.hasHeader = false

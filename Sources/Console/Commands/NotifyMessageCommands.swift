@@ -118,7 +118,7 @@ struct NotifyPendingList: AsyncParsableCommand {
                 answer.value.deliveries + lost,
                 NotifyWords.listing(style: session.style, at: answer.asOf),
                 list,
-                ifEmpty: "nothing waits to be delivered, and everything has arrived"
+                ifEmpty: "nothing waits to be delivered"
             )
             if !list.output.format.isForPrograms, let first = lost.first {
                 hint(answer.value, first, session.options.colour.errorStyle)

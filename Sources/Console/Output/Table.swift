@@ -51,6 +51,9 @@ struct Table: Sendable {
 
     /// How far in what stands below its row begins.
     static let belowIndent = 4
+    /// A single column that may go below its row goes on below itself instead where it has so much
+    /// room.
+    static let besideWidthMin = 60
 
     /// A flexible column is never cut below this while another one can give way.
     static let flexibleWidthMin = 8
@@ -102,7 +105,9 @@ struct Table: Sendable {
 
     /// One, or more where the last column goes on below itself.
     private func lines(of row: [Cell], _ widths: [Int], _ style: Style) -> [String] {
-        guard isWrapped, let cell = row.last, let last = widths.last else {
+        guard isWrapped || columns.last?.isBelow == true, let cell = row.last,
+            let last = widths.last
+        else {
             return [line(row, widths, style)]
         }
         let parts = DisplayWidth.wrapped(cell.text, to: last)
@@ -117,7 +122,14 @@ struct Table: Sendable {
 
     /// Whether some columns go below their rows.
     func isStacked(in width: Int) -> Bool {
-        columns.contains(where: \.isBelow) && naturalWidth > width
+        let below = columns.filter(\.isBelow).count
+        guard below > 0, naturalWidth > width else { return false }
+        guard below == 1, columns.last?.isBelow == true else { return true }
+        let others = fitted(nil).dropLast().reduce(
+            gap.count * (columns.count - 1) + indent.count,
+            +
+        )
+        return width - others < Self.besideWidthMin
     }
 
     private func stacked(style: Style, width: Int) -> [String] {

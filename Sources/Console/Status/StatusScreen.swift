@@ -133,12 +133,13 @@ struct StatusScreen {
         return table.lines(style: style, width: isCut ? width : nil)
     }
 
-    /// How far the standby sites are behind, in one line.
+    /// How far the standby sites are behind.
     private func dataLines() -> [String] {
-        guard let line = ReplicationWords.statusLine(status.dataSets ?? [], style: style) else {
-            return []
-        }
-        return [isCut ? DisplayWidth.cut(line, to: width, mark: style.ellipsis) : line]
+        ReplicationWords.statusLines(
+            status.dataSets ?? [],
+            style: style,
+            width: isCut ? width : nil
+        )
     }
 
     private func automaticLines() -> [String] {
