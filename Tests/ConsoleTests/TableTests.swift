@@ -80,9 +80,12 @@ import Testing
         let beside = table.lines(style: .plain, width: 70)
         #expect(beside.count == 3 && beside[1].hasPrefix("14:03  word word"))
         #expect(beside[2].hasPrefix("       word") && beside[2].hasSuffix("end"))
+        table.add(["14:04", "short"])
         let below = table.lines(style: .plain, width: 60)
-        #expect(below.count == 4 && below[1] == "14:03" && below[2].hasPrefix("    word"))
-        #expect(below[3].hasSuffix("end"))
+        #expect(below.count == 5 && below[0] == "AT     WHAT")
+        #expect(below[1] == "14:03" && below[2].hasPrefix("    word"))
+        #expect(below[3].hasSuffix("end") && below[4] == "14:04  short")
+        table.rows.removeLast()
         #expect(table.lines(style: .plain, width: nil).count == 2)
     }
 

@@ -142,8 +142,18 @@ struct Table: Sendable {
         let widths = upper.fitted(width)
         let inner = indent + String(repeating: " ", count: Self.belowIndent)
         let room = max(Self.flexibleWidthMin, width - inner.count)
-        var lines = upper.header(widths, style)
+        let isLast = below == [columns.count - 1]
+        let beforeLast = widths.reduce(gap.count * beside.count + indent.count, +)
+        var lines =
+            isLast
+            ? header(widths + [DisplayWidth.of(columns.last?.header ?? "")], style)
+            : upper.header(widths, style)
         for (row, shown) in zip(rows, upper.rows) {
+            let last = DisplayWidth.of(row[row.count - 1].text)
+            if isLast, beforeLast + last <= width {
+                lines.append(line(row, widths + [last], style))
+                continue
+            }
             lines += upper.lines(of: shown, widths, style)
             for cell in below.map({ row[$0] }) where !cell.text.isEmpty {
                 lines += DisplayWidth.wrapped(cell.text, to: room)
