@@ -266,6 +266,8 @@ let shellTargets: [Target] = [
         dependencies: [
             "Controller", "ControllerCore", "Store", "Transport", "API", "Host", "Meters", "Model",
             "Calendar", "Protocol", "YAMLFiles",
+            package("Logging", "swift-log"), package("NIOCore", "swift-nio"),
+            package("NIOEmbedded", "swift-nio"),
         ],
         swiftSettings: common
     ),

@@ -33,11 +33,14 @@ public struct ChangeDone: Codable, Hashable, Sendable {
     public var text: String
     /// Orders that were given to agents by it and can be followed (`/orders/{id}`).
     public var orders: [UInt64]
+    /// What may be a mistake, although it was done; left out where there is nothing to say.
+    public var remark: String?
 
-    public init(asOf: String, text: String, orders: [UInt64] = []) {
+    public init(asOf: String, text: String, orders: [UInt64] = [], remark: String? = nil) {
         self.asOf = asOf
         self.text = text
         self.orders = orders
+        self.remark = remark
     }
 }
 

@@ -38,14 +38,18 @@ public struct ProbeAnswer: Codable, Hashable, Sendable {
 /// The answer to `GET /health/active-site`; with status 503 where the site that was asked about is not
 /// the active one, where none is, or where the controller is not sure.
 public struct ActiveSiteAnswer: Codable, Hashable, Sendable {
-    /// Left out while no site is active.
+    /// The active one, whichever was asked about; left out while none is, and while the controller is
+    /// not sure.
     public var site: String?
+    /// The one that was asked about; left out where none was.
+    public var asked: String?
     public var epoch: String
-    /// `active`, or why not.
+    /// `active`, or why not: `site south is not active: north is`.
     public var status: String
 
-    public init(site: String?, epoch: String, status: String) {
+    public init(site: String?, asked: String? = nil, epoch: String, status: String) {
         self.site = site
+        self.asked = asked
         self.epoch = epoch
         self.status = status
     }

@@ -260,13 +260,23 @@ public struct NotifyDeliveryList: Codable, Hashable, Sendable {
     public var asOf: String
     /// The newest first.
     public var deliveries: [NotifyDelivery]
+    /// With `pending`: what was refused or given up in the last 7 days, the newest first, 100 at most.
+    /// Not a test whose place has taken something since.
+    public var undelivered: [NotifyDelivery]?
 
     public static let limitDefault = 100
     public static let limitMax = 1_000
+    public static let undeliveredDays = 7
+    public static let undeliveredMax = 100
 
-    public init(asOf: String, deliveries: [NotifyDelivery]) {
+    public init(
+        asOf: String,
+        deliveries: [NotifyDelivery],
+        undelivered: [NotifyDelivery]? = nil
+    ) {
         self.asOf = asOf
         self.deliveries = deliveries
+        self.undelivered = undelivered
     }
 }
 

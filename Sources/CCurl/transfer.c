@@ -209,11 +209,26 @@ static CURLcode perform(CURL *handle) {
     return code;
 }
 
+// What the library says of a certificate speaks of SSH as well, which nobody here uses.
+static const char *words_of(CURLcode code) {
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return "its certificate is of no authority that is believed here, is for another name, or has ended";
+    return curl_easy_strerror(code);
+}
+
 static void end(CURL *handle, CURLcode code, struct exchange *exchange) {
     struct muster_transfer_result *result = exchange->result;
     result->kind = kind_of(code);
-    if (code != CURLE_OK && !result->problem[0])
-        snprintf(result->problem, sizeof result->problem, "%s", curl_easy_strerror(code));
+    long number = 0;
+    if (code == CURLE_COULDNT_CONNECT)
+        curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
+    char words[100];
+    // "Connection refused" says more than that a connection could not be made, and after how long.
+    if (number > 0)
+        snprintf(result->problem, sizeof result->problem, "%s",
+                 strerror_r((int)number, words, sizeof words));
+    else if (code != CURLE_OK && !result->problem[0])
+        snprintf(result->problem, sizeof result->problem, "%s", words_of(code));
     // The library writes into this buffer until the handle is gone.
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_cleanup(handle);

@@ -1,15 +1,19 @@
 /// Finds what somebody probably meant.
 public enum NearestName {
     /// The candidate with the fewest edits, when it is near enough to be a slip of the finger: at
-    /// most a third of the length, at least one and at most three.
+    /// most a third of the length, at least one and at most three. Of those with as few, the one that
+    /// begins the same for longest: `node.ofline` is as near to `node.online`, but lacks a letter of
+    /// `node.offline`. Else the first.
     public static func to(_ text: String, among candidates: [String]) -> String? {
         let limit = max(1, min(3, text.utf8.count / 3))
-        var best: (distance: Int, name: String)?
+        var best: (distance: Int, common: Int, name: String)?
         for candidate in candidates {
             let distance = distance(text, candidate)
-            if distance <= limit, distance < (best?.distance ?? .max) {
-                best = (distance, candidate)
-            }
+            guard distance <= limit else { continue }
+            let common = zip(text.utf8, candidate.utf8).prefix { $0 == $1 }.count
+            // Greater is better.
+            if let best, (-distance, common) <= (-best.distance, best.common) { continue }
+            best = (distance, common, candidate)
         }
         return best?.name
     }

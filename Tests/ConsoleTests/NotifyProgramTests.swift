@@ -206,6 +206,15 @@ import Testing
                 """
         )
         #expect(bad.error.contains("muster notify pending drop 12"), "\(bad.error)")
+        var turned = notice
+        turned.deliveries = [NotifySamples.refused]
+        let refused = try FakeCluster(answers: try answers([turned])).muster(
+            "notify",
+            "test",
+            "ops"
+        )
+        #expect(refused.status == 1 && refused.output.contains(": refused: mail server"))
+        #expect(refused.error.contains("muster notify pending retry 8"), "\(refused.error)")
         let good = try FakeCluster(answers: try answers([NotifySamples.notice])).muster(
             "notify",
             "test",
@@ -232,12 +241,61 @@ import Testing
         ])
         let list = try cluster.muster("notify", "pending")
         #expect(list.status == 2, "\(list.error)")
-        #expect(list.output.contains("▲ pending  ops"), "\(list.output)")
+        #expect(list.output.contains("▲ pending      3  ops       mail to ops@"), "\(list.output)")
         #expect(list.output.contains("smtp.example.com:587: connection refused"))
         let path = try cluster.requests().last?["path"] as? String
         #expect(path == "/api/v1/notify/notices?pending=true&limit=1000", "\(path ?? "")")
+        #expect(list.error == "")
         #expect(try cluster.muster("notify", "pending", "retry", "12").output == "retried\n")
         #expect(try cluster.muster("notify", "pending", "drop", "12").output == "dropped\n")
+    }
+
+    @Test func `what was refused or given up is listed below what waits, with how to retry it`()
+        throws
+    {
+        func pending(_ deliveries: [NotifyDelivery], _ words: String...) throws -> Program.Run {
+            let list = NotifyDeliveryList(
+                asOf: Samples.ago(0),
+                deliveries: deliveries,
+                undelivered: [NotifySamples.refused]
+            )
+            return try cluster(["GET /api/v1/notify/notices": list])
+                .muster(["notify", "pending"] + words)
+        }
+        let both = try pending([NotifySamples.failing])
+        #expect(both.status == 2)
+        let rows = both.output.split(separator: "\n")
+        #expect(rows.count == 3 && rows[1].contains("pending") && rows[2].contains("✖ refused"))
+        #expect(
+            both.error == """
+                1 message did not arrive, and is not tried again
+                hint: when that is mended: `muster notify pending retry 8`
+
+                """
+        )
+        let one = try pending([])
+        #expect(one.status == 2 && one.error.hasPrefix("nothing waits to be delivered\n1 message"))
+        let json = try pending([], "-o", "json")
+        #expect(json.status == 2 && json.error == "" && json.output.contains("\"undelivered\""))
+    }
+
+    @Test(arguments: [80, 120])
+    func `address, error and next attempt are whole on a terminal`(width: Int) throws {
+        let listing = NotifyWords.listing(style: .plain, at: Samples.now)
+        let table = try listing.table(
+            [NotifySamples.failing, NotifySamples.refused],
+            isWide: false,
+            hasHeader: true,
+            sortBy: nil
+        )
+        let lines = table.lines(style: .plain, width: width)
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= width }, "\(lines)")
+        let words = lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
+        for part in [
+            "ops@example.com", "CRITICAL Node a-3 is Offline",
+            "next attempt in 40s; smtp.example.com:587: connection refused",
+            "a.rather.long.name@operations.example.com", try #require(NotifySamples.refused.error),
+        ] { #expect(words.contains(part), "\(part)\n\(lines.joined(separator: "\n"))") }
     }
 
     @Test func `a silence has matchers, a length and a reason`() throws {
@@ -287,6 +345,36 @@ import Testing
         #expect(sent == #"{"kind":"node.offline","state":"firing"}"#)
     }
 
+    @Test func `each mistake of the file of a preview stands in a line of its own`() throws {
+        let mistakes = [
+            DocumentMistake(line: 2, column: 7, text: "there is no receiver x"),
+            DocumentMistake(line: 5, column: 3, text: "is no kind of event"),
+        ]
+        let cluster = try cluster([Self.check: NotifyCheck(asOf: "", mistakes: mistakes)])
+        let file = cluster.folder + "/r.yaml"
+        try "x".write(toFile: file, atomically: true, encoding: .utf8)
+        let run = try cluster.muster("notify", "preview", "node.offline", "--file", file)
+        #expect(run.status == 3)
+        #expect(
+            run.error == """
+                error: nothing by these rules, they have 2 mistakes
+                  \(file):2:7: there is no receiver x
+                  \(file):5:3: is no kind of event
+
+                """
+        )
+    }
+
+    @Test func `a silence over what is not there is taken with a warning`() throws {
+        let done = ChangeDone(asOf: "", text: "silence 8", remark: "no node or site is called w-1")
+        let cluster = try cluster(["POST /api/v1/notify/silences": done])
+        let run = try cluster.muster([
+            "notify", "silence", "--subject", "w-1", "--for", "2h", "--reason", "x",
+        ])
+        #expect(run.status == 0 && run.output == "silence 8\n")
+        #expect(run.error == "warning: no node or site is called w-1\n")
+    }
+
     @Test func `events are followed and filtered by site`() throws {
         let cluster = try cluster([
             "GET /api/v1/events": EventPage(asOf: Samples.ago(0), events: Samples.events, next: 9)
@@ -312,7 +400,10 @@ import Testing
         let near = try Program.run(Program.muster, ["notify", "explain", "node.ofline"])
         #expect(near.status == 1 && near.error.contains("did you mean node.offline?"))
         let list = try Program.run(Program.muster, ["notify", "explain"])
-        #expect(list.output.contains("site.further-loss\n"))
+        #expect(list.output.hasPrefix("Sites and thresholds\n  site.below-minimum "))
+        let row = list.output.split(separator: "\n").first { $0.contains(" site.further-loss ") }
+        #expect(row?.contains(" critical  A site that is below a threshold") == true)
+        #expect(list.output.contains("\n\nNodes\n"))
     }
 
     @Test func `pages are looked for where it is said, and a lack of them is told`() throws {
@@ -340,6 +431,18 @@ import Testing
             )
         }
         #expect(try explain().output == "mine\n\nA page.\n")
+    }
+
+    @Test func `every kind stands in the list of kinds, with a severity and what it means`() throws
+    {
+        let pages = try NoticePages.find()
+        let lines = pages.overview(style: .plain, width: 80)
+        #expect(lines.allSatisfy { DisplayWidth.of($0) <= 80 })
+        let listed = lines.compactMap { line in
+            line.wholeMatch(of: #/  ([a-z.-]+\.[a-z.-]+) +(info|warning|critical).*/#)
+                .map { String($0.1) }
+        }
+        #expect(Set(listed) == Set(pages.kinds))
     }
 
     @Test func `paragraphs are laid out for the terminal`() {

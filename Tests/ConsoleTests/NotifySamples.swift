@@ -33,7 +33,7 @@ enum NotifySamples {
         ],
         templates: [NotifyTemplate(kind: "node.offline", subject: "{{label}} {{text}}")],
         undeliverable: ["chat"],
-        pages: "docs/notices/{kind}.md"
+        pages: "muster notify explain {kind}"
     )
 
     static let failing = NotifyDelivery(
@@ -61,6 +61,22 @@ enum NotifySamples {
         attempts: 1,
         queuedAt: Samples.ago(900),
         endedAt: Samples.ago(899)
+    )
+
+    static let refused = NotifyDelivery(
+        number: 8,
+        notice: 7,
+        receiver: "ops",
+        destination: "mail to a.rather.long.name@operations.example.com",
+        state: "refused",
+        severity: .critical,
+        subject: "[prod] CRITICAL Node a-2 is Offline",
+        attempts: 1,
+        queuedAt: Samples.ago(3_000),
+        endedAt: Samples.ago(2_999),
+        error:
+            "mail server smtp.example.com:587 said, after RCPT TO: 550 5.1.1 no such user; it does "
+            + "not take mail to a.rather.long.name@operations.example.com"
     )
 
     static let silence = NotifySilence(

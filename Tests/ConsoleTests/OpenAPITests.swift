@@ -60,7 +60,7 @@ import Yams
             ("Failure", Failure(code: "forbidden", detail: "no", mend: "")),
             ("StreamChange", StreamChange(node: Samples.nodes[0])),
             ("DrainRequest", DrainRequest(withinMilliseconds: 1, reason: "x", force: true)),
-            ("ChangeDone", ChangeDone(asOf: "", text: "done", orders: [1])),
+            ("ChangeDone", ChangeDone(asOf: "", text: "done", orders: [1], remark: "x")),
             ("TaskRequest", TaskSamples.request), ("TaskBatchAnswer", TaskSamples.batch),
             ("SubmittedTask", SubmittedTask(id: 1, known: false)),
             ("TasksChange", TasksChange(ids: [1], reason: "x", force: true)),
@@ -109,7 +109,15 @@ import Yams
             ("Event", event), ("ClusterStatus", status),
             (
                 "NotifyDeliveryList",
-                NotifyDeliveryList(asOf: "", deliveries: [NotifySamples.failing])
+                NotifyDeliveryList(
+                    asOf: "",
+                    deliveries: [NotifySamples.failing],
+                    undelivered: [NotifySamples.refused]
+                )
+            ),
+            (
+                "ActiveSiteAnswer",
+                ActiveSiteAnswer(site: "a", asked: "b", epoch: "1.1", status: "site b is not")
             ),
             ("NotifySilenceList", NotifySilenceList(asOf: "", silences: [NotifySamples.silence])),
             (

@@ -76,7 +76,9 @@ import Testing
 
     @Test func `the status line says what is late, unknown or has diverged`() throws {
         func line(_ dataSet: DataSetStatus) throws -> String {
-            try #require(ReplicationWords.statusLine([dataSet], style: plain))
+            try #require(
+                ReplicationWords.statusLines([dataSet], style: plain, width: nil).first
+            )
         }
         #expect(try line(Self.late).contains("▲ orders at b 1m 30s behind of 1m"))
         #expect(
@@ -85,7 +87,14 @@ import Testing
         var diverged = Self.state("diverged")
         diverged.sites[1].divergedBy = 5
         #expect(try line(diverged).contains("✖ orders at b diverged by 5"))
-        #expect(ReplicationWords.statusLine([], style: plain) == nil)
+        #expect(ReplicationWords.statusLines([], style: plain, width: nil) == [])
+        let three = Array(repeating: Self.late, count: 5)
+        let coloured = Style(isColoured: true, isUnicode: true)
+        let narrow = ReplicationWords.statusLines(three, style: coloured, width: 80)
+        #expect(narrow.count == 2 && narrow.allSatisfy { DisplayWidth.of($0) <= 80 })
+        // Each colour ends, and nothing is cut.
+        #expect(narrow.joined().matches(of: #/behind of 1m\u{1B}\[0m/#).count == 3)
+        #expect(narrow[1].contains("+2 more"))
     }
 
     @Test func `a list has a row for each site, and a lag that is not known is no number`() throws {

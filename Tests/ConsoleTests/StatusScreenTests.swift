@@ -190,6 +190,17 @@ import Testing
         }
     }
 
+    @Test func `at which loss somebody is told is not cut for when a site was heard`() throws {
+        var status = Samples.healthy
+        status.sites[0].name = "paris-2"
+        status.sites[0].thresholds = Array(NotifySamples.thresholds[1...1])
+        func line(_ width: Int) throws -> String {
+            try #require(screen(status, width: width).first { $0.contains("paris-2") })
+        }
+        #expect(try line(120).contains("heard 0.8s ago, told at the 3rd loss"))
+        #expect(try line(80).hasSuffix("  told at the 3rd loss"))
+    }
+
     @Test func `an event loses what followed first, then why, and is cut between two words`() {
         let event = Samples.event(
             1,

@@ -47,6 +47,48 @@ import Testing
         }
     }
 
+    private func stacked() -> Table {
+        var table = Table([
+            .init("NO", right: true), .init("TO", flexible: true), .init("WHAT", below: true),
+            .init("OUTCOME", below: true),
+        ])
+        table.add(["7", "mail to ops@example.com", "Node a-3 is Offline", "no route to host there"])
+        table.add(["12", "webhook chat", "It is", ""])
+        return table
+    }
+
+    @Test func `what has no room beside its row stands below it, and nothing is cut`() {
+        let wide = [
+            "NO  TO                       WHAT                 OUTCOME",
+            " 7  mail to ops@example.com  Node a-3 is Offline  no route to host there",
+            "12  webhook chat             It is",
+        ]
+        #expect(stacked().lines(style: .plain, width: nil) == wide)
+        #expect(stacked().lines(style: .plain, width: 72) == wide)
+        #expect(
+            stacked().lines(style: .plain, width: 25) == [
+                "NO  TO", " 7  mail to", "    ops@example.com", "    Node a-3 is Offline",
+                "    no route to host", "    there", "12  webhook chat", "    It is",
+            ]
+        )
+    }
+
+    @Test func `a single long column goes on below itself where there is room, else below its row`()
+    {
+        var table = Table([.init("AT"), .init("WHAT", flexible: true, below: true)])
+        table.add(["14:03", Cell(String(repeating: "word ", count: 20) + "end")])
+        let beside = table.lines(style: .plain, width: 70)
+        #expect(beside.count == 3 && beside[1].hasPrefix("14:03  word word"))
+        #expect(beside[2].hasPrefix("       word") && beside[2].hasSuffix("end"))
+        table.add(["14:04", "short"])
+        let below = table.lines(style: .plain, width: 60)
+        #expect(below.count == 5 && below[0] == "AT     WHAT")
+        #expect(below[1] == "14:03" && below[2].hasPrefix("    word"))
+        #expect(below[3].hasSuffix("end") && below[4] == "14:04  short")
+        table.rows.removeLast()
+        #expect(table.lines(style: .plain, width: nil).count == 2)
+    }
+
     @Test func `headers can be left out`() {
         var table = table()
         table.hasHeader = false

@@ -10,6 +10,15 @@ struct NearestNameTests {
         #expect(NearestName.to(text, among: ["interval", "disks"]) == expected)
     }
 
+    @Test func `of those that are as near, the one that begins the same for longest is meant`() {
+        let kinds = ["node.online", "node.offline", "node.overloaded"]
+        #expect(NearestName.to("node.ofline", among: kinds) == "node.offline")
+        #expect(NearestName.to("node.onlin", among: kinds) == "node.online")
+        #expect(NearestName.to("node.ofline", among: kinds.reversed()) == "node.offline")
+        // Else the first.
+        #expect(NearestName.to("ab", among: ["abc", "abd"]) == "abc")
+    }
+
     @Test(arguments: [
         ("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "acb", 1), ("abc", "abcd", 1),
         ("node", "nod", 1), ("kitten", "sitting", 3), ("ca", "abc", 3),

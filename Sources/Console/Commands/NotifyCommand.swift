@@ -104,7 +104,7 @@ struct ExplainCommand: ParsableCommand {
         abstract: "What a kind of event means, how sure it is, what to look at, what to type.",
         discussion: """
             The pages are those of /usr/share/doc/muster/notices, or of $MUSTER_DOC_DIR/notices. Without \
-            a kind it lists them. No controller is asked.
+            a kind it lists them, each with a line. No controller is asked.
             """
     )
 
@@ -118,14 +118,16 @@ struct ExplainCommand: ParsableCommand {
 
     func run() throws {
         let pages = try NoticePages.find()
+        let width = Terminal.isOutput ? Terminal.size.columns : nil
         guard let kind else {
-            for kind in pages.kinds { Terminal.writeLine(kind) }
+            let lines = pages.overview(style: colour.outputStyle, width: width)
+            for line in lines { Terminal.writeLine(line) }
             return
         }
         let lines = NoticePages.lines(
             try pages.text(of: kind),
             style: colour.outputStyle,
-            width: Terminal.isOutput ? Terminal.size.columns : nil
+            width: width
         )
         for line in lines { Terminal.writeLine(line) }
     }

@@ -72,6 +72,12 @@ struct NotifyTest: AsyncParsableCommand {
                 "it is tried again; to leave that: `muster notify pending drop \(pending.number)`"
             )
         }
+        if let lost = deliveries.first(where: { !["pending", "delivered"].contains($0.state) }) {
+            Terminal.writeErrorLine(
+                "what was \(lost.state) is not tried again; when that is mended: "
+                    + "`muster notify pending retry \(lost.number)`"
+            )
+        }
         throw QuietExit(status: .failed)
     }
 }
@@ -88,8 +94,12 @@ struct NotifyPendingCommand: AsyncParsableCommand {
 struct NotifyPendingList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "What waits or is under way, the newest first.",
-        discussion: "Exits 2 when an attempt of one of them has failed.",
+        abstract: "What waits or is under way, the newest first; below it, what did not arrive.",
+        discussion: """
+            What was refused or given up in the last 7 days is shown too: mend what OUTCOME says, then \
+            `muster notify pending retry NUMBER`. Exits 2 when an attempt has failed, or something did \
+            not arrive.
+            """,
         aliases: ["ls"]
     )
 
@@ -102,17 +112,36 @@ struct NotifyPendingList: AsyncParsableCommand {
                 Route.listNotices.path,
                 query: [("pending", "true"), ("limit", "\(NotifyDeliveryList.limitMax)")]
             )
+            let lost = answer.value.undelivered ?? []
             try session.show(
                 answer,
-                answer.value.deliveries,
+                answer.value.deliveries + lost,
                 NotifyWords.listing(style: session.style, at: answer.asOf),
                 list,
                 ifEmpty: "nothing waits to be delivered"
             )
-            guard answer.value.deliveries.allSatisfy({ $0.error == nil }) else {
+            if !list.output.format.isForPrograms, let first = lost.first {
+                hint(answer.value, first, session.options.colour.errorStyle)
+            }
+            guard lost.isEmpty, answer.value.deliveries.allSatisfy({ $0.error == nil }) else {
                 throw QuietExit(status: .degraded)
             }
         }
+    }
+
+    /// What did not arrive is not tried again by itself.
+    private func hint(_ list: NotifyDeliveryList, _ first: NotifyDelivery, _ style: Style) {
+        if list.deliveries.isEmpty { Terminal.writeErrorLine("nothing waits to be delivered") }
+        let count = list.undelivered?.count ?? 0
+        let number = count == 1 ? "\(first.number)" : "NUMBER"
+        Terminal.writeErrorLine(
+            "\(counted(count, "message")) did not arrive, and \(count == 1 ? "is" : "are") not tried"
+                + " again"
+        )
+        Terminal.writeErrorLine(
+            "\(style.paint("hint:", .accent)) when that is mended: "
+                + "`muster notify pending retry \(number)`"
+        )
     }
 }
 

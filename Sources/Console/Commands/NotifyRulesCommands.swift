@@ -87,12 +87,7 @@ struct NotifySet: AsyncParsableCommand {
                 request
             )
             guard let after = check.value.rules, check.value.valid else {
-                let lines = PlanWords.mistakes(check.value.mistakes, in: request.file)
-                throw ConsoleError(
-                    .refused,
-                    "the rules were not set, they have \(lines.count) mistake"
-                        + (lines.count == 1 ? "\n" : "s\n") + lines.joined(separator: "\n")
-                )
+                throw check.value.refusal("the rules were not set", in: request.file)
             }
             let before: Answer<NotifyStatus> = try await session.client.get(Route.showNotify.path)
             let changes = NotifyWords.changes(
@@ -122,6 +117,18 @@ struct NotifySet: AsyncParsableCommand {
         guard let new = after.receivers.first(where: { !known.contains($0) }) else { return }
         let word = session.options.colour.errorStyle.paint("hint:", .accent)
         Terminal.writeErrorLine("\(word) try it: `muster notify test \(new.name)`")
+    }
+}
+
+extension NotifyCheck {
+    /// Each mistake in a line of its own.
+    fileprivate func refusal(_ what: String, in file: String?) -> ConsoleError {
+        let lines = PlanWords.mistakes(mistakes, in: file)
+        return ConsoleError(
+            .refused,
+            "\(what), they have \(counted(lines.count, "mistake"))\n"
+                + lines.joined(separator: "\n")
+        )
     }
 }
 
@@ -166,6 +173,16 @@ struct NotifyPreviewCommand: AsyncParsableCommand {
             file: file.map { InputFile.name($0) }
         )
         try await Session.run(connection) { session in
+            if let text = request.text {
+                let check: Answer<NotifyCheck> = try await session.client.send(
+                    .checkNotifyRules,
+                    nil,
+                    SetDocumentRequest(text: text, file: request.file)
+                )
+                guard check.value.valid else {
+                    throw check.value.refusal("nothing by these rules", in: request.file)
+                }
+            }
             let answer: Answer<NotifyPreview> = try await session.client.send(
                 .previewNotice,
                 nil,

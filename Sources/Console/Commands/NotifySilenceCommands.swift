@@ -72,6 +72,10 @@ struct NotifySilenceCommand: AsyncParsableCommand {
                 )
             )
             Terminal.writeLine(answer.value.text)
+            if let remark = answer.value.remark {
+                let word = session.options.colour.errorStyle.paint("warning:", .warning)
+                Terminal.writeErrorLine("\(word) \(remark)")
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+import API
 import Foundation
 import Model
 
@@ -49,6 +50,57 @@ struct NoticePages {
             .map { String($0.dropLast(3)) }.sorted()
     }
 
+    /// Every kind with its severity and a line of what it means, in the groups of the README; without
+    /// one, the bare names.
+    func overview(style: Style, width: Int?) -> [String] {
+        let place = folder.appendingPathComponent("README.md")
+        let readme = (try? String(contentsOf: place, encoding: .utf8)) ?? ""
+        let groups = Self.groups(readme).filter { !$0.rows.isEmpty }
+        guard !groups.isEmpty else { return kinds }
+        // The columns stand below each other through all the groups.
+        let all = groups.flatMap(\.rows)
+        let nameWidth = all.map { DisplayWidth.of($0[0]) }.max() ?? 0
+        let severityWidth = all.map { DisplayWidth.of($0[1]) }.max() ?? 0
+        var lines: [String] = []
+        for group in groups {
+            var table = Table([
+                .init("KIND"), .init("SEVERITY"), .init("MEANS", flexible: true),
+            ])
+            table.hasHeader = false
+            table.indent = "  "
+            table.isWrapped = width != nil
+            for row in group.rows {
+                let tone = EventWords.tone(Severity(rawValue: row[1]))
+                table.add([
+                    Cell(DisplayWidth.padded(row[0], to: nameWidth)),
+                    Cell(DisplayWidth.padded(row[1], to: severityWidth), tone),
+                    Cell(Self.plain(row[2])),
+                ])
+            }
+            if !lines.isEmpty { lines.append("") }
+            lines.append(style.paint(group.title, .strong))
+            lines += table.lines(style: style, width: width)
+        }
+        return lines
+    }
+
+    /// Headings, and the rows of the tables below them: kind, severity, what it means.
+    static func groups(_ readme: String) -> [(title: String, rows: [[String]])] {
+        var groups: [(title: String, rows: [[String]])] = []
+        for line in readme.split(separator: "\n") {
+            if line.hasPrefix("## ") {
+                groups.append((String(line.dropFirst(3)), []))
+            } else if !groups.isEmpty,
+                let row = line.wholeMatch(of: #/\| \[`([^`]+)`\][^|]*\| ([^|]*) \| (.*) \|/#)
+            {
+                groups[groups.count - 1].rows.append([
+                    String(row.1), String(row.2), String(row.3),
+                ])
+            }
+        }
+        return groups
+    }
+
     func text(of kind: String) throws(ConsoleError) -> String {
         let kinds = kinds
         guard kinds.contains(kind),
@@ -61,7 +113,7 @@ struct NoticePages {
                 .failed,
                 "there is no kind of notice \(kind)",
                 hint: NearestName.to(kind, among: kinds).map { "did you mean \($0)?" }
-                    ?? "\(folder.appendingPathComponent("README.md").path) lists them"
+                    ?? "`muster notify explain` lists them"
             )
         }
         return text

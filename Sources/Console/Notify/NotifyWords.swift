@@ -187,14 +187,15 @@ enum NotifyWords {
             Column("STATE") {
                 Cell("\(style.symbol(stateTone($0.state))) \($0.state)", stateTone($0.state))
             },
-            Column("RECEIVER") { Cell($0.receiver, .strong) },
-            Column("TO", wide: true) { Cell($0.destination) },
             Column("TRIES", right: true, number: { Int64($0.attempts) }) {
                 Cell("\($0.attempts)")
             },
-            Column("WHAT", flexible: true) { delivery in
-                let outcome = outcome(delivery, at: now)
-                return Cell(outcome.isEmpty ? delivery.subject : "\(delivery.subject): \(outcome)")
+            Column("RECEIVER") { Cell($0.receiver, .strong) },
+            Column("TO", flexible: true) { Cell($0.destination) },
+            Column("WHAT", below: true) { Cell($0.subject) },
+            Column("OUTCOME", below: true) { delivery in
+                let text = outcome(delivery, at: now)
+                return Cell(text, text.isEmpty ? .plain : stateTone(delivery.state))
             },
         ])
     }

@@ -10,6 +10,7 @@ struct Listing<Item> {
         var isRight = false
         var isFlexible = false
         var isWide = false
+        var isBelow = false
         var cell: (Item) -> Cell
         /// What rows are compared by; the cell's text when nil.
         var number: ((Item) -> Int64)?
@@ -19,6 +20,7 @@ struct Listing<Item> {
             right: Bool = false,
             flexible: Bool = false,
             wide: Bool = false,
+            below: Bool = false,
             number: ((Item) -> Int64)? = nil,
             cell: @escaping (Item) -> Cell
         ) {
@@ -27,6 +29,7 @@ struct Listing<Item> {
             isRight = right
             isFlexible = flexible
             isWide = wide
+            isBelow = below
             self.cell = cell
             self.number = number
         }
@@ -44,7 +47,12 @@ struct Listing<Item> {
         let shown = columns.filter { isWide || !$0.isWide }
         var table = Table(
             shown.map {
-                Table.Column($0.header, right: $0.isRight, flexible: $0.isFlexible)
+                Table.Column(
+                    $0.header,
+                    right: $0.isRight,
+                    flexible: $0.isFlexible,
+                    below: $0.isBelow
+                )
             }
         )
         table.hasHeader = hasHeader
@@ -131,7 +139,9 @@ extension Session {
             sortBy: options.sortBy
         )
         for line in table.lines(style: style, width: width) { Terminal.writeLine(line) }
-        if options.output.format == .wide, let width, table.naturalWidth > width {
+        if options.output.format == .wide, let width, table.naturalWidth > width,
+            !table.isStacked(in: width)
+        {
             Terminal.writeErrorLine(
                 "cut to the terminal: all of it takes \(table.naturalWidth) columns, or a pipe: | cat"
             )

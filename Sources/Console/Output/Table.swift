@@ -32,13 +32,28 @@ struct Table: Sendable {
         var isRight = false
         /// Gives way when the terminal is too narrow.
         var isFlexible = false
+        /// Goes below its row, over as many lines as it takes, when the terminal is too narrow for
+        /// all columns side by side.
+        var isBelow = false
 
-        init(_ header: String, right isRight: Bool = false, flexible isFlexible: Bool = false) {
+        init(
+            _ header: String,
+            right isRight: Bool = false,
+            flexible isFlexible: Bool = false,
+            below isBelow: Bool = false
+        ) {
             self.header = header
             self.isRight = isRight
             self.isFlexible = isFlexible
+            self.isBelow = isBelow
         }
     }
+
+    /// How far in what stands below its row begins.
+    static let belowIndent = 4
+    /// A single column that may go below its row goes on below itself instead where it has so much
+    /// room.
+    static let besideWidthMin = 60
 
     /// A flexible column is never cut below this while another one can give way.
     static let flexibleWidthMin = 8
@@ -79,20 +94,70 @@ struct Table: Sendable {
     }
 
     private func laidOut(style: Style, width: Int?) -> [String] {
+        if let width, isStacked(in: width) { return stacked(style: style, width: width) }
         let widths = fitted(width)
-        var lines: [String] = []
-        if hasHeader {
-            lines.append(line(columns.map { Cell($0.header, .faint) }, widths, style))
+        return header(widths, style) + rows.flatMap { lines(of: $0, widths, style) }
+    }
+
+    private func header(_ widths: [Int], _ style: Style) -> [String] {
+        hasHeader ? [line(columns.map { Cell($0.header, .faint) }, widths, style)] : []
+    }
+
+    /// One, or more where the last column goes on below itself.
+    private func lines(of row: [Cell], _ widths: [Int], _ style: Style) -> [String] {
+        guard isWrapped || columns.last?.isBelow == true, let cell = row.last,
+            let last = widths.last
+        else {
+            return [line(row, widths, style)]
         }
-        guard isWrapped, let last = widths.last else {
-            return lines + rows.map { line($0, widths, style) }
+        let parts = DisplayWidth.wrapped(cell.text, to: last)
+        return parts.enumerated().map { index, part in
+            var cells = index == 0 ? row : row.map { _ in Cell("") }
+            cells[cells.count - 1] = Cell(part, cell.tone)
+            return line(cells, widths, style)
         }
-        for row in rows {
-            let parts = DisplayWidth.wrapped(row[row.count - 1].text, to: last)
-            for (index, part) in parts.enumerated() {
-                var cells = index == 0 ? row : row.map { _ in Cell("") }
-                cells[cells.count - 1] = Cell(part, row[row.count - 1].tone)
-                lines.append(line(cells, widths, style))
+    }
+
+    // MARK: Columns below their rows
+
+    /// Whether some columns go below their rows.
+    func isStacked(in width: Int) -> Bool {
+        let below = columns.filter(\.isBelow).count
+        guard below > 0, naturalWidth > width else { return false }
+        guard below == 1, columns.last?.isBelow == true else { return true }
+        let others = fitted(nil).dropLast().reduce(
+            gap.count * (columns.count - 1) + indent.count,
+            +
+        )
+        return width - others < Self.besideWidthMin
+    }
+
+    private func stacked(style: Style, width: Int) -> [String] {
+        let beside = columns.indices.filter { !columns[$0].isBelow }
+        let below = columns.indices.filter { columns[$0].isBelow }
+        var upper = self
+        upper.columns = beside.map { columns[$0] }
+        upper.rows = rows.map { row in beside.map { row[$0] } }
+        upper.isWrapped = true
+        let widths = upper.fitted(width)
+        let inner = indent + String(repeating: " ", count: Self.belowIndent)
+        let room = max(Self.flexibleWidthMin, width - inner.count)
+        let isLast = below == [columns.count - 1]
+        let beforeLast = widths.reduce(gap.count * beside.count + indent.count, +)
+        var lines =
+            isLast
+            ? header(widths + [DisplayWidth.of(columns.last?.header ?? "")], style)
+            : upper.header(widths, style)
+        for (row, shown) in zip(rows, upper.rows) {
+            let last = DisplayWidth.of(row[row.count - 1].text)
+            if isLast, beforeLast + last <= width {
+                lines.append(line(row, widths + [last], style))
+                continue
+            }
+            lines += upper.lines(of: shown, widths, style)
+            for cell in below.map({ row[$0] }) where !cell.text.isEmpty {
+                lines += DisplayWidth.wrapped(cell.text, to: room)
+                    .map { inner + style.paint($0, cell.tone) }
             }
         }
         return lines

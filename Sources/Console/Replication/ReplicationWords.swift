@@ -71,9 +71,14 @@ enum ReplicationWords {
         return parts.isEmpty ? "-" : parts.joined(separator: ", ")
     }
 
-    /// One line of the status screen: every standby site with the data sets that are worst there.
-    static func statusLine(_ dataSets: [DataSetStatus], style: Style) -> String? {
-        let parts = dataSets.flatMap { dataSet in
+    /// Of the status screen: how far standby sites are behind with each data set, as many a line as
+    /// fit; nothing is cut off.
+    static func statusLines(
+        _ dataSets: [DataSetStatus],
+        style: Style,
+        width: Int?
+    ) -> [String] {
+        var parts: [(text: String, tone: Tone)] = dataSets.flatMap { dataSet in
             dataSet.sites.filter { $0.state != "source" }.map { site in
                 let tone = tone(site.state)
                 let shown =
@@ -81,16 +86,17 @@ enum ReplicationWords {
                     ? "diverged by \(site.divergedBy ?? 0)"
                     : site.lagMilliseconds.map { "\(time($0)) behind" } ?? "UNKNOWN"
                 let objective = dataSet.objectiveMilliseconds.map { " of \(time($0))" } ?? ""
-                return style.paint(
-                    "\(style.symbol(tone)) \(dataSet.name) at \(site.site) \(shown)\(objective)",
-                    tone
-                )
+                let text = "\(dataSet.name) at \(site.site) \(shown)\(objective)"
+                return ("\(style.symbol(tone)) \(text)", tone)
             }
         }
-        guard !parts.isEmpty else { return nil }
-        let shown = parts.prefix(3).joined(separator: "  ")
-        return "  data  " + shown + (parts.count > 3 ? "  +\(parts.count - 3) more" : "")
+        guard !parts.isEmpty else { return [] }
+        let more = parts.count - statusPartsMax
+        if more > 0 { parts = parts.prefix(statusPartsMax) + [("+\(more) more", .faint)] }
+        return PackedLines(style: style, width: width).lines(parts, head: "  data  ")
     }
+
+    private static let statusPartsMax = 3
 }
 
 /// `muster replication show`.

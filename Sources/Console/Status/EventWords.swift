@@ -99,7 +99,7 @@ enum EventWords {
             Column("SEVERITY") { Cell($0.severity.rawValue, tone($0.severity)) },
             Column("KIND") { Cell($0.kind) },
             Column("SUBJECT", wide: true) { Cell($0.subject.isEmpty ? "-" : $0.subject, .strong) },
-            Column("WHAT", flexible: true) { cell($0, hasSubject: !isWide) },
+            Column("WHAT", flexible: true, below: true) { cell($0, hasSubject: !isWide) },
         ])
     }
 }

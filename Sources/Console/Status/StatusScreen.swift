@@ -114,10 +114,11 @@ struct StatusScreen {
         table.indent = "  "
         for site in status.sites {
             let tone = Self.tone(site)
+            var heard: [String] = []
             var extra: [String] = []
             if let age = site.heartbeatAgeMilliseconds {
                 let shown = DurationText.text(milliseconds: Int64(clamping: age) + ageMilliseconds)
-                extra.append("heard \(shown) ago")
+                heard.append("heard \(shown) ago")
             }
             if site.inMaintenance > 0 { extra.append("\(site.inMaintenance) in maintenance") }
             if site.invited > 0 { extra.append("\(site.invited) invited") }
@@ -126,19 +127,25 @@ struct StatusScreen {
             table.add([
                 Cell("site \(site.name)", .strong), SiteWords.plainRole(site), Cell(count, tone),
                 Cell(site.minimum > 0 ? "minimum \(site.minimum)" : "no minimum", .faint),
-                Cell(extra.joined(separator: ", "), .faint),
+                // Where it is tight, when it was heard says least: that it was, the sign says.
+                Cell(
+                    (heard + extra).joined(separator: ", "),
+                    .faint,
+                    shorter: extra.isEmpty ? [] : [extra.joined(separator: ", ")]
+                ),
             ])
         }
         if status.sites.isEmpty { return ["  no sites yet"] }
         return table.lines(style: style, width: isCut ? width : nil)
     }
 
-    /// How far the standby sites are behind, in one line.
+    /// How far the standby sites are behind.
     private func dataLines() -> [String] {
-        guard let line = ReplicationWords.statusLine(status.dataSets ?? [], style: style) else {
-            return []
-        }
-        return [isCut ? DisplayWidth.cut(line, to: width, mark: style.ellipsis) : line]
+        ReplicationWords.statusLines(
+            status.dataSets ?? [],
+            style: style,
+            width: isCut ? width : nil
+        )
     }
 
     private func automaticLines() -> [String] {

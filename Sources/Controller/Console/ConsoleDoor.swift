@@ -7,8 +7,9 @@ import Transport
 
 /// Stands in every connection to the console, behind the HTTP decoder: who shows no certificate is
 /// one of few, of few from one address, and nobody is waited for without end.
-final class ConsoleDoor: ChannelInboundHandler, RemovableChannelHandler {
+final class ConsoleDoor: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = Never
+    typealias OutboundIn = Never
 
     struct Limits: Sendable {
         /// Open connections at each address where the console listens; more wait to be accepted.
@@ -19,6 +20,11 @@ final class ConsoleDoor: ChannelInboundHandler, RemovableChannelHandler {
         var handshakeTimeout = WireLimits.handshakeTimeout
         /// From the end of the handshake to the end of the first request's head.
         var requestTimeout: Duration = .seconds(10)
+        /// Where there is no handshake: the first answer is given within `handshakeTimeout` of the
+        /// connection's beginning, and each further one within this time of the one before, whatever
+        /// comes in meanwhile. Who sends a byte now and then holds no connection by that. Nil where an
+        /// answer may take longer, because it is a stream.
+        var answersWithin: Duration?
 
         var admission: Admission {
             Admission(
@@ -73,9 +79,16 @@ final class ConsoleDoor: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        timeout?.cancel()
-        timeout = nil
+        if limits.answersWithin == nil {
+            timeout?.cancel()
+            timeout = nil
+        }
         context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if let limit = limits.answersWithin, !isRefused { wait(limit, context) }
+        context.write(data, promise: promise)
     }
 
     private func wait(_ duration: Duration, _ context: ChannelHandlerContext) {

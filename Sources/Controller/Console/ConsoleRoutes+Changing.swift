@@ -25,13 +25,19 @@ extension ConsoleRoutes {
     func change(
         _ verb: Command.Verb,
         _ change: some ChangeRequest,
-        _ request: ConsoleRequest
+        _ request: ConsoleRequest,
+        remark: String? = nil
     ) async throws -> Response {
         guard case .done(let text, let orders) = try await perform(verb, change, request) else {
             throw API.Failure(code: API.FailureCode.internal, detail: "an unexpected reply")
         }
         return try ConsoleAnswer.json(
-            ChangeDone(asOf: DriverLoop.moment().wall.iso8601, text: text, orders: orders)
+            ChangeDone(
+                asOf: DriverLoop.moment().wall.iso8601,
+                text: text,
+                orders: orders,
+                remark: remark
+            )
         )
     }
 

@@ -13,7 +13,7 @@ extension ConsoleRoutes {
         let found = await views { views in
             views.machine.sites[name] == nil ? nil : views.drift(of: name)
         }
-        guard let found else { throw await unknownSite(name) }
+        guard let found else { throw await unknownSite(name.text) }
         return try ConsoleAnswer.json(found)
     }
 

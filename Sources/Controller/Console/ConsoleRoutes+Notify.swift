@@ -4,6 +4,7 @@ import Foundation
 import Hummingbird
 import Model
 import Protocol
+import Store
 import YAMLFiles
 
 // Notifications: the rules are read, checked and set from a file's text; receivers are tried; what is
@@ -87,11 +88,15 @@ extension ConsoleRoutes {
     }
 
     static func unknownKind(_ text: String) -> API.Failure {
-        API.Failure(
+        let kinds = EventKind.allCases.map(\.rawValue)
+        // A family: `nod.` or `nod`.
+        let families = kinds.map { String($0.prefix { $0 != "." }) }
+        let word = text.hasSuffix(".") ? String(text.dropLast()) : text
+        let near = NearestName.to(text, among: kinds) ?? NearestName.to(word, among: families)
+        return API.Failure(
             code: RefusalCode.unknownName.rawValue,
-            detail: "there is no kind of event \(text)",
-            mend: NearestName.to(text, among: EventKind.allCases.map(\.rawValue))
-                .map { "did you mean \($0)?" } ?? "docs/notices/README.md lists them"
+            detail: "there is no kind of event \(kept(text, bytesMax: 100))",
+            mend: near.map { "did you mean \($0)?" } ?? "muster notify explain lists them"
         )
     }
 
@@ -206,7 +211,21 @@ extension ConsoleRoutes {
             owner: body.owner ?? caller(request).name.text,
             until: DriverLoop.moment().wall + length
         )
-        return try await change(.addSilence(draft), body, request)
+        return try await change(
+            .addSilence(draft),
+            body,
+            request,
+            remark: try await remark(on: draft)
+        )
+    }
+
+    /// A silence over what is not there is taken, because it may come; somebody has mistyped it rather.
+    private func remark(on draft: SilenceDraft) async throws -> String? {
+        guard !draft.subject.isEmpty,
+            let remark = await views({ $0.remark(on: draft) }),
+            try latestEvents(limit: 1, EventFilter(subject: draft.subject)).isEmpty
+        else { return nil }
+        return remark
     }
 
     func endSilence(_ request: ConsoleRequest) async throws -> Response {

@@ -160,7 +160,17 @@ extension ConsoleRoutes {
         } else {
             page = try newestEvents(limit: limit, filter, asOf: asOf)
         }
+        if page.events.isEmpty { try await checkSite(of: filter) }
         return try ConsoleAnswer.json(page)
+    }
+
+    /// A site that was removed may have events; one that has none and is not there was mistyped.
+    private func checkSite(of filter: EventQuery) async throws {
+        guard let site = filter.site else { return }
+        let isKnown = await driver.read { machine, _ in
+            machine.sites.keys.contains { $0.text == site }
+        }
+        guard isKnown else { throw await unknownSite(site) }
     }
 
     /// The store filters by exact kind and subject; prefix and severity are looked at here, in

@@ -182,7 +182,7 @@ extension ConsoleRoutes {
         if let to {
             let site = try ConsoleRequest.name(to, as: SiteKind.self)
             let isThere = await driver.read { machine, _ in machine.sites[site] != nil }
-            guard isThere || !looksForSite else { throw await unknownSite(site) }
+            guard isThere || !looksForSite else { throw await unknownSite(site.text) }
             return RunRequest(kind: kind, to: site, plan: plan)
         }
         guard kind == .failback else {

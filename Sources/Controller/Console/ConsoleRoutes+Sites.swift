@@ -25,16 +25,16 @@ extension ConsoleRoutes {
         let found = await views { views in
             views.machine.sites[name] == nil ? nil : views.readiness(of: name)
         }
-        guard let found else { throw await unknownSite(name) }
+        guard let found else { throw await unknownSite(name.text) }
         return try ConsoleAnswer.json(found)
     }
 
-    func unknownSite(_ name: SiteName) async -> API.Failure {
+    func unknownSite(_ name: String) async -> API.Failure {
         let names = await views { $0.machine.sites.keys.map(\.text) }
         return API.Failure(
             code: RefusalCode.unknownName.rawValue,
-            detail: "there is no site \(name)",
-            mend: NearestName.to(name.text, among: names).map { "did you mean \($0)?" }
+            detail: "there is no site \(kept(name, bytesMax: 100))",
+            mend: NearestName.to(name, among: names).map { "did you mean \($0)?" }
                 ?? "muster site list"
         )
     }

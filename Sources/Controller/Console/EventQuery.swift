@@ -11,8 +11,24 @@ struct EventQuery: Sendable {
     var site: String?
     var severity: ControllerCore.Severity?
 
-    /// `node` and `node.` stand for every kind that begins so.
-    private var isPrefix: Bool { kind.map { !$0.contains(".") || $0.hasSuffix(".") } ?? false }
+    /// `node`, `node.` and `node.*` stand for every kind that begins so.
+    private var isPrefix: Bool { prefix != nil }
+
+    private var prefix: String? {
+        guard let kind, kind != "*" else { return kind == nil ? nil : "" }
+        if kind.hasSuffix(".*") { return String(kind.dropLast()) }
+        if kind.hasSuffix(".") { return kind }
+        return kind.contains(".") ? nil : kind + "."
+    }
+
+    /// Whether a kind can be asked for: one that nothing begins with is a slip of the finger.
+    func check() throws(API.Failure) {
+        let kinds = EventKind.allCases.map(\.rawValue)
+        guard let kind, !kinds.contains(kind) else { return }
+        guard let prefix, kinds.contains(where: { $0.hasPrefix(prefix) }) else {
+            throw ConsoleRoutes.unknownKind(kind)
+        }
+    }
 
     /// The store's own filter says all there is to say.
     var isExact: Bool { !isPrefix && severity == nil && site == nil }
@@ -20,10 +36,10 @@ struct EventQuery: Sendable {
     var stored: EventFilter { EventFilter(kind: isPrefix ? nil : kind, subject: subject) }
 
     func matches(_ event: ClusterEvent) -> Bool {
-        if let kind {
-            let prefix = kind.hasSuffix(".") ? kind : kind + "."
-            guard isPrefix ? event.kind.rawValue.hasPrefix(prefix) : event.kind.rawValue == kind
-            else { return false }
+        if let prefix {
+            guard event.kind.rawValue.hasPrefix(prefix) else { return false }
+        } else if let kind, event.kind.rawValue != kind {
+            return false
         }
         if let subject, event.subject != subject { return false }
         if let site, event.site != site { return false }
@@ -39,6 +55,7 @@ extension EventQuery {
         kind = request.query("kind")
         subject = request.query("subject")
         site = request.query("site")
+        try check()
         if let text = request.query("severity") {
             guard let severity = ControllerCore.Severity(rawValue: text) else {
                 let allowed = ControllerCore.Severity.allCases.map(\.rawValue)

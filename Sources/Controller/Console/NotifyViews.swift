@@ -117,6 +117,23 @@ extension NodeViews {
         notify.silences.values.filter { $0.draft.until > now.wall }.map { NotifySilence($0) }
     }
 
+    /// Why a silence of one subject matches nothing today; nil where it may.
+    func remark(on draft: SilenceDraft) -> String? {
+        let name = draft.subject
+        let nodes = members().map(\.record)
+        let isOpen = notify.alarms.values.contains { $0.subject == name }
+        guard !isOpen else { return nil }
+        if let node = nodes.first(where: { $0.name.text == name }) {
+            guard !draft.sites.isEmpty, !draft.sites.contains(node.site) else { return nil }
+            return "node \(name) is of site \(node.site): the silence matches nothing of it"
+        }
+        let sites = machine.sites.keys.map(\.text)
+        guard !sites.contains(name) else { return nil }
+        let near = NearestName.to(name, among: nodes.map(\.name.text) + sites)
+        return "no node or site is called \(name) today, and nothing has happened to one"
+            + (near.map { "; did you mean \($0)?" } ?? "")
+    }
+
     // MARK: Messages
 
     func delivery(_ record: DeliveryRecord) -> NotifyDelivery {
@@ -152,7 +169,36 @@ extension NodeViews {
             (!isPending || record.state == .pending)
                 && (receiver == nil || record.receiver.text == receiver)
         }
-        return NotifyDeliveryList(asOf: asOf, deliveries: found.prefix(limit).map(delivery))
+        return NotifyDeliveryList(
+            asOf: asOf,
+            deliveries: found.prefix(limit).map(delivery),
+            undelivered: isPending ? undelivered(receiver: receiver) : nil
+        )
+    }
+
+    /// What was refused or given up lately, and whoever looks for what waits must not miss.
+    private func undelivered(receiver: String?) -> [NotifyDelivery] {
+        let age = Duration.seconds(NotifyDeliveryList.undeliveredDays * 86_400)
+        var takenAt: [String: WallTime] = [:]
+        var found: [(at: WallTime, record: DeliveryRecord)] = []
+        for record in notify.deliveries.values {
+            let at = record.endedAt ?? record.queuedAt
+            let place = record.destination.text
+            switch record.state {
+            case .delivered: takenAt[place] = max(at, takenAt[place] ?? at)
+            case .refused, .givenUp:
+                guard receiver == nil || record.receiver.text == receiver, now.wall - at <= age
+                else { continue }
+                found.append((at, record))
+            case .pending, .dropped: break
+            }
+        }
+        return found.filter { at, record in
+            let isTest = notify.notices[record.notice]?.message.state == .test
+            return !isTest || (takenAt[record.destination.text].map { $0 <= at } ?? true)
+        }
+        .sorted { ($0.at, $0.record.number) > ($1.at, $1.record.number) }
+        .prefix(NotifyDeliveryList.undeliveredMax).map { delivery($0.record) }
     }
 
     /// - Returns: nil when there is none of that number, or it was long ago.

@@ -16,6 +16,7 @@ final class DriverLoop: @unchecked Sendable {
     private var supply: PayloadSupply
     private let shortage: Shortage
     private var meters: DriverMeters
+    private var deliveries = DeliveryLog()
     private let log: Logger
 
     private var lastTicket: UInt64 = 0
@@ -384,13 +385,21 @@ final class DriverLoop: @unchecked Sendable {
         if !item.effects.deliveries.isEmpty { outlets.deliver(item.effects.deliveries) }
         item.read?()
         meters.carriedOut(item.effects)
-        for case .event(let event) in item.effects.journal {
+        for change in item.effects.journal { tell(change) }
+    }
+
+    /// What is durable now, to whoever follows and to the log.
+    private func tell(_ change: JournalEntry) {
+        switch change {
+        case .event(let event):
             feed.publish(event)
             log.log(
                 level: event.severity.logLevel,
                 "\(event.text)",
                 metadata: event.metadata
             )
+        case .put(.delivery(let record)): deliveries.note(record, at: BootClock.now(), to: log)
+        default: break
         }
     }
 }

@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import Meters
 import Model
+import Protocol
 
 /// What load balancers and service managers are answered, at the console's address and at that where
 /// the controller is observed.
@@ -32,31 +33,59 @@ struct HealthAnswers {
     }
 
     /// Which site is active; 503 while none is, while it is not sure, and where another one was asked
-    /// about.
+    /// about; 404 where there is no such site.
     ///
     /// - Parameter site: the one that is asked about; nil for any.
     func activeSite(_ site: String?) async throws -> Response {
-        var (answer, doubt) = await driver.read { machine, _ in
-            let active = machine.cluster.activeSite
-            let answer = ActiveSiteAnswer(
-                site: machine.role(of: active) == .active ? active.text : nil,
-                epoch: "\(machine.cluster.epoch)",
-                status: "active"
-            )
-            return (answer, !machine.mayAct)
+        let isStalled = driver.shortage.isStalled
+        let answer = await driver.read { machine, _ in
+            Self.activeSite(of: machine, isStalled: isStalled, asked: site)
         }
-        if doubt {
-            answer.status = "not sure which site is active: muster status"
-        } else if driver.shortage.isStalled {
-            answer.status = "not sure: the journal cannot be written"
+        switch answer {
+        case .success(let answer):
+            return try ConsoleAnswer.json(
+                answer,
+                status: answer.status == Self.active ? .ok : .serviceUnavailable
+            )
+        case .failure(let failure): return ConsoleAnswer.failure(failure)
+        }
+    }
+
+    private static let active = "active"
+
+    static func activeSite(
+        of machine: ControllerMachine,
+        isStalled: Bool,
+        asked: String?
+    ) -> Result<ActiveSiteAnswer, API.Failure> {
+        let names = machine.sites.keys.map(\.text)
+        if let asked, !names.contains(asked) {
+            let failure = API.Failure(
+                code: RefusalCode.unknownName.rawValue,
+                detail: "there is no site \(kept(asked, bytesMax: 100))",
+                mend: NearestName.to(asked, among: names).map { "did you mean \($0)?" } ?? ""
+            )
+            return .failure(failure)
+        }
+        let active = machine.cluster.activeSite
+        var answer = ActiveSiteAnswer(
+            site: machine.role(of: active) == .active ? active.text : nil,
+            asked: asked,
+            epoch: "\(machine.cluster.epoch)",
+            status: Self.active
+        )
+        if !machine.mayAct || isStalled {
+            answer.site = nil
+            answer.status =
+                machine.mayAct
+                ? "not sure: the journal cannot be written"
+                : "not sure which site is active: muster status"
         } else if answer.site == nil {
             answer.status = "no site is active: a run is fencing the one that was"
-        } else if let site, site != answer.site {
-            answer.status = "not active"
-        } else {
-            return try ConsoleAnswer.json(answer)
+        } else if let asked, asked != active.text {
+            answer.status = "site \(asked) is not active: \(active) is"
         }
-        return try ConsoleAnswer.json(answer, status: .serviceUnavailable)
+        return .success(answer)
     }
 }
 

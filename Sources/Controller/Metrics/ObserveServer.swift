@@ -18,11 +18,12 @@ final class ObserveServer: Sendable {
     private let health: HealthAnswers
     private let desk: MetricsDesk
     private let log: Logger
-    private static let limits = ConsoleDoor.Limits(
+    static let limits = ConsoleDoor.Limits(
         connectionsMax: 256,
         strangersMax: 128,
         strangersPerAddressMax: 64,
-        handshakeTimeout: .seconds(5)
+        handshakeTimeout: .seconds(5),
+        answersWithin: .seconds(75)
     )
 
     init(_ endpoints: [Endpoint], driver: Driver, desk: MetricsDesk, log: Logger) {

@@ -19,16 +19,17 @@ struct MailPage: Sendable {
             <title>\(Self.escaped(notice.subject))</title>
             </head>
             <body style="font-family:sans-serif;font-size:15px;line-height:1.4">
-            <p>\(Self.pill(notice.word, notice.tone)) <strong>\(Self.escaped(notice.subject))</strong></p>
+            <p>\(Self.pill(notice.word, notice.tone)) <strong>\(Self.escaped(cluster))</strong></p>
             <div style="white-space:pre-wrap;font-family:monospace;font-size:14px">
 
             """
         page += Self.linked(notice.text)
         page += "</div>\n"
-        if !notice.items.isEmpty { page += table }
+        // Of one thing the text has said it all.
+        if notice.items.count + notice.itemsLeftOut > 1 { page += table }
         page += """
             <p style="font-size:12px;opacity:0.7">Muster cluster \(Self.escaped(cluster)), \
-            notice \(Self.escaped(notice.id)), \(Self.escaped(notice.at.iso8601))</p>
+            notice \(Self.escaped(notice.id)), \(Self.time(notice.at))</p>
             </body>
             </html>
 
@@ -51,8 +52,8 @@ struct MailPage: Sendable {
             if !item.consequence.isEmpty {
                 what += "<br>Consequence: \(Self.escaped(item.consequence))"
             }
-            var since = item.since.iso8601
-            if let end = item.endedAt { since += "<br>until \(end.iso8601)" }
+            var since = Self.time(item.since)
+            if let end = item.endedAt { since += "<br>until \(Self.time(end))" }
             let cells = [
                 Self.pill(word, tone), Self.escaped(item.site), Self.escaped(item.subject), what,
                 since,
@@ -62,6 +63,12 @@ struct MailPage: Sendable {
         text += "</table>\n"
         if notice.itemsLeftOut > 0 { text += "<p>and \(notice.itemsLeftOut) more</p>\n" }
         return text
+    }
+
+    /// `2026-11-26 04:10:00 UTC`: whoever is woken reads no milliseconds.
+    private static func time(_ time: WallTime) -> String {
+        let text = time.iso8601.prefix { $0 != "." }
+        return text.replacing("T", with: " ") + " UTC"
     }
 
     private static func pill(_ word: String, _ tone: NoticeTone) -> String {

@@ -20,14 +20,9 @@ struct Mailer: Sendable {
                     + "name one such as ops@example.org"
             )
         }
-        var login: Transfer.Login?
+        let login: Transfer.Login?
         do throws(HostError) {
-            if let settings = settings.login {
-                login = Transfer.Login(
-                    user: settings.user,
-                    password: try SecretText.read(settings.passwordFile)
-                )
-            }
+            login = try Transfer.Login.read(settings.login)
         } catch {
             return .failed("\(place): \(error)")
         }

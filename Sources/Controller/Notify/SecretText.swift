@@ -55,3 +55,12 @@ extension String {
         return kept + "…"
     }
 }
+
+extension Transfer.Login {
+    /// - Returns: nil where the settings have none.
+    /// - Throws: when the password's file cannot be read. Nothing of it is told.
+    static func read(_ settings: NotifySettings.Login?) throws(HostError) -> Self? {
+        guard let settings else { return nil }
+        return Self(user: settings.user, password: try SecretText.read(settings.passwordFile))
+    }
+}

@@ -139,14 +139,9 @@ extension WebSender {
         cluster: String,
         stop: StopFlag
     ) -> DeliveryOutcome? {
-        var login: Transfer.Login?
+        let login: Transfer.Login?
         do throws(HostError) {
-            if let settings = settings.login {
-                login = Transfer.Login(
-                    user: settings.user,
-                    password: try SecretText.read(settings.passwordFile)
-                )
-            }
+            login = try Transfer.Login.read(settings.login)
         } catch {
             return .failed("alertmanager \(name): \(error)")
         }

@@ -16,8 +16,10 @@ public struct NotifyRules: Hashable, Sendable {
     public static let routesMax = 64
     public static let thresholdsMax = 128
     public static let sourceBytesMax = 64 << 10
-    /// Where `{kind}` stands, the kind of the event is put.
-    public static let pagesDefault = "docs/notices/{kind}.md"
+    /// Where `{kind}` stands, the kind of the event is put. Whoever gets the message can type it.
+    public static let pagesDefault = "muster notify explain {kind}"
+    /// The default of former versions, which stands in the records of rules that say nothing of it.
+    private static let pagesFormerDefault = "docs/notices/{kind}.md"
     public static let giveUpAfterDefault: Duration = .seconds(86_400)
 
     /// In the order in which they were written.
@@ -31,7 +33,7 @@ public struct NotifyRules: Hashable, Sendable {
     /// Who is told of what could not be delivered; empty for the routes as of any other event. A
     /// destination is never told of itself.
     public var undeliverable: [ReceiverName]
-    /// The address of the page that explains a kind.
+    /// The address of the page that explains a kind, or the command that shows it.
     public var pages: String
     /// The document as it was written.
     public var source: String
@@ -61,7 +63,8 @@ public struct NotifyRules: Hashable, Sendable {
     }
 
     public func page(of kind: EventKind) -> String {
-        pages.replacing("{kind}", with: kind.rawValue)
+        let pages = pages == Self.pagesFormerDefault ? Self.pagesDefault : pages
+        return pages.replacing("{kind}", with: kind.rawValue)
     }
 }
 

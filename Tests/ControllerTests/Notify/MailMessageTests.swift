@@ -71,15 +71,15 @@ import Testing
             </head>
             <body style=3D"font-family:sans-serif;font-size:15px;line-height:1.4">
             <p><span style=3D"background:#2e7d32;color:#ffffff;padding:1px 7px;border-r=
-            adius:3px;font-weight:bold">RESOLVED</span> <strong>Site a is below its min=
-            imum</strong></p>
+            adius:3px;font-weight:bold">RESOLVED</span> <strong>c-0123456789abcdef</str=
+            ong></p>
             <div style=3D"white-space:pre-wrap;font-family:monospace;font-size:14px">
             All four are back.
             =2E
             =C3=84 =3D 1=20
             </div>
             <p style=3D"font-size:12px;opacity:0.7">Muster cluster c-0123456789abcdef, =
-            notice n1-41, 2026-11-26T04:10:00.000Z</p>
+            notice n1-41, 2026-11-26 04:10:00 UTC</p>
             </body>
             </html>
 
@@ -152,8 +152,17 @@ import Testing
         #expect(mail.field("x-muster-kind") == ["site.below-minimum"])
         #expect(mail.plain == body)
         #expect(mail.html.contains("Grüße,"))
-        #expect(mail.html.contains("one more loss stops &lt;work&gt;"))
-        #expect(!mail.html.contains("<work>"))
+    }
+
+    @Test func `the page says a thing once, and several in a table with times to be read`() {
+        let one = MailPage(notice: Notices.notice(), cluster: "prod").text
+        #expect(!one.contains("<table") && one.contains("<strong>prod</strong>"))
+        // As the title only.
+        #expect(one.components(separatedBy: "Site a is below its minimum").count == 2)
+        let two = Notices.notice(items: [Notices.item, Notices.item])
+        let page = MailPage(notice: two, cluster: "prod").text
+        #expect(page.contains("one more loss stops &lt;work&gt;") && !page.contains("<work>"))
+        #expect(page.contains(">2026-11-26 04:10:00 UTC</td>"))
     }
 
     /// Whatever a notice says, no header field comes of it and no part ends.

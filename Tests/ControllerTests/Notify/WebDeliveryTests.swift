@@ -125,6 +125,7 @@ import Testing
         var settings = try webhook("https://localhost:\(peer.port)/")
         let text = try await outcome(settings)?.failure
         #expect(text?.contains("is not believed: ") == true, "\(text ?? "")")
+        #expect(text?.contains("SSH") == false, "\(text ?? "")")
         settings.webhooks["x"]?.authorityFile = folder["certificate.pem"]
         #expect(try await outcome(settings) == .delivered)
         #expect(peer.requests.count == 1)
