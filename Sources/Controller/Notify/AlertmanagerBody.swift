@@ -19,7 +19,7 @@ struct AlertmanagerBody: Sendable {
 
     var text: String {
         // Who tries a receiver tells of nothing, and wants to see something.
-        let items = notice.items.filter { !$0.isCovered }
+        let items = (notice.items + notice.folded).filter { !$0.isCovered }
         let alerts = notice.items.isEmpty ? [placeholder] : items.flatMap(alerts)
         return CanonicalJSON.list(alerts).text
     }

@@ -185,15 +185,17 @@ extension ControllerMachine {
         _ receiver: NotifyReceiver
     ) {
         let covered = coveredItems(spoken, receiver.name)
-        let told = oneForEachNode(
-            (spoken + covered.map { asItIs($0) }).map { NoticePart($0, receiver.name) }
-        ).sorted { $0.rank < $1.rank }
-        let items = told.map { part in
+        let parts = (spoken + covered.map { asItIs($0) }).map { NoticePart($0, receiver.name) }
+            .sorted { $0.rank < $1.rank }
+        func item(_ part: NoticePart) -> NoticeItem {
             var item = part.alarm.item(for: part.target)
             item.isCovered =
                 part.target?.thread == nil && covered.contains { $0.number == part.alarm.number }
-            return (item, part.alarm.advice)
+            return item
         }
+        let folds = folds(parts)
+        let told = parts.filter { !folds.contains($0.alarm.number) }
+        let items = told.map { (item($0), $0.alarm.advice) }
         let isAboutDeliveries = told.allSatisfy { $0.alarm.kind == .noticeUndeliverable }
         // A destination is not told of itself: it would not take that either.
         let subjects = isAboutDeliveries ? told.map(\.alarm.subject) : []
@@ -208,8 +210,10 @@ extension ControllerMachine {
             isAboutDeliveries: isAboutDeliveries,
             told.first?.alarm.state ?? .told,
             items,
+            folded: parts.filter { folds.contains($0.alarm.number) }.map(item),
             leftOut: group.leftOut
         )
+        postRest(of: items, receiver, key, thread)
         group = notify.groups[key] ?? group
         group.thread = thread ?? notice?.message.id
         group.sentAt = now.instant
@@ -236,19 +240,38 @@ extension ControllerMachine {
         return isOfGroup ? group.thread : nil
     }
 
-    /// A node that is back and held is one matter: while it is held that says more than its loss, and
-    /// afterwards its loss does.
-    private func oneForEachNode(_ told: [NoticePart]) -> [NoticePart] {
-        func other(_ part: NoticePart, _ kind: EventKind) -> AlarmRecord? {
-            told.first { $0.alarm.kind == kind && $0.alarm.subject == part.alarm.subject }?.alarm
+    /// What a message has no room for, people are told the number of; what counts alerts is told all.
+    private mutating func postRest(
+        of items: [(item: NoticeItem, advice: String)],
+        _ receiver: NotifyReceiver,
+        _ key: String,
+        _ thread: String?
+    ) {
+        let counting = receiver.destinations.filter { destination in
+            if case .alertmanager = destination { true } else { false }
         }
-        return told.filter { part in
-            switch part.alarm.kind {
-            case .nodeOffline: other(part, .nodeHeld)?.state != .firing
-            case .nodeHeld: part.alarm.state == .firing || other(part, .nodeOffline) == nil
-            default: true
+        var rest = items.dropFirst(NoticeMessage.itemsMax).filter { !$0.item.isCovered }[...]
+        while !counting.isEmpty, let first = rest.first {
+            let some = Array(rest.prefix(NoticeMessage.itemsMax))
+            post(to: receiver.name, counting, group: key, thread: thread, first.item.state, some)
+            rest = rest.dropFirst(NoticeMessage.itemsMax)
+        }
+    }
+
+    /// A node that is back and held is one matter to people: while it is held that says more than its loss,
+    /// and afterwards its loss does.
+    ///
+    /// - Returns: the numbers of the alarms that it need not be told of.
+    private func folds(_ parts: [NoticePart]) -> [UInt64] {
+        var found: [UInt64] = []
+        for held in parts.map(\.alarm) where held.kind == .nodeHeld {
+            let loss = parts.first {
+                $0.alarm.kind == .nodeOffline && $0.alarm.subject == held.subject
             }
+            guard let loss else { continue }
+            found.append(held.state == .firing ? loss.alarm.number : held.number)
         }
+        return found
     }
 
     private mutating func settle(_ alarm: AlarmRecord, _ key: String, _ thread: String?) {

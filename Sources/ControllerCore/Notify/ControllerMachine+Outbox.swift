@@ -30,17 +30,19 @@ extension ControllerMachine {
         isAboutDeliveries: Bool = false,
         _ state: NoticeState,
         _ items: [(item: NoticeItem, advice: String)],
+        folded: [NoticeItem] = [],
         leftOut: Int = 0
     ) -> NoticeRecord? {
         guard !destinations.isEmpty else { return nil }
         let number = noticeNumber()
-        let message = message(
+        var message = message(
             id: messageID(number),
             thread: thread,
             state,
             items,
             leftOut: leftOut
         )
+        message.folded = Array(folded.prefix(NoticeMessage.itemsMax))
         let notice = NoticeRecord(
             number: number,
             receiver: receiver,

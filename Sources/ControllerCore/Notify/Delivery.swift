@@ -91,6 +91,9 @@ public struct NoticeMessage: Hashable, Sendable {
     public var items: [NoticeItem]
     /// How many more there are.
     public var itemsLeftOut: Int
+    /// What is one matter with an item to people, and one of its own to what counts alerts; at most
+    /// ``itemsMax``.
+    public var folded: [NoticeItem] = []
 
     public static let itemsMax = 50
 

@@ -28,11 +28,14 @@ public struct NoticeRecord: Hashable, Sendable {
     }
 
     init(_ fields: FieldReader) throws(MessageError) {
-        var items: [NoticeItem] = []
-        for line in try fields.lines("items") {
-            // A kind of a later version: the text has it all the same.
-            guard let kind = EventKind(rawValue: try line.text("kind")) else { continue }
-            items.append(try NoticeItem(line, kind))
+        func items(_ key: String) throws(MessageError) -> [NoticeItem] {
+            var items: [NoticeItem] = []
+            for line in try fields.lines(key) {
+                // A kind of a later version: the text has it all the same.
+                guard let kind = EventKind(rawValue: try line.text("kind")) else { continue }
+                items.append(try NoticeItem(line, kind))
+            }
+            return items
         }
         self.init(
             number: try fields.number("number"),
@@ -47,10 +50,11 @@ public struct NoticeRecord: Hashable, Sendable {
                 severity: try fields.word("severity"),
                 subject: fields.optionalText("subject") ?? "",
                 text: fields.optionalText("text") ?? "",
-                items: items,
+                items: try items("items"),
                 itemsLeftOut: try fields.optionalNumber("left-out", in: 0...Int(Int32.max)) ?? 0
             )
         )
+        message.folded = try items("folded")
     }
 
     var line: Line {
@@ -67,6 +71,7 @@ public struct NoticeRecord: Hashable, Sendable {
         writer.put("subject", message.subject)
         writer.put("text", message.text)
         writer.put("items", lines: message.items.map(\.line))
+        if !message.folded.isEmpty { writer.put("folded", lines: message.folded.map(\.line)) }
         if message.itemsLeftOut > 0 { writer.put("left-out", message.itemsLeftOut) }
         return writer.line
     }

@@ -107,7 +107,7 @@ public struct NoticeTemplate: Hashable, Sendable {
         {{/?todo}}
         {{/!resolved}}
         {{?link}}
-        Explained in: {{link}}
+        Explained by: {{link}}
         {{/?link}}
         {{?others}}
 

@@ -18,6 +18,8 @@ struct NoticeAsItIsTests {
         let held = try #require(stage.messages.last)
         #expect(held.subject.hasPrefix("[test] WARNING Node n1 is back and held for "))
         #expect(held.items.map(\.kind) == [.nodeHeld])
+        // What counts alerts has to be told the ends of both.
+        #expect(held.folded.isEmpty)
         // While it lasts, and when it is told again.
         let count = stage.messages.count
         stage.ask(.setNotifyRules(.ops { $0.repeatInterval = .seconds(60) }))
@@ -33,6 +35,8 @@ struct NoticeAsItIsTests {
         let end = try #require(stage.messages.last)
         #expect(end.subject == "[test] RESOLVED Node n1 is Online")
         #expect(end.items.map(\.kind) == [.nodeOffline])
+        #expect(end.folded.map(\.kind) == [.nodeHeld])
+        #expect(end.folded.map(\.state) == [.resolved])
         #expect(stage.machine.notify.alarms.isEmpty)
         try stage.expectStored()
     }

@@ -29,6 +29,28 @@ struct NoticeGroupTests {
         }
     }
 
+    @Test func `what counts alerts is told every one of many, and people the first of them`() throws
+    {
+        var rules = NotifyRules.ops()
+        rules.receivers[0].alertmanagers = ["am"]
+        var (stage, nodes) = Stage.told(nodes: 121, rules: rules)
+        for connection in nodes { stage.step(.disconnected(connection, .timedOut)) }
+        stage.pass(.seconds(20))
+        var alerts: [String] = []
+        var mails = 0
+        for delivery in stage.deliveries {
+            if case .alertmanager = delivery.destination {
+                alerts += delivery.message.items.map(\.subject)
+            } else {
+                mails += 1
+            }
+        }
+        #expect(mails == 1)
+        #expect(alerts.count == 121)
+        #expect(Set(alerts).count == 121)
+        try stage.expectStored()
+    }
+
     @Test func `the loss of a node is told by its site's alarm while that is open`() {
         var (stage, nodes) = Stage.told(nodes: 4, minimum: 4, rules: .ops { $0.groupBy = .kind })
         for connection in nodes[1...] { stage.step(.disconnected(connection, .timedOut)) }

@@ -31,7 +31,7 @@ struct NotifyThresholdTests {
         #expect(crossing.items.map(\.kind) == [.siteBelowMinimum, .nodeOffline])
         #expect(crossing.text.contains("Cause: lost: n1 unreachable: "))
         #expect(crossing.text.contains("What to do: muster node list --site a\n"))
-        #expect(crossing.text.contains("Explained in: muster notify explain site.below-minimum\n"))
+        #expect(crossing.text.contains("Explained by: muster notify explain site.below-minimum\n"))
 
         stage.lose(nodes[2], others: [nodes[3]])
         stage.live([nodes[3]], for: 11)
