@@ -214,4 +214,107 @@ struct RevTests {
         print("REV6 \(stage.machine.cluster.activeSite) \(stage.stepName) \(stage.run.text)")
         #expect(stage.machine.cluster.activeSite == "a")
     }
+
+    @Test(arguments: [false, true])
+    func `a new site that is lost while a task drains at the old one is failed over`(drains: Bool) {
+        var settings = ControllerSettings()
+        settings.failover = FailoverSettings(
+            mode: .automatic,
+            authority: .outside,
+            brake: .seconds(3_600),
+            preferred: nil
+        )
+        var (stage, production, standby) = Stage.twoSites(
+            isSelfFenced: true,
+            handlers: [Self.handler()],
+            settings: settings
+        )
+        let id = stage.submit()[0]
+        stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
+        stage.live([production, standby], for: 3)
+        stage.begin()
+        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
+        stage.beat(production, floor: Self.beforeAll, exclusiveFloor: Stage.floorOfSession1)
+        stage.report("db", .running, isWanted: true, isSelfFenced: true, on: standby)
+        #expect(stage.stepName == "end-sessions")
+        #expect(stage.machine.cluster.activeSite == "b")
+        if !drains { stage.end(TaskAttempt(task: id, attempt: 1), on: production) }
+        stage.step(.disconnected(standby, .closedByPeer))
+        for _ in 0..<3_600 {
+            stage.pass(.seconds(1))
+            stage.stateFloor(of: "n1", on: production)
+        }
+        let needs = stage.machine.personNeeds(of: stage.run)
+        let asked = stage.ask(.startRun(RunRequest(kind: .failover, to: "a")))
+        print(
+            "REV8 \(drains) \(stage.run.kind) \(stage.stepName) \(stage.run.state) refused="
+                + "\(stage.told(.automaticRefused)) needs=\(needs) \(asked)"
+        )
+        #expect(stage.told(.automaticTaken) == 1)
+    }
+
+    // MARK: Two data sets
+
+    @Test func `a loss that is accepted is that of what the run waits for`() {
+        var (stage, production, standby) = Stage.twoSites(isSelfFenced: true)
+        for name in ["orders", "mail"] as [DataSetName] {
+            let report = DataSetReport(name: name, isWritable: true, isReadable: true)
+            stage.say(.data(.dataSet(report)), on: production)
+            stage.say(.data(.dataSet(report)), on: standby)
+        }
+        var handled = 0
+        var source: [DataSetName: Canary] = [:]
+        var seen: [DataSetName: Canary] = [:]
+        func live(_ seconds: Int, copies: [DataSetName]) {
+            for _ in 0..<seconds {
+                stage.pass(.seconds(1))
+                stage.beat(production)
+                stage.beat(standby)
+                // The replicas are a second behind.
+                for name in copies { seen[name] = source[name] ?? seen[name] }
+                while handled < stage.sent.count {
+                    let sent = stage.sent[handled]
+                    handled += 1
+                    guard case .data(.canary(let name, let canary, _)) = sent.message else {
+                        continue
+                    }
+                    source[name] = canary
+                    stage.say(.data(.written(name, canary)), on: sent.connection)
+                }
+                for name in ["orders", "mail"] as [DataSetName] {
+                    if let canary = source[name] {
+                        stage.say(.data(.seen(name, .canary(canary))), on: production)
+                    }
+                    if let canary = seen[name] {
+                        stage.say(.data(.seen(name, .canary(canary))), on: standby)
+                    }
+                }
+            }
+        }
+        live(5, copies: ["orders", "mail"])
+        // The replication of one of them stands still.
+        live(3, copies: ["mail"])
+        stage.begin(force: true)
+        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
+        #expect(stage.stepName == "fence")
+        live(3, copies: ["mail"])
+        print("REV9 waits: \(stage.run.text)")
+        #expect(!stage.run.text.contains("data set mail"))
+        stage.ask(.abortRun(stage.run.id))
+        stage.report("db", .running, isWanted: true, isSelfFenced: true, on: production)
+        live(5, copies: ["mail"])
+        // The same again: the loss of what the run has named is accepted at once.
+        stage.begin(force: true)
+        #expect(stage.run.id == RunID(2))
+        live(2, copies: ["mail"])
+        stage.ask(.acceptLoss(stage.run.id, acceptsLoss: true, divergence: nil))
+        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
+        stage.stateFloor(of: "n1", on: production)
+        let fork = stage.machine.forks(of: stage.run.id).first { $0.dataSet == "mail" }
+        print(
+            "REV9 \(stage.machine.cluster.activeSite) mail written \(source["mail"] as Any) there "
+                + "\(seen["mail"] as Any) lost \(fork?.lost as Any)"
+        )
+        #expect(fork?.lost ?? 0 == 0)
+    }
 }
