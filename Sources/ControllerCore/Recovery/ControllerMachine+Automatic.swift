@@ -29,6 +29,7 @@ extension ControllerMachine {
     /// Follows the active site, and acts when it is time.
     mutating func settleFailover() {
         watchActiveSite()
+        noteDrainNeeds()
         guard let since = watch.belowSince else { return }
         let end = since + settings.failover.holdTime(settings.lease)
         guard now.instant >= end else { return expect(by: end) }
@@ -39,12 +40,15 @@ extension ControllerMachine {
             takeFailover(to: site, since)
         } else {
             tellObstacles(obstacles, since)
+            noteDrainNeeds()
             expect(by: now.instant + FailoverLimits.lookAgain)
         }
     }
 
     private mutating func watchActiveSite() {
-        guard isGranting, runs.live == nil, settling == nil else { return endWatch() }
+        guard isGranting, runs.live == nil || runThatDrains != nil, settling == nil else {
+            return endWatch()
+        }
         guard watch.isDue else { return }
         watch.isDue = false
         guard isBelowMinimum(cluster.activeSite), hasOtherSite else {
@@ -138,7 +142,9 @@ extension ControllerMachine {
         func add(_ code: FailoverObstacle.Code, _ text: String, _ mend: String) {
             found.append(FailoverObstacle(code: code, text: text, mend: mend))
         }
-        if let run = runs.live { add(.run, "run \(run) is under way", "muster run show \(run)") }
+        if let run = runs.liveRun, runThatOnlyDrains == nil {
+            add(.run, "run \(run.id) is under way", mend(of: run))
+        }
         if !isGranting || settling != nil {
             add(.observing, "the controller only observes now", "muster status")
         }
@@ -187,7 +193,9 @@ extension ControllerMachine {
     /// How far a site is behind is not known once the source is gone; what counts then is how old its
     /// data was when the source had stopped, and no loss is ever accepted here.
     private func reasonAgainst(_ site: SiteName) -> String? {
-        readiness(of: site).first { $0.level == .blocking && $0.topic != "replication" }?.text
+        readiness(of: site, in: runThatDrains?.id).first {
+            $0.level == .blocking && $0.topic != "replication"
+        }?.text
             ?? lossObstacles(at: site).first ?? planReason(against: site)
     }
 
@@ -241,6 +249,8 @@ extension ControllerMachine {
         let from = cluster.activeSite
         guard let plan = plan(named: nil, for: .failover) else { return }
         let reason = "automatic: \(lossText(from, since))"
+        if let run = runThatOnlyDrains { leaveDrainsOut(of: run, because: lossText(from, since)) }
+        guard runs.live == nil else { return }
         // They are a day old when both clocks say so: the one on the wall may have been set.
         if now.instant >= brakedSince + FailoverSettings.day {
             let oldest = now.wall + (.zero - FailoverSettings.day)
@@ -295,13 +305,14 @@ extension ControllerMachine {
         let site = cluster.activeSite
         if settings.failover.mode == .manual {
             let target = readySites.first?.text ?? "SITE"
+            let first = runs.liveRun.map { "\(mend(of: $0)), then: " } ?? ""
             return tell(
                 .failoverProposed,
                 .critical,
                 site.text,
                 "Site \(site) seems lost: \(lossText(site, since)).",
                 cause: "the mode is manual: an operator decides",
-                consequence: "muster failover --to \(target) --reason TEXT"
+                consequence: "\(first)muster failover --to \(target) --reason TEXT"
             )
         }
         let texts = obstacles.map(\.text).joined(separator: "; ")

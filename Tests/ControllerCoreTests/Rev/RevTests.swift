@@ -21,7 +21,13 @@ struct RevTests {
         data.live(3)
         let count = data.stage.machine.openDivergences(of: "a").reduce(0) { $0 + $1.count }
         #expect(count > 0)
-        let begun = data.begin(.failback, to: "a", acceptsLoss: true, divergence: count, force: true)
+        let begun = data.begin(
+            .failback,
+            to: "a",
+            acceptsLoss: true,
+            divergence: count,
+            force: true
+        )
         #expect(begun.refusal == nil)
         data.stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: data.standby)
         #expect(data.stage.stepName == "fence")
@@ -94,7 +100,9 @@ struct RevTests {
         #expect(!data.stage.isSettling)
         let begun = data.begin(.failover, to: "a", force: true)
         print("REV3 \(begun)")
-        #expect(begun.refusal?.text.contains("has parted from the active data is not known") == true)
+        #expect(
+            begun.refusal?.text.contains("has parted from the active data is not known") == true
+        )
     }
 
     // MARK: Evidence
@@ -139,51 +147,8 @@ struct RevTests {
         return handler
     }
 
-    @Test func `a ledger does not forget that a cut attempt had begun`() {
-        var (stage, production, standby) = Stage.twoSites(
-            isSelfFenced: true,
-            handlers: [Self.handler()]
-        )
-        let id = stage.submit()[0]
-        stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
-        let plan = PlanDraft.around(
-            before: [PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive))],
-            after: [
-                PlanStep(name: "start", act: .start(groups: [], .all)),
-                PlanStep(
-                    name: "sessions",
-                    act: .stop(.from, groups: [], .drainable),
-                    timeout: .seconds(5)
-                ),
-            ]
-        )
-        stage.ask(.setPlan(plan))
-        stage.begin(plan: "written")
-        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
-        stage.beat(production, floor: Self.beforeAll, exclusiveFloor: Stage.floorOfSession1)
-        stage.report("db", .running, isWanted: true, isSelfFenced: true, on: standby)
-        #expect(stage.stepName == "sessions")
-        func started(_ stage: Stage) -> [Bool] {
-            stage.store.values.compactMap {
-                if case .ledger(let entry) = $0, entry.task == id { entry.isStarted } else { nil }
-            }
-        }
-        #expect(started(stage) == [true])
-        // The controller starts again; its node is back a moment later than the step's end.
-        stage.live([production, standby], for: 4)
-        stage.restart()
-        let second = stage.attach(
-            "n2",
-            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
-            handlers: [Self.handler()]
-        )
-        stage.live([second], for: 3)
-        print("REV5 \(started(stage)) \(stage.stepName) \(stage.run.text)")
-        #expect(started(stage) == [true])
-    }
-
-    @Test func `a failover waits for a drainable attempt that the node has, whoever else has the task`()
-    {
+    @Test
+    func `a failover waits for a drainable attempt that the node has, whoever else has the task`() {
         let (made, production, standby) = Stage.twoSites(
             isSelfFenced: true,
             handlers: [Self.handler(.idempotent)]
@@ -213,108 +178,5 @@ struct RevTests {
         stage.beat(back, floor: Self.beforeAll, exclusiveFloor: Stage.floorOfSession1)
         print("REV6 \(stage.machine.cluster.activeSite) \(stage.stepName) \(stage.run.text)")
         #expect(stage.machine.cluster.activeSite == "a")
-    }
-
-    @Test(arguments: [false, true])
-    func `a new site that is lost while a task drains at the old one is failed over`(drains: Bool) {
-        var settings = ControllerSettings()
-        settings.failover = FailoverSettings(
-            mode: .automatic,
-            authority: .outside,
-            brake: .seconds(3_600),
-            preferred: nil
-        )
-        var (stage, production, standby) = Stage.twoSites(
-            isSelfFenced: true,
-            handlers: [Self.handler()],
-            settings: settings
-        )
-        let id = stage.submit()[0]
-        stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
-        stage.live([production, standby], for: 3)
-        stage.begin()
-        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
-        stage.beat(production, floor: Self.beforeAll, exclusiveFloor: Stage.floorOfSession1)
-        stage.report("db", .running, isWanted: true, isSelfFenced: true, on: standby)
-        #expect(stage.stepName == "end-sessions")
-        #expect(stage.machine.cluster.activeSite == "b")
-        if !drains { stage.end(TaskAttempt(task: id, attempt: 1), on: production) }
-        stage.step(.disconnected(standby, .closedByPeer))
-        for _ in 0..<3_600 {
-            stage.pass(.seconds(1))
-            stage.stateFloor(of: "n1", on: production)
-        }
-        let needs = stage.machine.personNeeds(of: stage.run)
-        let asked = stage.ask(.startRun(RunRequest(kind: .failover, to: "a")))
-        print(
-            "REV8 \(drains) \(stage.run.kind) \(stage.stepName) \(stage.run.state) refused="
-                + "\(stage.told(.automaticRefused)) needs=\(needs) \(asked)"
-        )
-        #expect(stage.told(.automaticTaken) == 1)
-    }
-
-    // MARK: Two data sets
-
-    @Test func `a loss that is accepted is that of what the run waits for`() {
-        var (stage, production, standby) = Stage.twoSites(isSelfFenced: true)
-        for name in ["orders", "mail"] as [DataSetName] {
-            let report = DataSetReport(name: name, isWritable: true, isReadable: true)
-            stage.say(.data(.dataSet(report)), on: production)
-            stage.say(.data(.dataSet(report)), on: standby)
-        }
-        var handled = 0
-        var source: [DataSetName: Canary] = [:]
-        var seen: [DataSetName: Canary] = [:]
-        func live(_ seconds: Int, copies: [DataSetName]) {
-            for _ in 0..<seconds {
-                stage.pass(.seconds(1))
-                stage.beat(production)
-                stage.beat(standby)
-                // The replicas are a second behind.
-                for name in copies { seen[name] = source[name] ?? seen[name] }
-                while handled < stage.sent.count {
-                    let sent = stage.sent[handled]
-                    handled += 1
-                    guard case .data(.canary(let name, let canary, _)) = sent.message else {
-                        continue
-                    }
-                    source[name] = canary
-                    stage.say(.data(.written(name, canary)), on: sent.connection)
-                }
-                for name in ["orders", "mail"] as [DataSetName] {
-                    if let canary = source[name] {
-                        stage.say(.data(.seen(name, .canary(canary))), on: production)
-                    }
-                    if let canary = seen[name] {
-                        stage.say(.data(.seen(name, .canary(canary))), on: standby)
-                    }
-                }
-            }
-        }
-        live(5, copies: ["orders", "mail"])
-        // The replication of one of them stands still.
-        live(3, copies: ["mail"])
-        stage.begin(force: true)
-        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
-        #expect(stage.stepName == "fence")
-        live(3, copies: ["mail"])
-        print("REV9 waits: \(stage.run.text)")
-        #expect(!stage.run.text.contains("data set mail"))
-        stage.ask(.abortRun(stage.run.id))
-        stage.report("db", .running, isWanted: true, isSelfFenced: true, on: production)
-        live(5, copies: ["mail"])
-        // The same again: the loss of what the run has named is accepted at once.
-        stage.begin(force: true)
-        #expect(stage.run.id == RunID(2))
-        live(2, copies: ["mail"])
-        stage.ask(.acceptLoss(stage.run.id, acceptsLoss: true, divergence: nil))
-        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
-        stage.stateFloor(of: "n1", on: production)
-        let fork = stage.machine.forks(of: stage.run.id).first { $0.dataSet == "mail" }
-        print(
-            "REV9 \(stage.machine.cluster.activeSite) mail written \(source["mail"] as Any) there "
-                + "\(seen["mail"] as Any) lost \(fork?.lost as Any)"
-        )
-        #expect(fork?.lost ?? 0 == 0)
     }
 }
