@@ -29,8 +29,7 @@ extension ControllerMachine {
     /// Follows the active site, and acts when it is time.
     mutating func settleFailover() {
         watchActiveSite()
-        noteDrainNeeds()
-        guard let since = watch.belowSince else { return }
+        guard let since = watch.belowSince else { return noteDrainNeeds() }
         let end = since + settings.failover.holdTime(settings.lease)
         guard now.instant >= end else { return expect(by: end) }
         if let at = watch.lookAt, now.instant < at { return expect(by: at) }

@@ -62,7 +62,7 @@ extension ControllerMachine {
         ]
     }
 
-    /// A person is told of it once, and when it is over.
+    /// A person is told of it once, where the controller does nothing itself, and when it is over.
     mutating func noteDrainNeeds() {
         guard let run = runThatDrains, watch.belowSince != nil || run.askedSince != nil else {
             return

@@ -32,7 +32,8 @@ struct LongDrainTests {
     /// - Parameter after: steps of the plan behind the one that ends the drain.
     private func draining(
         _ mode: FailoverMode = .automatic,
-        after: [PlanStep]? = nil
+        after: [PlanStep]? = nil,
+        timeout: Duration = .seconds(86_400)
     ) -> World {
         var settings = ControllerSettings()
         settings.failover = FailoverSettings(
@@ -60,7 +61,7 @@ struct LongDrainTests {
                     PlanStep(
                         name: "end-sessions",
                         act: .stop(.from, groups: [], .drainable),
-                        timeout: .seconds(86_400)
+                        timeout: timeout
                     ),
                 ] + after
             )
@@ -103,6 +104,7 @@ struct LongDrainTests {
         #expect(world.stage.run.to == "a")
         #expect(world.stage.told(.automaticTaken) == 1)
         #expect(world.stage.told(.automaticRefused) == 0)
+        #expect(world.stage.told(.runWaiting) == 0)
         let notice = world.stage.events.first { $0.kind == .runNotice }
         #expect(notice?.text.contains("leaves end-sessions of run 1 out") ?? false)
         #expect(world.stage.audits.contains { $0.verb == "run.skip" && $0.actor == "controller" })
@@ -177,6 +179,17 @@ struct LongDrainTests {
         #expect(refused?.cause == "run 1 is under way")
         #expect(refused?.consequence == skip)
         #expect(world.stage.machine.personNeeds(of: world.stage.run).map(\.commands) == [[skip]])
+    }
+
+    @Test func `a drain that was cut, did not end and asks holds nothing up either`() {
+        var world = draining(after: [], timeout: .seconds(5))
+        world.stage.live([world.production, world.standby], for: 310)
+        #expect(world.stage.run.state == .asking)
+        world = world.loseStandby()
+        world.live(62)
+        #expect(world.stage.machine.runs.runs[RunID(1)]?.state == .done)
+        #expect(world.stage.run.kind == .failover)
+        #expect(world.stage.machine.cluster.activeSite == "a")
     }
 
     @Test func `a run before its point of no return is never touched`() {
