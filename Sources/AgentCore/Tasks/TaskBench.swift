@@ -138,7 +138,10 @@ struct TaskBench: Hashable, Sendable {
         self.journal = TaskJournalKeeper(lines: journal.lineCount, isOurs: isOurs)
         for (attempt, var start) in journal.started {
             // Another cluster's numbers and tokens say nothing in ours.
-            if !isOurs { start.token = .zero }
+            if !isOurs {
+                start.token = .zero
+                start.isDrainable = false
+            }
             var held = LiveAttempt(attempt: attempt, start: start, phase: .launched)
             held.isForeign = !isOurs
             live[attempt] = held

@@ -21,7 +21,18 @@ extension ControllerMachine {
                 mend: "--accept-data-loss, --accept-divergence N"
             )
         }
-        if acceptsLoss, run.acceptsLoss, divergence == nil {
+        let late = acceptsLoss ? dataInTheWay(of: run.kind, to: run.to, in: run) : []
+        let names = late.filter { !run.acceptsLoss(of: $0) }
+        // The answer may have been lost.
+        let divergence = isAccepted(divergence, in: run) ? nil : divergence
+        if names.isEmpty, divergence == nil {
+            guard !acceptsLoss || run.acceptsLoss else {
+                throw Refused(
+                    .notNow,
+                    "no data set stands in the way of run \(id) now: there is nothing to accept",
+                    mend: "muster run show \(id)"
+                )
+            }
             return .done("run \(id): that data may be lost was accepted before", orders: [])
         }
         if divergence != nil {
@@ -36,9 +47,14 @@ extension ControllerMachine {
             )
             acceptDivergence(of: run.to, by: by, run: id)
         }
-        if acceptsLoss { amendRun(id) { $0.acceptsLoss = true } }
+        if !names.isEmpty {
+            amendRun(id) {
+                $0.lossAcceptedOf = ($0.acceptsLoss ? $0.lossAcceptedOf ?? [] : []) + names
+                $0.acceptsLoss = true
+            }
+        }
         let words = [
-            acceptsLoss ? "data may be lost" : nil,
+            names.isEmpty ? nil : "data may be lost of \(short(names.map(\.text)))",
             divergence.map { "\($0) canaries of site \(run.to) are given up" },
         ].compactMap { $0 }.joined(separator: ", ")
         if let record = runs.stepRecords[.init(run: id, index: run.step)] {
@@ -47,6 +63,14 @@ extension ControllerMachine {
         }
         let next = run.state == .asking ? "; then: muster run retry \(id)" : ""
         return .done("run \(id): \(words), by \(by)\(next)", orders: [])
+    }
+
+    /// So many canaries of the new site were given up in the run, and no others are asked for.
+    private func isAccepted(_ count: UInt64?, in run: RunRecord) -> Bool {
+        guard let count, openDivergences(of: run.to).isEmpty else { return false }
+        let accepted = replication.entries.values.compactMap { $0.divergences[run.to] }
+            .filter { $0.acceptedIn == run.id }
+        return !accepted.isEmpty && accepted.reduce(0) { $0 + $1.count } == count
     }
 
     private func checkAcceptance(_ run: RunRecord, _ reason: String) throws(Refused) {

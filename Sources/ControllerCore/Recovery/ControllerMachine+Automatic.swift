@@ -29,7 +29,7 @@ extension ControllerMachine {
     /// Follows the active site, and acts when it is time.
     mutating func settleFailover() {
         watchActiveSite()
-        guard let since = watch.belowSince else { return }
+        guard let since = watch.belowSince else { return noteDrainNeeds() }
         let end = since + settings.failover.holdTime(settings.lease)
         guard now.instant >= end else { return expect(by: end) }
         if let at = watch.lookAt, now.instant < at { return expect(by: at) }
@@ -39,12 +39,15 @@ extension ControllerMachine {
             takeFailover(to: site, since)
         } else {
             tellObstacles(obstacles, since)
+            noteDrainNeeds()
             expect(by: now.instant + FailoverLimits.lookAgain)
         }
     }
 
     private mutating func watchActiveSite() {
-        if let run = runs.live { return endWatch(withdrawing: "run \(run) is under way") }
+        if let run = runs.live, runThatDrains == nil {
+            return endWatch(withdrawing: "run \(run) is under way")
+        }
         guard isGranting, settling == nil else { return endWatch() }
         guard watch.isDue else { return }
         watch.isDue = false
@@ -160,7 +163,9 @@ extension ControllerMachine {
         func add(_ code: FailoverObstacle.Code, _ text: String, _ mend: String) {
             found.append(FailoverObstacle(code: code, text: text, mend: mend))
         }
-        if let run = runs.live { add(.run, "run \(run) is under way", "muster run show \(run)") }
+        if let run = runs.liveRun, runThatOnlyDrains == nil {
+            add(.run, "run \(run.id) is under way", mend(of: run))
+        }
         if !isGranting || settling != nil {
             add(.observing, "the controller only observes now", "muster status")
         }
@@ -209,7 +214,9 @@ extension ControllerMachine {
     /// How far a site is behind is not known once the source is gone; what counts then is how old its
     /// data was when the source had stopped, and no loss is ever accepted here.
     private func reasonAgainst(_ site: SiteName) -> String? {
-        readiness(of: site).first { $0.level == .blocking && $0.topic != "replication" }?.text
+        readiness(of: site, in: runThatDrains?.id).first {
+            $0.level == .blocking && $0.topic != "replication"
+        }?.text
             ?? lossObstacles(at: site).first ?? planReason(against: site)
     }
 
@@ -263,6 +270,8 @@ extension ControllerMachine {
         let from = cluster.activeSite
         guard let plan = plan(named: nil, for: .failover) else { return }
         let reason = "automatic: \(lossText(from, since))"
+        if let run = runThatOnlyDrains { leaveDrainsOut(of: run, because: lossText(from, since)) }
+        guard runs.live == nil else { return }
         // They are a day old when both clocks say so: the one on the wall may have been set.
         if now.instant >= brakedSince + FailoverSettings.day {
             let oldest = now.wall + (.zero - FailoverSettings.day)
@@ -319,13 +328,14 @@ extension ControllerMachine {
             // A new controller goes on with the loss that the one before it has told.
             guard !notify.isOpen(alarmKey(.failoverProposed, site.text)) else { return }
             let target = readySites.first ?? sites.keys.first { $0 != site } ?? site
+            let first = runs.liveRun.map { "\(mend(of: $0)); " } ?? ""
             return tell(
                 .failoverProposed,
                 .critical,
                 site.text,
                 "Site \(site) seems lost: \(lossText(site, since)).",
                 cause: "the mode is manual: an operator decides",
-                consequence: Self.decision(to: target)
+                consequence: first + Self.decision(to: target)
             )
         }
         let texts = obstacles.map(\.text).joined(separator: "; ")

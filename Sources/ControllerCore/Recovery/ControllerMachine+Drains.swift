@@ -54,6 +54,19 @@ extension ControllerMachine {
         return (count, names.sorted())
     }
 
+    /// A drill would be beside what still ends at its site under production's token.
+    func checkDrains(_ request: RunRequest) throws(Refused) {
+        guard request.kind == .drill else { return }
+        let (count, names) = draining(on: request.to)
+        guard count > 0 else { return }
+        throw Refused(
+            .notNow,
+            "\(counted(count, "task")) of production \(count == 1 ? "has" : "have") not ended on "
+                + short(names),
+            mend: "muster task list --state assigned"
+        )
+    }
+
     /// What the step that ends the drain waits for besides services; empty when for nothing.
     func tasksThatDrain(_ run: RunRecord) -> String {
         guard let record = runs.stepRecords[.init(run: run.id, index: run.step)],
@@ -68,10 +81,13 @@ extension ControllerMachine {
     /// What drains is told to end, and the ledger says so.
     mutating func cutDrains(of run: RunRecord, because reason: String) {
         var cut: [String] = []
+        var unknown: [String] = []
         for member in nodes.values where member.record.site == run.from {
             let name = member.record.name
-            for (attempt, isStarted) in work.cutDrainable(of: member.record.id) {
+            for found in work.cutDrainable(of: member.record.id) {
+                let attempt = found.attempt
                 cut.append("\(attempt.task) on \(name)")
+                if found.endsUnknown { unknown.append("task \(attempt.task)") }
                 put(
                     .ledger(
                         LedgerRecord(
@@ -79,7 +95,7 @@ extension ControllerMachine {
                             task: attempt.task,
                             attempt: attempt.attempt,
                             node: name,
-                            isStarted: isStarted,
+                            isStarted: found.isStarted,
                             drains: true,
                             cutAt: now.wall
                         )
@@ -94,9 +110,27 @@ extension ControllerMachine {
             "run \(run.id)",
             "\(counted(cut.count, "task")) of site \(run.from) \(cut.count == 1 ? "is" : "are") cut.",
             cause: reason,
-            consequence: "each is given again at site \(run.to) when its attempt has ended"
+            consequence: cutConsequence(cut.count - unknown.count, unknown, run)
         )
         auditOwn("run.cut", "\(run.id)", reason: "\(reason): \(short(cut.map { "task \($0)" }))")
+    }
+
+    private func cutConsequence(_ again: Int, _ unknown: [String], _ run: RunRecord) -> String {
+        var parts: [String] = []
+        if again > 0 {
+            parts.append(
+                "\(counted(again, "task")) \(again == 1 ? "is" : "are") given again at site \(run.to) when "
+                    + "\(again == 1 ? "its attempt has" : "their attempts have") been ended"
+            )
+        }
+        if !unknown.isEmpty {
+            let isOne = unknown.count == 1
+            parts.append(
+                "\(counted(unknown.count, "task")) that may not run twice and \(isOne ? "has" : "have") begun "
+                    + "\(isOne ? "is" : "are") unknown then, and an operator decides: \(short(unknown))"
+            )
+        }
+        return parts.joined(separator: "; ")
     }
 
     /// It is proven that nothing which a node was given runs there any more, but what drains where that is

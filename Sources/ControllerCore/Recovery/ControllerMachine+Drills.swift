@@ -82,7 +82,7 @@ extension ControllerMachine {
             ]
         }
         // Whatever else the drill has started there: it is told to stop when it is back.
-        guard !isGivenUp, !endsWithLease(member) else { return [] }
+        guard !isGivenUp, !endsWithLease(member, run) else { return [] }
         return [
             "\(name) cannot be reached, and not all of its services stop by themselves (when it is "
                 + "off: muster run skip \(run.id) --reason TEXT)"
@@ -109,10 +109,24 @@ extension ControllerMachine {
 
     func leaseEnd(of member: Member) -> Instant { member.lastGrant + settings.lease.wait }
 
-    /// Every service of it that is known stops by itself with the node's lease.
-    private func endsWithLease(_ member: Member) -> Bool {
+    /// Every service of it that is known stops by itself with the node's lease, or has stopped. What it told
+    /// last before it was lost is not the end of what the drill may have told it to start.
+    private func endsWithLease(_ member: Member, _ run: RunRecord) -> Bool {
+        let needed = FencingToken(epoch: cluster.epoch, session: member.record.session - 1)
+        let isEmpty = member.wholeFloor.map { $0 >= needed } ?? false
         let reports = member.services.values.map(\.report)
         return member.record.fencesItself == true && !reports.isEmpty
-            && reports.allSatisfy { $0.hasStopped || $0.isSelfFenced }
+            && reports.allSatisfy {
+                $0.isSelfFenced || $0.hasStopped && (isEmpty || !wasReleased($0, in: run))
+            }
+    }
+
+    /// A step of the run has let a service start at the new site.
+    private func wasReleased(_ report: ServiceReport, in run: RunRecord) -> Bool {
+        runs.steps(of: run.id).contains { record in
+            guard case .start(let groups, let scope) = record.step.act, record.state != .pending
+            else { return false }
+            return GroupSet.parts(groups, scope).contains { $0.covers(report) }
+        }
     }
 }

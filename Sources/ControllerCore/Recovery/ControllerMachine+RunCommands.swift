@@ -61,11 +61,12 @@ extension ControllerMachine {
     /// Configuration is locked while a run is under way, and a second run is refused.
     func checkLock(_ verb: Command.Verb) throws(Refused) {
         guard let run = runs.liveRun, !verb.isAllowedInRun else { return }
+        let isRun = if case .startRun = verb { true } else { false }
         throw Refused(
             .notNow,
             "run \(run.id) (\(run.kind.rawValue) to \(run.to)) is under way: nothing else is changed "
                 + "until it has ended",
-            mend: "muster run show \(run.id)"
+            mend: isRun ? mend(of: run) : "muster run show \(run.id)"
         )
     }
 
@@ -269,6 +270,7 @@ extension ControllerMachine {
                 mend: "it is for " + plan.draft.kinds.map(\.rawValue).joined(separator: ", ")
             )
         }
+        try checkDrains(request)
         try checkDivergence(request, by: by)
         try checkLoss(request)
         let run = makeRun(request, plan, from: from, by: by, reason: reason, force: force)
@@ -315,7 +317,9 @@ extension ControllerMachine {
             lingers: lingers,
             tasksLinger: Self.letsTasksLinger(request.kind, steps),
             isForced: force,
-            acceptsLoss: request.acceptsLoss
+            acceptsLoss: request.acceptsLoss,
+            lossAcceptedOf: request.acceptsLoss
+                ? dataInTheWay(of: request.kind, to: request.to, in: nil) : nil
         )
         runs.restore(run)
         runs.isResumed = false
@@ -386,11 +390,21 @@ extension ControllerMachine {
                 mend: "muster run show \(id) says what it waits for"
             )
         }
+        leaveOut(record, of: run, by: by, reason: reason)
+        return .done("step \(record.step.name) is left out", orders: [])
+    }
+
+    mutating func leaveOut(
+        _ record: RunStepRecord,
+        of run: RunRecord,
+        by: String,
+        reason: String
+    ) {
         cancelHooks(of: record)
         clearStepState()
-        endAsking(id)
+        endAsking(run.id)
         note(record, .skipped, "", by: by, reason: reason)
-        amendRun(id) {
+        amendRun(run.id) {
             $0.state = .running
             $0.text = ""
         }
@@ -399,7 +413,6 @@ extension ControllerMachine {
             $0.endedAt = now.wall
             $0.text = kept("left out by \(by): \(reason)", bytesMax: RunStepRecord.textBytesMax)
         }
-        return .done("step \(record.step.name) is left out", orders: [])
     }
 
     mutating func abortRun(_ id: RunID, by: String, reason: String) throws(Refused) -> Reply.Outcome

@@ -190,6 +190,7 @@ extension ControllerMachine {
             )
         }
         needs += record.state == .running ? drillNeeds(of: run) + lossNeeds(of: run) : []
+        needs += drainNeeds(of: run)
         if run.state == .asking {
             let skip =
                 record.step.act.maySkip ? ["muster run skip \(run.id) --reason TEXT"] : []

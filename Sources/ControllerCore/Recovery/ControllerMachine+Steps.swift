@@ -87,13 +87,14 @@ extension ControllerMachine {
                     + "\(count) --reason TEXT)"
             )
         }
-        let isLossSaid = run.acceptsLoss || run.kind == .failover || run.kind == .drill
-        let blocking = all.filter {
-            $0.topic != "divergence" && !($0.topic == "replication" && isLossSaid)
-        }
+        let isPlanned = run.kind != .failover && run.kind != .drill
+        let late =
+            isPlanned ? blockingData(at: run.to).filter { !run.acceptsLoss(of: $0.name) } : []
+        let blocking = all.filter { $0.topic != "divergence" && $0.topic != "replication" }
         let steps = runs.steps(of: run.id).map(\.step)
         let obstacles =
-            blocking.map(\.text) + planObstacles(steps, run.kind, from: run.from, to: run.to)
+            blocking.map(\.text) + late.map(\.text)
+            + planObstacles(steps, run.kind, from: run.from, to: run.to)
         guard !obstacles.isEmpty else { return .done("site \(run.to) is ready") }
         let text = obstacles.joined(separator: "; ")
         if run.isForced { return .done("overruled by \(run.by): \(text)") }
@@ -102,7 +103,8 @@ extension ControllerMachine {
 
     /// What a failover would lose beyond the objectives, and nobody has accepted.
     func unacceptedLosses(_ run: RunRecord) -> [String] {
-        run.kind == .failover && !run.acceptsLoss ? lossObstacles(at: run.to) : []
+        guard run.kind == .failover else { return [] }
+        return lossesInTheWay(at: run.to).filter { !run.acceptsLoss(of: $0.name) }.map(\.text)
     }
 
     /// What the new site has and the active data has not, and nobody has accepted by number.

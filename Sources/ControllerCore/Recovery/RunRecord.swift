@@ -68,8 +68,11 @@ public struct RunRecord: Hashable, Sendable {
     public var isDrilling: Bool
     /// Blocking reasons of readiness were overruled by an operator.
     public var isForced: Bool
-    /// That data may be lost was accepted with the order.
+    /// That data may be lost was accepted, with the order or later.
     public var acceptsLoss: Bool
+    /// Of these data sets: those that stood in the way when it was accepted. Nil where an older version
+    /// has not kept them: of all.
+    public var lossAcceptedOf: [DataSetName]?
     /// Why the run asks, or what its present step waits for.
     public var text: String
     /// Time that went by while it waited for a person, milliseconds.
@@ -94,7 +97,8 @@ public struct RunRecord: Hashable, Sendable {
         lingers: Bool,
         tasksLinger: Bool = false,
         isForced: Bool,
-        acceptsLoss: Bool = false
+        acceptsLoss: Bool = false,
+        lossAcceptedOf: [DataSetName]? = nil
     ) {
         self.tasksLinger = tasksLinger
         self.id = id
@@ -111,6 +115,7 @@ public struct RunRecord: Hashable, Sendable {
         self.lingers = lingers
         self.isForced = isForced
         self.acceptsLoss = acceptsLoss
+        self.lossAcceptedOf = lossAcceptedOf
         state = .running
         step = 0
         isFenced = false
@@ -122,6 +127,11 @@ public struct RunRecord: Hashable, Sendable {
 
     /// The point of no return is passed.
     public var isActivated: Bool { epochAfter != nil }
+
+    /// Somebody has accepted what is lost of a data set.
+    public func acceptsLoss(of name: DataSetName) -> Bool {
+        acceptsLoss && lossAcceptedOf?.contains(name) ?? true
+    }
 
     init(_ fields: FieldReader) throws(MessageError) {
         self.init(
@@ -150,6 +160,15 @@ public struct RunRecord: Hashable, Sendable {
         isFenced = try fields.flag("fenced")
         isDraining = try fields.flag("draining")
         isDrilling = try fields.flag("drilling")
+        if try fields.flag("loss-named") {
+            let names = (fields.optionalText("loss-of") ?? "").split(separator: ",")
+            lossAcceptedOf = try names.map { text throws(MessageError) in
+                guard let name = DataSetName(String(text)) else {
+                    throw .bad(key: "loss-of", expected: "names of data sets")
+                }
+                return name
+            }
+        }
         text = fields.optionalText("text") ?? ""
         askedMilliseconds = try fields.optionalNumber("asked") ?? 0
         askedSince = try fields.optionalTime("asked-since")
@@ -188,6 +207,8 @@ public struct RunRecord: Hashable, Sendable {
         writer.put("tasks-linger", tasksLinger)
         writer.put("forced", isForced)
         writer.put("accepts-loss", acceptsLoss)
+        writer.put("loss-named", lossAcceptedOf != nil)
+        writer.put("loss-of", lossAcceptedOf.map { $0.map(\.text).joined(separator: ",") })
         writer.put("text", text)
         if askedMilliseconds > 0 { writer.put("asked", askedMilliseconds) }
         writer.put("asked-since", askedSince)

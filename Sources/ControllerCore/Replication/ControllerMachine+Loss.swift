@@ -36,42 +36,50 @@ extension ControllerMachine {
     /// Why a failover to a site might lose more than the objectives allow, with the numbers; empty when
     /// it surely does not (I18).
     public func lossObstacles(at site: SiteName) -> [String] {
-        gatedDataSets.compactMap { name in
-            guard let objective = replicationRules.objectives[name] else {
-                return unreadSinceRestore(name, at: site)
-            }
-            let limit = "RPO \(objective.forPeople)"
-            let seen: Canary
-            switch reading(of: name, at: site) {
-            case .unknown(let text):
-                let last =
-                    canarySeen(of: name, at: site).map { " (the last one seen: \($0))" } ?? ""
-                return
-                    "data set \(name): what site \(site) has is not known: \(text)\(last); \(limit)"
-            case .seen(nil, let node, _):
-                return "data set \(name): no canary was ever seen at node \(node); \(limit)"
-            case .seen(let canary?, _, _): seen = canary
-            }
-            let stopped = stoppedAt(cluster.activeSite)
-            guard let age = age(ofCanary: seen.sequence, of: name, at: stopped ?? now.instant)
-            else {
-                return
-                    "data set \(name): when canary \(seen), the last one seen at site \(site), was "
-                    + "written is not known any more; \(limit)"
-            }
-            guard age >= objective else { return nil }
-            let end =
-                stopped == nil ? "by now" : "when site \(cluster.activeSite) had surely stopped"
-            return
-                "data set \(name): site \(site) has last seen canary \(seen), \(age.forPeople) old "
-                + "\(end), more than its \(limit); \(sourceHeard)"
+        lossesInTheWay(at: site).map(\.text)
+    }
+
+    /// The same by the data set.
+    func lossesInTheWay(at site: SiteName) -> [(name: DataSetName, text: String)] {
+        gatedDataSets.compactMap { name in lossObstacle(of: name, at: site).map { (name, $0) } }
+    }
+
+    private func lossObstacle(of name: DataSetName, at site: SiteName) -> String? {
+        guard let objective = replicationRules.objectives[name] else {
+            return unreadSinceRestore(name, at: site)
         }
+        let limit = "RPO \(objective.forPeople)"
+        let seen: Canary
+        switch reading(of: name, at: site) {
+        case .unknown(let text):
+            let last =
+                canarySeen(of: name, at: site).map { " (the last one seen: \($0))" } ?? ""
+            return
+                "data set \(name): what site \(site) has is not known: \(text)\(last); \(limit)"
+        case .seen(nil, let node, _):
+            return "data set \(name): no canary was ever seen at node \(node); \(limit)"
+        case .seen(let canary?, _, _): seen = canary
+        }
+        let stopped = stoppedAt(cluster.activeSite)
+        guard let age = age(ofCanary: seen.sequence, of: name, at: stopped ?? now.instant)
+        else {
+            return
+                "data set \(name): when canary \(seen), the last one seen at site \(site), was "
+                + "written is not known any more; \(limit)"
+        }
+        guard age >= objective else { return nil }
+        let end =
+            stopped == nil ? "by now" : "when site \(cluster.activeSite) had surely stopped"
+        return
+            "data set \(name): site \(site) has last seen canary \(seen), \(age.forPeople) old "
+            + "\(end), more than its \(limit); \(sourceHeard)"
     }
 
     /// Those that a run may wait for, and those of which nobody has told since the store was restored.
     private var gatedDataSets: [DataSetName] {
         replication.entries.keys.filter { name in
-            let isRestored = replication.entries[name]?.forks.last?.isOfRestore ?? false
+            let isRestored =
+                replication.entries[name]?.forks.contains(where: \.isOfRestore) ?? false
             return replicationRules.isRequired(name) && (isRestored || isWatched(name))
         }
     }
@@ -264,7 +272,7 @@ extension ControllerMachine {
                 UInt64($0.wholeMilliseconds)
             }
             let isWhole =
-                run.kind != .failover && !run.acceptsLoss && fork.lost == 0
+                run.kind != .failover && !run.acceptsLoss(of: name) && fork.lost == 0
                 && entry.record.closed == run.id
             fork.lossMilliseconds = isWhole ? 0 : loss(of: name, fork, until: stop)
             replication.entries.update(name) { entry in
@@ -320,8 +328,9 @@ extension ControllerMachine {
     /// Before the old site gives its part up: the last canary is written after its services have
     /// stopped, and is seen at the new one. Empty when it is, and also when nothing is watched.
     mutating func closeData(_ run: RunRecord) -> String {
-        guard run.kind != .failover, !run.acceptsLoss else { return "" }
-        let waiting = requiredDataSets.compactMap { close($0, run) }
+        guard run.kind != .failover else { return "" }
+        let waiting = requiredDataSets.filter { !run.acceptsLoss(of: $0) }
+            .compactMap { close($0, run) }
         guard !waiting.isEmpty else { return "" }
         return waiting.joined(separator: "; ")
             + " (it goes on by itself when the data is there; muster run abort \(run.id) gives it up; if the "
@@ -329,9 +338,7 @@ extension ControllerMachine {
     }
 
     private mutating func close(_ name: DataSetName, _ run: RunRecord) -> String? {
-        guard let entry = replication.entries[name] else {
-            return "data set \(name): no node defines it"
-        }
+        guard let entry = replication.entries[name] else { return notClosed(name, run) }
         if entry.closing?.run != run.id {
             let since = stoppingSince(run)
             replication.entries.update(name) { [now, cluster] entry in
@@ -344,7 +351,14 @@ extension ControllerMachine {
             }
             expect(by: now.instant)
         }
-        guard let last = replication.entries[name]?.closing?.canary else {
+        return notClosed(name, run)
+    }
+
+    private func notClosed(_ name: DataSetName, _ run: RunRecord) -> String? {
+        guard let entry = replication.entries[name] else {
+            return "data set \(name): no node defines it"
+        }
+        guard let last = entry.closing?.canary else {
             guard !writers(of: name).isEmpty else {
                 return
                     "data set \(name): no node of site \(run.from) that can be reached writes its last "
@@ -361,6 +375,27 @@ extension ControllerMachine {
             return "data set \(name): its last canary is being written\(problem)"
         }
         return missing(name, last, at: run.to)
+    }
+
+    /// Data sets that stand in the way of a run, or of one that is asked for: what is accepted is lost of
+    /// these alone. Of a planned move, before its old site gives its part up, those that are late; where
+    /// no objective says how far behind is late, by more than a moment.
+    func dataInTheWay(of kind: RunKind, to site: SiteName, in run: RunRecord?) -> [DataSetName] {
+        switch kind {
+        case .drill: []
+        case .failover: lossesInTheWay(at: site).map(\.name)
+        case .switchover, .failback:
+            requiredDataSets.filter { name in
+                if let run, replication.entries[name]?.closing?.run == run.id {
+                    return notClosed(name, run) != nil
+                }
+                let measure = lag(of: name, at: site)
+                guard case .known(let lag, _) = measure,
+                    replicationRules.objectives[name] == nil
+                else { return isLate(name, measure) }
+                return lag > ReplicationBook.patience
+            }
+        }
     }
 
     /// When a run began to stop the services of the old site, by the clock of this process.
@@ -386,8 +421,8 @@ extension ControllerMachine {
 
     /// The second look, at use: whatever the plan says, no planned move leaves data behind.
     func dataLeftBehind(_ run: RunRecord) -> [String] {
-        guard run.kind != .failover, !run.acceptsLoss else { return [] }
-        return requiredDataSets.compactMap { name in
+        guard run.kind != .failover else { return [] }
+        return requiredDataSets.filter { !run.acceptsLoss(of: $0) }.compactMap { name in
             guard let last = replication.entries[name]?.acknowledged, last.epoch == cluster.epoch
             else { return "data set \(name): no canary of site \(run.from) is known" }
             return missing(name, last, at: run.to)
@@ -417,6 +452,14 @@ extension ControllerMachine {
                     mend: "with the run, if the loss is accepted: --accept-divergence \($0.count)"
                 )
             }
+    }
+
+    /// Data sets for which no planned move to a site begins.
+    func blockingData(at site: SiteName) -> [(name: DataSetName, text: String)] {
+        watchedDataSets.compactMap { name in
+            let finding = replicationFinding(of: name, site)
+            return finding.level == .blocking ? (name, finding.text) : nil
+        }
     }
 
     private func replicationFinding(of name: DataSetName, _ site: SiteName) -> ReadinessFinding {

@@ -91,8 +91,11 @@ extension ControllerMachine {
     }
 
     /// Nobody has looked since the restore at what a site has: it may have parted from the active history.
+    /// One that was the active one since was looked at before.
     func unreadSinceRestore(_ name: DataSetName, at site: SiteName) -> String? {
-        guard let fork = replication.entries[name]?.forks.last, fork.isOfRestore, fork.to != site,
+        guard let forks = replication.entries[name]?.forks,
+            let place = forks.lastIndex(where: \.isOfRestore),
+            !forks[place...].contains(where: { $0.to == site }),
             case .unknown(let text) = reading(of: name, at: site)
         else { return nil }
         return "data set \(name): whether site \(site) has parted from the active data is not "

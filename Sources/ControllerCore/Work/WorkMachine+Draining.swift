@@ -25,8 +25,8 @@ extension WorkMachine {
     /// again; a task is given again when its attempt has ended.
     ///
     /// - Returns: attempts that were not told so before.
-    mutating func cutDrainable(of node: NodeID) -> [(attempt: TaskAttempt, isStarted: Bool)] {
-        var cut: [(attempt: TaskAttempt, isStarted: Bool)] = []
+    mutating func cutDrainable(of node: NodeID) -> [CutAttempt] {
+        var cut: [CutAttempt] = []
         for id in tasks(of: node) {
             guard let assignment = assignments[id.number], assignment.isDrainable,
                 assignment.cancel != .cancelled, assignment.cancel != .drained
@@ -35,8 +35,24 @@ extension WorkMachine {
             save(id)
             sendCancel(id, assignment, .drained)
             let attempt = TaskAttempt(task: id, attempt: assignment.attempt)
-            cut.append((attempt, assignment.isStarted))
+            cut.append(
+                CutAttempt(
+                    attempt: attempt,
+                    isStarted: mayHaveBegun(assignment),
+                    isAtMostOnce: assignment.delivery == .atMostOnce
+                )
+            )
         }
         return cut
     }
+}
+
+/// An attempt that drained, and was told to end.
+struct CutAttempt: Hashable, Sendable {
+    var attempt: TaskAttempt
+    var isStarted: Bool
+    var isAtMostOnce: Bool
+
+    /// Where it does not end by itself, its task is not given again.
+    var endsUnknown: Bool { isStarted && isAtMostOnce }
 }

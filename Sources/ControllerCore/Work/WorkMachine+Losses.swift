@@ -13,7 +13,7 @@ extension WorkMachine {
             name: worker.view.name,
             task: id,
             attempt: assignment.attempt,
-            isStarted: assignment.isStarted,
+            isStarted: mayHaveBegun(assignment),
             at: now.wall
         )
         restore(loss)

@@ -78,6 +78,7 @@ extension WorkMachine {
     mutating func synced(_ node: NodeID, _ held: OrderedTable<TaskAttempt, HoldingPhase>) {
         guard let place = places[node] else { return }
         forgetLosses(of: node)
+        workers[place].hasTold = true
         workers[place].lostAt = nil
         workers[place].isIdempotentTaken = false
         updateRooms(of: place)
@@ -220,9 +221,15 @@ extension WorkMachine {
         tasks(of: node).compactMap { id in
             guard !isOfRun(id) else { return nil }
             return assignments[id.number].map {
-                (id, $0.attempt, $0.isStarted, $0.isDrainable)
+                (id, $0.attempt, mayHaveBegun($0), $0.isDrainable)
             }
         }
+    }
+
+    /// Whether an attempt has begun, by its node's word. What an earlier controller was told of it this one
+    /// does not know: until the node has told what it has, it counts as begun.
+    func mayHaveBegun(_ assignment: Assignment) -> Bool {
+        assignment.isStarted || !workers[assignment.worker].hasTold
     }
 
     public func tasks(of node: NodeID) -> [TaskID] {

@@ -214,6 +214,8 @@ struct Worker: Hashable, Sendable {
     var refusedUntil: Instant?
     /// It could not write what it was given, and has shown no sign since that it can.
     var shortage: Shortage?
+    /// It has told what it has since this controller started.
+    var hasTold = false
     /// Since when it cannot be reached.
     var lostAt: Instant?
     /// What is declared idempotent was taken from it since it was lost.

@@ -164,7 +164,7 @@ final class DataWorld {
 
     /// I18: the old site is about to give its part up.
     func givesUp(_ run: RunRecord) {
-        guard run.kind == .failover, !run.acceptsLoss, isObjectiveSet else { return }
+        guard run.kind == .failover, !run.acceptsLoss(of: Self.name), isObjectiveSet else { return }
         let lost = lost(run)
         guard let last = lost.last else { return }
         let seen = history(run.to).last?.at
@@ -191,11 +191,11 @@ final class DataWorld {
 
     /// Another site is about to become active.
     func moves(_ run: RunRecord) {
-        if unread.contains(run.to), !history(run.to).isEmpty, !run.acceptsLoss {
+        if unread.contains(run.to), !history(run.to).isEmpty, !run.acceptsLoss(of: Self.name) {
             world.fail("I19: site \(run.to) becomes active, not read since the restore")
         }
         unread = []
-        if run.kind != .failover, !run.acceptsLoss, isObjectiveSet {
+        if run.kind != .failover, !run.acceptsLoss(of: Self.name), isObjectiveSet {
             let newest = history(run.to).last?.canary.sequence ?? 0
             let lost = lost(run).filter { $0.canary.sequence > newest }
             if let first = lost.first {

@@ -146,6 +146,21 @@ struct DrainTests {
         #expect(journal.started[.first(1)]?.isDrainable == true)
     }
 
+    @Test func `what another cluster launched is never drainable here`() {
+        let owner = TaskJournalEntry.owner(cluster: "c-2", node: "n-1")
+        let start = TaskJournalEntry.start(
+            .first(1),
+            token: Scene.base,
+            handler: "push",
+            isDrainable: true
+        )
+        var scene = Scene(handlers: [.plain()], journal: [owner.line, start.line])
+        scene.join(tasks: [.first(1)])
+        // Whatever a controller lets drain.
+        demote(&scene, drains: .zero)
+        #expect(floors(&scene).exclusive.map { $0 < Scene.base } ?? true)
+    }
+
     @Test(arguments: [HandlerDefinition.Mode.process, .worker])
     func `a worker, and a handler of hooks, is never drainable`(mode: HandlerDefinition.Mode) {
         var definition = HandlerDefinition.plain(types: [TaskType("hook.warm")!])

@@ -10,9 +10,12 @@ struct DrainingTests {
         session: 0
     )
 
-    private static func handler(_ type: TaskType = .push, isDrainable: Bool = true) -> HandlerReport
-    {
-        var handler = HandlerReport.plain(type, slots: 4)
+    private static func handler(
+        _ type: TaskType = .push,
+        isDrainable: Bool = true,
+        _ delivery: DeliveryPolicy = .exclusive
+    ) -> HandlerReport {
+        var handler = HandlerReport.plain(type, slots: 4, delivery)
         handler.isDrainable = isDrainable
         return handler
     }
@@ -121,9 +124,9 @@ struct DrainingTests {
         #expect(stage.machine.member(named: "n1")?.record.session == 3)
     }
 
-    @Test func `what exceeds the time of the step is cut, and the ledger says so`() {
-        var (stage, production, standby, attempt) = Self.world()
-        let plan = PlanDraft.around(
+    /// Its last step waits 5 s for what drains.
+    private var shortPlan: PlanDraft {
+        PlanDraft.around(
             before: [PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive))],
             after: [
                 PlanStep(name: "start", act: .start(groups: [], .all)),
@@ -134,7 +137,72 @@ struct DrainingTests {
                 ),
             ]
         )
-        stage.ask(.setPlan(plan))
+    }
+
+    private func begun(_ stage: Stage, _ id: TaskID) -> [Bool] {
+        stage.store.values.compactMap {
+            if case .ledger(let entry) = $0, entry.task == id { entry.isStarted } else { nil }
+        }
+    }
+
+    @Test func `a ledger does not forget that a cut attempt had begun`() {
+        var (stage, production, standby, attempt) = Self.world()
+        stage.ask(.setPlan(shortPlan))
+        move(&stage, production, standby, plan: "written")
+        #expect(stage.stepName == "sessions")
+        #expect(begun(stage, attempt.task) == [true])
+        // The controller starts again, and the old node is not back before the time is over.
+        stage.live([production, standby], for: 4)
+        stage.restart()
+        let second = stage.attach(
+            "n2",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            handlers: [Self.handler()]
+        )
+        stage.live([second], for: 3)
+        #expect(cutAt(stage).count == 1 && cutAt(stage).allSatisfy { $0 != nil })
+        #expect(begun(stage, attempt.task) == [true])
+    }
+
+    @Test func `a ledger says of a cut attempt that it had not begun`() {
+        var (stage, production, standby) = Stage.twoSites(
+            isSelfFenced: true,
+            handlers: [Self.handler()]
+        )
+        let id = stage.submit()[0]
+        stage.ask(.setPlan(shortPlan))
+        move(&stage, production, standby, plan: "written")
+        stage.live([production, standby], for: 6)
+        #expect(cutAt(stage).count == 1 && cutAt(stage).allSatisfy { $0 != nil })
+        #expect(begun(stage, id) == [false])
+    }
+
+    @Test func `of what is cut it is said what is given again and what is not known then`() {
+        let both = [Self.handler(), Self.handler(.pull, .atMostOnce)]
+        var (stage, production, standby) = Stage.twoSites(isSelfFenced: true, handlers: both)
+        let tasks = stage.submit() + stage.submit(.pull) + stage.submit(.pull)
+        for id in tasks.prefix(2) {
+            stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
+        }
+        move(&stage, production, standby)
+        stage.ask(.skipStep(stage.run.id))
+        let notice = stage.events.last { $0.kind == .runNotice }
+        #expect(notice?.text == "3 tasks of site a are cut.")
+        #expect(
+            notice?.consequence
+                == "2 tasks are given again at site b when their attempts have been ended; 1 task that may "
+                + "not run twice and has begun is unknown then, and an operator decides: task \(tasks[1])"
+        )
+        for id in tasks.prefix(2) {
+            stage.end(TaskAttempt(task: id, attempt: 1), .cancelled, on: production)
+        }
+        stage.end(TaskAttempt(task: tasks[2], attempt: 1), .notExecuted, on: production)
+        #expect(tasks.map { stage.state($0) } == [.assigned, .unknown, .delayed])
+    }
+
+    @Test func `what exceeds the time of the step is cut, and the ledger says so`() {
+        var (stage, production, standby, attempt) = Self.world()
+        stage.ask(.setPlan(shortPlan))
         move(&stage, production, standby, plan: "written")
         stage.live([production, standby], for: 4)
         #expect(cutAt(stage) == [nil])
@@ -216,6 +284,17 @@ struct DrainingTests {
         // The next run may begin, and the task has its one attempt still.
         stage.end(attempt, .cancelled, on: production)
         #expect(stage.runs(standby) == [TaskAttempt(task: attempt.task, attempt: 2)])
+    }
+
+    @Test func `a drill does not begin beside what drains at its site`() {
+        var (stage, production, standby, attempt) = Self.world()
+        move(&stage, production, standby)
+        stage.ask(.skipStep(stage.run.id))
+        #expect(stage.run.state == .done)
+        let refused = stage.ask(.startRun(RunRequest(kind: .drill, to: "a"))).refusal
+        #expect(refused?.text == "1 task of production has not ended on n1")
+        stage.end(attempt, .cancelled, on: production)
+        #expect(stage.ask(.startRun(RunRequest(kind: .drill, to: "a"))).refusal == nil)
     }
 
     @Test func `records of older stores let nothing drain`() throws {

@@ -106,4 +106,30 @@ struct DrillEndTests {
         stage.ask(.skipStep(stage.run.id))
         #expect(stage.run.state == .done)
     }
+
+    /// It is drainable, does not stop by itself, and the node was told to start it.
+    @Test func `what a lost node was told to start is not stopped by what it said before`() {
+        var (stage, production, standby) = Stage.twoSites(isSelfFenced: true)
+        stage.report("sftp", .stopped, isWanted: false, isDrainable: true, on: standby)
+        stage.begin(.drill)
+        #expect(stage.openOrders(of: "n2").contains { $0.action == .start("sftp") })
+        stage.step(.disconnected(standby, .closedByPeer))
+        stage.ask(.skipStep(stage.run.id))
+        while stage.stepName != "end-drill" { stage.ask(.skipStep(stage.run.id)) }
+        stage.live([production], for: 20)
+        #expect(stage.run.state == .running)
+        #expect(stage.run.text.contains("not all of its services stop by themselves"))
+        // Of one that has said since the end that nothing runs there, the end is known.
+        let back = stage.attach(
+            "n2",
+            [
+                .plain("db", isSelfFenced: true),
+                .plain("sftp", .starting, isWanted: true, isDrainable: true),
+            ],
+            incarnation: 2
+        )
+        stage.report("sftp", .stopped, isWanted: false, isDrainable: true, on: back)
+        stage.beat(back, floor: Self.session1)
+        #expect(stage.run.state == .done)
+    }
 }

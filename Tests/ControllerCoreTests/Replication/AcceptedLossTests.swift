@@ -89,6 +89,10 @@ struct AcceptedLossTests {
         #expect(accept(&data, loss: false, divergence: count).refusal == nil)
         #expect(data.stage.machine.openDivergences(of: "a").isEmpty)
         #expect(data.stage.told(.divergenceAccepted) == 1)
+        // The answer was lost: the same again changes nothing, and is no mistake; another number is.
+        #expect(accept(&data, loss: false, divergence: count).refusal == nil)
+        #expect(data.stage.told(.divergenceAccepted) == 1)
+        #expect(accept(&data, loss: false, divergence: count + 1).refusal?.code == .invalid)
         // It holds for this run alone.
         data.stage.ask(.abortRun(data.stage.run.id))
         #expect(data.stage.machine.openDivergences(of: "a").count == 1)

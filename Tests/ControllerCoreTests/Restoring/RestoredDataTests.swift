@@ -149,6 +149,43 @@ struct RestoredDataTests {
         #expect(refusal?.mend.contains("--accept-data-loss") == true)
     }
 
+    @Test func `a third site stays unread, however often the others have changed since`() {
+        var data = DataStage(objective: nil)
+        data.stage.ask(.addSite("c"))
+        var third = data.stage.online("n3", [.plain("db", isSelfFenced: true)], site: "c")
+        data.live(3)
+        data.stage.restart(generation: 2, active: "a", isOld: true)
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        let services: [ServiceReport] = [.plain("db", isSelfFenced: true)]
+        data.standby = data.stage.attach("n2", services, incarnation: 2)
+        third = data.stage.attach("n3", services, incarnation: 2)
+        data.define()
+        func live(_ seconds: Int) {
+            for _ in 0..<seconds {
+                data.live(1)
+                data.stage.stateFloor(of: "n2", on: data.standby)
+                data.stage.stateFloor(of: "n3", on: third)
+            }
+        }
+        live(20)
+        #expect(!data.stage.isSettling)
+        let unread = "whether site c has parted from the active data is not known"
+        #expect(data.begin(.failover, to: "c").refusal?.text.contains(unread) ?? false)
+        data.loseProduction()
+        #expect(data.begin(.failover, to: "b").refusal == nil)
+        live(20)
+        data.stage.report("db", .running, isWanted: true, isSelfFenced: true, on: data.standby)
+        #expect(data.stage.run.state == .done)
+        #expect(data.stage.machine.cluster.activeSite == "b")
+        #expect(data.begin(.failover, to: "c").refusal?.text.contains(unread) ?? false)
+        // Those that were the active one since were looked at.
+        #expect(data.stage.machine.lossObstacles(at: "a").isEmpty)
+    }
+
     @Test func `nothing is written before it was looked at what the active site has`() {
         var data = restored(parted: 0)
         attach(&data, production: false)
