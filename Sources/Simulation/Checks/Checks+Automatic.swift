@@ -96,6 +96,12 @@ extension Checks {
         guard hasOther, !automatic.isExplained,
             moment.instant - since > hold + .seconds(5)
         else { return }
+        // The controller before this one has told of it, and nobody has taken that back.
+        let isAsked = machine.notify.alarms.values.contains {
+            $0.state == .firing && $0.subject == active.text
+                && ($0.kind == .failoverProposed || $0.kind == .automaticRefused)
+        }
+        guard !isAsked else { return }
         world.fail("site \(active) is lost for \((moment.instant - since).forPeople), unexplained")
     }
 

@@ -138,7 +138,10 @@ extension Checks {
         case .nodeOffline:
             if event.cause.hasPrefix("unreachable: no heartbeat") {
                 checkSilence(id, name)
-                if forgivenAt != controllerStart, moment.instant - forgivenAt < .milliseconds(2_400)
+                // That it still is Offline may be told at any time, of a loss of before.
+                let isNew = event.text.hasSuffix("is Offline.")
+                if isNew, forgivenAt != controllerStart,
+                    moment.instant - forgivenAt < .milliseconds(2_400)
                 {
                     world.fail("\(name) is lost for the controller's own absence")
                 }

@@ -86,9 +86,15 @@ extension Operators {
     func tidyUp() {
         tendRun(isCalm: true)
         guard let machine = world.controller.machine else { return }
+        for record in machine.nodes.values.map(\.record) where record.conflict != nil {
+            switch record.membership {
+            case .joined: ask(.release(record.name), reason: "copy stopped")
+            case .removing: ask(.removeNodes([record.name]), reason: "it is off", force: true)
+            case .invited, .removed: break
+            }
+        }
         for member in machine.nodes.values where member.record.membership == .joined {
             let record = member.record
-            if record.conflict != nil { ask(.release(record.name), reason: "copy stopped") }
             if isOvertaken(record) {
                 ask(.removeNodes([record.name]), reason: "its copy has renewed", force: true)
             }
