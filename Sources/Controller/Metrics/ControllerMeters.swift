@@ -35,6 +35,7 @@ final class ControllerMeters: Sendable {
     private let closes: Family<Counter>
     private let notifications: Family<Counter>
     private let deliveryTime: Family<Histogram>
+    private let noticeTime: Family<Histogram>
     private let notificationsPending: Gauge
     private let storeBytes: Gauge
     private let storeFree: Gauge
@@ -146,6 +147,12 @@ final class ControllerMeters: Sendable {
             .long,
             labels: ["channel"]
         )
+        noticeTime = registry.histograms(
+            "muster_notification_seconds",
+            "From the decision to tell of something until a place has taken the notice, every attempt included.",
+            .long,
+            labels: ["channel"]
+        )
         notificationsPending = registry.gauge(
             "muster_notifications_pending",
             "Notices that are decided and not delivered."
@@ -176,13 +183,7 @@ final class ControllerMeters: Sendable {
     ///
     /// - Parameter took: from the attempt's beginning.
     func notified(_ destination: Destination, _ outcome: DeliveryOutcome, took: Duration) {
-        let channel =
-            switch destination {
-            case .mail: "mail"
-            case .webhook: "webhook"
-            case .alertmanager: "alertmanager"
-            case .command: "command"
-            }
+        let channel = Self.channel(destination)
         let word =
             switch outcome {
             case .delivered: "delivered"
@@ -191,6 +192,21 @@ final class ControllerMeters: Sendable {
             }
         notifications[channel, word].add()
         deliveryTime[channel].observe(took)
+    }
+
+    /// A delivery was written: when its place has taken it, how long that was after the decision.
+    func written(_ record: DeliveryRecord) {
+        guard record.state == .delivered, let end = record.endedAt else { return }
+        noticeTime[Self.channel(record.destination)].observe(max(.zero, end - record.queuedAt))
+    }
+
+    private static func channel(_ destination: Destination) -> String {
+        switch destination {
+        case .mail: "mail"
+        case .webhook: "webhook"
+        case .alertmanager: "alertmanager"
+        case .command: "command"
+        }
     }
 
     /// So many notices are decided and not delivered.

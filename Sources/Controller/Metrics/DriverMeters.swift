@@ -91,6 +91,7 @@ struct DriverMeters {
             where state.state == .failed || state.state == .unknown:
                 meters.tasksGivenUp[state.state.rawValue].add()
             case .put(.runStep(let step)): ended(step)
+            case .put(.delivery(let record)): meters.written(record)
             default: break
             }
         }
