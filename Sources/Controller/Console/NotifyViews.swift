@@ -80,11 +80,15 @@ extension NodeViews {
             .sorted {
                 (rank($0.severity), $0.since, $0.number) < (rank($1.severity), $1.since, $1.number)
             }
-            .map(alarm)
+            .enumerated().map { place, record in
+                // How things are now is worth its price for as many as somebody reads.
+                alarm(place < Self.lookedAtMax ? machine.asItIs(record) : record)
+            }
     }
 
-    private func alarm(_ known: AlarmRecord) -> NotifyAlarm {
-        let record = machine.asItIs(known)
+    private static let lookedAtMax = 200
+
+    private func alarm(_ record: AlarmRecord) -> NotifyAlarm {
         func receivers(_ states: [AlarmRecord.Target.State]) -> [String] {
             var names: [String] = []
             for target in record.targets where states.contains(target.state) {

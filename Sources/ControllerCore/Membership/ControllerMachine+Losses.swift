@@ -8,11 +8,16 @@ extension ControllerMachine {
     /// Since when no node of a site can be reached; nil while one can, or where there is none. Nodes
     /// in maintenance do not count: somebody has them.
     public func lostSince(_ site: SiteName) -> WallTime? {
-        let members = joinedMembers(of: site).filter { $0.record.maintenance == nil }
-        guard !members.isEmpty, members.allSatisfy({ $0.reachability == .unreachable }) else {
-            return nil
+        // Asked for each of many nodes: no copies, and out at the first that can be reached.
+        var latest: WallTime?
+        for member in nodes.values where member.record.site == site {
+            guard member.record.membership == .joined, member.record.maintenance == nil else {
+                continue
+            }
+            guard member.reachability == .unreachable else { return nil }
+            latest = max(latest ?? member.record.statusSince, member.record.statusSince)
         }
-        return members.map(\.record.statusSince).max()
+        return latest
     }
 
     /// Since when a site has fewer nodes Online than its minimum; nil while it has enough.

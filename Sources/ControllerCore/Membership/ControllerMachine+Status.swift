@@ -66,8 +66,7 @@ extension ControllerMachine {
                 "Node \(record.name) is Offline.",
                 cause: assessment.reason,
                 consequence: meaning(of: member),
-                isPlanned: isPlanned,
-                advice: mend(of: member)
+                isPlanned: isPlanned
             )
         }
     }
@@ -120,10 +119,12 @@ extension ControllerMachine {
             cause: cause
         )
         // That it is back was told; that it is not Online now is news.
-        guard let member = nodes[id], notify.isOpen(alarmKey(.nodeOffline, member.record.name.text))
+        guard let member = nodes[id], !isOfflinePlanned(member),
+            notify.isOpen(alarmKey(.nodeOffline, member.record.name.text))
         else { return }
         let assessment = assess(member)
-        if assessment.status == .offline { tellStillOffline(member, assessment.reason) }
+        guard assessment.status == .offline else { return }
+        tellStillOffline(member, severityOfLoss(member), assessment.reason)
     }
 
     // MARK: Drain and removal

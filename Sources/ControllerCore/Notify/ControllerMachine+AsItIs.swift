@@ -13,7 +13,14 @@ extension ControllerMachine {
         case .siteBelowMinimum:
             let threshold = thresholdsInForce.first { thresholdKey($0) == alarm.key }
             guard let threshold else { return alarm }
-            let words = words(of: threshold, standing(of: threshold.site))
+            let standing = standing(of: threshold.site)
+            guard notify.thresholds[alarm.key]?.fineSince == nil else {
+                alarm.consequence =
+                    "\(standing.online) of \(counted(standing.total, "node")) are Online again: it is "
+                    + "over when that lasts for \(threshold.recover.forPeople)"
+                return alarm
+            }
+            let words = words(of: threshold, standing)
             alarm.text = kept(words.text, bytesMax: AlarmRecord.textBytesMax)
             alarm.cause = kept(words.cause, bytesMax: AlarmRecord.textBytesMax)
             alarm.consequence = kept(words.consequence, bytesMax: AlarmRecord.textBytesMax)
@@ -30,10 +37,12 @@ extension ControllerMachine {
     }
 
     /// Enough nodes are Online again, and that has to last before it is over: nothing is told of it
-    /// meanwhile.
+    /// meanwhile, once. A site that falls again and again is told.
     func isRecovering(_ alarm: AlarmRecord) -> Bool {
-        alarm.kind.isOfSite && alarm.state == .firing
-            && notify.thresholds[alarm.key]?.fineSince != nil
+        guard alarm.kind.isOfSite, alarm.state == .firing,
+            let watch = notify.thresholds[alarm.key]
+        else { return false }
+        return watch.fineSince != nil && !watch.wasHeldBack
     }
 
     /// What it means that a node is Offline: for what ran on it, and for its site.

@@ -24,7 +24,7 @@ extension ControllerMachine {
         for (key, group) in notify.groups {
             if areAllDue, !group.pending.isEmpty, group.due == nil {
                 var group = group
-                schedule(&group, of: key)
+                schedule(&group, of: key, isUrgent: isUrgent(group))
             }
             if let due = notify.groups[key]?.due, due <= now.instant {
                 speak(key)
@@ -40,6 +40,12 @@ extension ControllerMachine {
             }
         }
         notify.groupsLookAt = next
+    }
+
+    private func isUrgent(_ group: NoticeGroup) -> Bool {
+        group.pending.contains { number in
+            notify.alarms[number].map { $0.kind.isOfSite && $0.state == .firing } ?? false
+        }
     }
 
     /// When what still fires is told again.
@@ -75,12 +81,14 @@ extension ControllerMachine {
         }
         var spoken: [AlarmRecord] = []
         var held: [UInt64] = []
+        var holdBack: [String] = []
         for number in group.pending {
-            guard var alarm = notify.alarms[number].map({ asItIs($0) }),
+            guard var alarm = notify.alarms[number],
                 let place = alarm.targets.firstIndex(where: { $0.group == key })
             else { continue }
             if isRecovering(alarm) {
                 held.append(number)
+                holdBack.append(alarm.key)
             } else if notify.silence(of: alarm, at: now.wall) != nil {
                 // What fires is told when the silence ends; what has happened is not.
                 if alarm.state == .firing {
@@ -99,11 +107,12 @@ extension ControllerMachine {
         group.onceCount = 0
         notify.groups[key] = group
         if !spoken.isEmpty { say(spoken, key, receiver) }
+        for key in holdBack { notify.thresholds.update(key) { $0.wasHeldBack = true } }
     }
 
     private mutating func repeatAlarms(_ key: String) {
         guard let group = notify.groups[key], let receiver = receiver(of: key) else { return }
-        let firing = group.told.compactMap { notify.alarms[$0].map { asItIs($0) } }.filter {
+        let firing = group.told.compactMap { notify.alarms[$0] }.filter {
             $0.severity != .info && notify.silence(of: $0, at: now.wall) == nil
                 && !isRecovering($0)
         }
@@ -185,7 +194,7 @@ extension ControllerMachine {
         _ receiver: NotifyReceiver
     ) {
         let covered = coveredItems(spoken, receiver.name)
-        let parts = (spoken + covered.map { asItIs($0) }).map { NoticePart($0, receiver.name) }
+        let parts = (spoken + covered).map { NoticePart($0, receiver.name) }
             .sorted { $0.rank < $1.rank }
         func item(_ part: NoticePart) -> NoticeItem {
             var item = part.alarm.item(for: part.target)
@@ -195,7 +204,13 @@ extension ControllerMachine {
         }
         let folds = folds(parts)
         let told = parts.filter { !folds.contains($0.alarm.number) }
-        let items = told.map { (item($0), $0.alarm.advice) }
+        // Of what is only counted nobody reads how it is now.
+        let items = told.enumerated().map { place, part in
+            let isListed = place < NoticeMessage.itemsMax
+            let part = isListed ? NoticePart(asItIs(part.alarm), receiver.name) : part
+            return (item: item(part), advice: part.alarm.advice)
+        }
+        let folded = parts.filter { folds.contains($0.alarm.number) }.map(item)
         let isAboutDeliveries = told.allSatisfy { $0.alarm.kind == .noticeUndeliverable }
         // A destination is not told of itself: it would not take that either.
         let subjects = isAboutDeliveries ? told.map(\.alarm.subject) : []
@@ -210,10 +225,20 @@ extension ControllerMachine {
             isAboutDeliveries: isAboutDeliveries,
             told.first?.alarm.state ?? .told,
             items,
-            folded: parts.filter { folds.contains($0.alarm.number) }.map(item),
+            folded: folded,
             leftOut: group.leftOut
         )
-        postRest(of: items, receiver, key, thread)
+        let rest =
+            items.dropFirst(NoticeMessage.itemsMax).map(\.item)
+            + folded.dropFirst(NoticeMessage.itemsMax)
+        postRest(
+            rest.filter { !$0.isCovered },
+            to: receiver.name,
+            destinations,
+            key,
+            thread ?? notice?.message.id,
+            isAboutDeliveries: isAboutDeliveries
+        )
         group = notify.groups[key] ?? group
         group.thread = thread ?? notice?.message.id
         group.sentAt = now.instant
@@ -242,18 +267,27 @@ extension ControllerMachine {
 
     /// What a message has no room for, people are told the number of; what counts alerts is told all.
     private mutating func postRest(
-        of items: [(item: NoticeItem, advice: String)],
-        _ receiver: NotifyReceiver,
+        _ items: [NoticeItem],
+        to receiver: ReceiverName,
+        _ destinations: [Destination],
         _ key: String,
-        _ thread: String?
+        _ thread: String?,
+        isAboutDeliveries: Bool
     ) {
-        let counting = receiver.destinations.filter { destination in
+        let counting = destinations.filter { destination in
             if case .alertmanager = destination { true } else { false }
         }
-        var rest = items.dropFirst(NoticeMessage.itemsMax).filter { !$0.item.isCovered }[...]
+        var rest = items[...]
         while !counting.isEmpty, let first = rest.first {
-            let some = Array(rest.prefix(NoticeMessage.itemsMax))
-            post(to: receiver.name, counting, group: key, thread: thread, first.item.state, some)
+            post(
+                to: receiver,
+                counting,
+                group: key,
+                thread: thread,
+                isAboutDeliveries: isAboutDeliveries,
+                first.state,
+                rest.prefix(NoticeMessage.itemsMax).map { ($0, "") }
+            )
             rest = rest.dropFirst(NoticeMessage.itemsMax)
         }
     }

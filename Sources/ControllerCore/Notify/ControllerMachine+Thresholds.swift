@@ -146,7 +146,7 @@ extension ControllerMachine {
             setComingUp(id, isStopped: false, until: nil)
             guard isToldAsPlanned(member) else { return }
             let ago = "\(Self.comingUp.forPeople) after what it was stopped for has ended"
-            tellStillOffline(member, member.record.statusReason, ago)
+            tellStillOffline(member, .critical, member.record.statusReason, ago)
         } else if isToldAsPlanned(member) {
             // The controller was started meanwhile.
             setComingUp(id, isStopped: false, until: now.instant + Self.comingUp)
@@ -170,15 +170,19 @@ extension ControllerMachine {
             .map { $0.state == .firing && $0.isPlanned } ?? false
     }
 
-    mutating func tellStillOffline(_ member: Member, _ reason: String, _ note: String = "") {
+    mutating func tellStillOffline(
+        _ member: Member,
+        _ severity: Severity,
+        _ reason: String,
+        _ note: String = ""
+    ) {
         tell(
             .nodeOffline,
-            .critical,
+            severity,
             member.record.name.text,
             "Node \(member.record.name) is still Offline\(note.isEmpty ? "" : ", \(note)").",
             cause: reason,
-            consequence: meaning(of: member),
-            advice: mend(of: member)
+            consequence: meaning(of: member)
         )
     }
 
@@ -263,6 +267,7 @@ extension ControllerMachine {
             }
         } else {
             watch.fineSince = nil
+            watch.wasHeldBack = false
             watch.belowSince = isBelow ? watch.belowSince ?? now.instant : nil
             if let since = watch.belowSince, isPast(since, threshold.hold) {
                 watch.belowSince = nil

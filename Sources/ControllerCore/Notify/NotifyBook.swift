@@ -196,6 +196,8 @@ struct NoticeGroup: Hashable, Sendable {
 struct ThresholdWatch: Hashable, Sendable {
     var belowSince: Instant?
     var fineSince: Instant?
+    /// A message of it was held back once, because it seemed to be nearly over.
+    var wasHeldBack = false
 }
 
 /// What is looked at now and then.

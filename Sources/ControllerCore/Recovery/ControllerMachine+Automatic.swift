@@ -69,20 +69,26 @@ extension ControllerMachine {
     private mutating func endWatch(withdrawing cause: String? = nil) {
         watch = FailoverWatch(takenAt: watch.takenAt)
         guard let cause else { return }
-        for alarm in openProposals {
+        for subject in openProposals {
             tell(
                 .failoverWithdrawn,
                 .info,
-                alarm.subject,
-                "Nobody is asked any more to fail over from site \(alarm.subject).",
+                subject,
+                "Nobody is asked any more to fail over from site \(subject).",
                 cause: cause
             )
         }
     }
 
-    /// Of every site that was the active one when it was proposed.
-    private var openProposals: [AlarmRecord] {
-        [EventKind.failoverProposed, .automaticRefused].flatMap { openAlarms($0) }
+    /// Every site that was the active one when it was proposed, once.
+    private var openProposals: [String] {
+        var found: [String] = []
+        for kind in [EventKind.failoverProposed, .automaticRefused] {
+            for alarm in openAlarms(kind) where !found.contains(alarm.subject) {
+                found.append(alarm.subject)
+            }
+        }
+        return found
     }
 
     private var hasOtherSite: Bool {
@@ -93,14 +99,15 @@ extension ControllerMachine {
             }
     }
 
-    /// Whoever was taken out by an operator is not lost.
+    /// Whoever was taken out by an operator is not lost, nor is one whose services a run has yet to start.
     private func isBelowMinimum(_ site: SiteName) -> Bool {
         var counted = 0
         var joined = 0
         for member in nodes.values
         where member.record.site == site && member.record.membership == .joined {
             joined += 1
-            if member.record.status == .online || member.isCleared { counted += 1 }
+            let isHeld = runs.live != nil && isStoppedByIntent(member)
+            if member.record.status == .online || member.isCleared || isHeld { counted += 1 }
         }
         return counted < lossLine(of: site, joined: joined)
     }

@@ -76,7 +76,7 @@ extension ControllerMachine {
     }
 
     /// Those that a run may wait for, and those of which nobody has told since the store was restored.
-    private var gatedDataSets: [DataSetName] {
+    var gatedDataSets: [DataSetName] {
         replication.entries.keys.filter { name in
             let isRestored =
                 replication.entries[name]?.forks.contains(where: \.isOfRestore) ?? false
@@ -386,6 +386,7 @@ extension ControllerMachine {
         case .failover: lossesInTheWay(at: site).map(\.name)
         case .switchover, .failback:
             requiredDataSets.filter { name in
+                if let run, run.isFenced { return leftBehind(name, run) != nil }
                 if let run, replication.entries[name]?.closing?.run == run.id {
                     return notClosed(name, run) != nil
                 }
@@ -423,70 +424,14 @@ extension ControllerMachine {
     func dataLeftBehind(_ run: RunRecord) -> [String] {
         guard run.kind != .failover else { return [] }
         return requiredDataSets.filter { !run.acceptsLoss(of: $0) }.compactMap { name in
-            guard let last = replication.entries[name]?.acknowledged, last.epoch == cluster.epoch
-            else { return "data set \(name): no canary of site \(run.from) is known" }
-            return missing(name, last, at: run.to)
+            leftBehind(name, run)
         }
     }
 
-    // MARK: Readiness
-
-    func replicationFindings(of site: SiteName) -> [ReadinessFinding] {
-        let names = watchedDataSets
-        guard !names.isEmpty else {
-            return [
-                ReadinessFinding(
-                    topic: "replication",
-                    level: .warning,
-                    text: "no data set is watched: the RPO is unknown",
-                    mend: "define data.d/NAME.conf on nodes of both sites"
-                )
-            ]
+    private func leftBehind(_ name: DataSetName, _ run: RunRecord) -> String? {
+        guard let last = replication.entries[name]?.acknowledged, last.epoch == cluster.epoch else {
+            return "data set \(name): no canary of site \(run.from) is known"
         }
-        return names.map { replicationFinding(of: $0, site) }
-            + openDivergences(of: site).map {
-                ReadinessFinding(
-                    topic: "divergence",
-                    level: .blocking,
-                    text: text(of: $0),
-                    mend: "with the run, if the loss is accepted: --accept-divergence \($0.count)"
-                )
-            }
-    }
-
-    /// Data sets for which no planned move to a site begins.
-    func blockingData(at site: SiteName) -> [(name: DataSetName, text: String)] {
-        watchedDataSets.compactMap { name in
-            let finding = replicationFinding(of: name, site)
-            return finding.level == .blocking ? (name, finding.text) : nil
-        }
-    }
-
-    private func replicationFinding(of name: DataSetName, _ site: SiteName) -> ReadinessFinding {
-        let objective = replicationRules.objectives[name]
-        let measure = lag(of: name, at: site)
-        let isRequired = replicationRules.isRequired(name)
-        let limit = objective.map { "RPO \($0.forPeople)" } ?? "no RPO is set"
-        let isBad = isLate(name, measure)
-        let level: ReadinessFinding.Level =
-            isBad && isRequired && objective != nil
-            ? .blocking : isBad || objective == nil ? .warning : .fine
-        let text =
-            switch measure {
-            case .known(let lag, let count):
-                "data set \(name) is \(lag.forPeople) (\(count) canaries) behind; \(limit)"
-            case .unknown(let reason):
-                "how far data set \(name) is behind is not known: \(reason); \(limit)"
-            }
-        let mend =
-            isBad
-            ? "muster replication show \(name)"
-            : objective == nil ? "muster config set data.\(name).rpo 60s" : ""
-        return ReadinessFinding(
-            topic: "replication",
-            level: level,
-            text: isRequired ? text : "\(text); watched only",
-            mend: mend
-        )
+        return missing(name, last, at: run.to)
     }
 }

@@ -9,10 +9,13 @@ extension ControllerMachine {
     mutating func connect(_ connection: ConnectionID, _ peer: Peer, address: String) {
         connections[connection] = Connection(peer: peer, address: address)
         guard case .node(let id, let key) = peer else { return }
-        let open = connections.values.filter { other in
-            if case .node(id, _) = other.peer { true } else { false }
+        // Those of a certificate that is not the node's take no place from the node itself.
+        let isOther = nodes[id].map { !$0.record.accepts(key) } ?? false
+        let open = connections.values.count { other in
+            guard case .node(id, let shown) = other.peer else { return false }
+            return isOther == (nodes[id].map { !$0.record.accepts(shown) } ?? false)
         }
-        if open.count > Limits.connectionsPerNodeMax {
+        if open > (isOther ? 1 : Limits.connectionsPerNodeMax) {
             dismiss(connection, .tooFast, "this node has connections enough")
         } else if let record = nodes[id]?.record, record.membership == .removed {
             dismiss(
@@ -20,7 +23,7 @@ extension ControllerMachine {
                 .removed,
                 "this node was removed from the cluster; to come back it must be added again"
             )
-        } else if let record = nodes[id]?.record, !record.accepts(key), settling == nil {
+        } else if isOther, settling == nil {
             // A store that was restored may be older than the certificate: what its node has seen is heard
             // first.
             dismiss(connection, .badCertificate, Self.otherCertificate)

@@ -8,13 +8,17 @@ extension ControllerMachine {
     private static let strangersToldMax = 64
 
     /// A node that shows a certificate of this cluster and is not known, or has another one by the store:
-    /// after a restore it says how old the store is, as any other does, and has no nonce to prove it by.
+    /// after a restore it says how old the store is, as any other does, and has no nonce to prove it by. The
+    /// word of an operator on the active site ends what it can say of the time before.
     mutating func judgeStranger(_ hello: Hello, _ id: NodeID) {
-        guard settling != nil, let name = nodes[id]?.record.name ?? NodeName(id.text) else {
-            return
-        }
+        guard settling != nil, doubt == nil,
+            let name = nodes[id]?.record.name ?? NodeName(id.text)
+        else { return }
         let shown = hello.highest.epoch
         if shown > cluster.epoch {
+            // That another controller is the later one its own nodes show with their nonces; without one
+            // it is believed for as long as nobody has confirmed what this one knows.
+            guard !nodes.values.contains(where: \.wasHeard) else { return }
             doubtAuthority(shown: shown, by: name)
         } else if shown.generation >= cluster.restoring.wholeFrom, isOfBefore(shown),
             shown.counter > cluster.epoch.counter

@@ -155,4 +155,46 @@ struct NoticeAsItIsTests {
         #expect(text.contains("Consequence: 1 other service of it runs; 0 of 1 node"), "\(text)")
         #expect(text.contains("What to do: muster service start db --node n1\n"), "\(text)")
     }
+
+    @Test func `a site that is below again and again is told`() {
+        var rules = NotifyRules.ops {
+            $0.groupWait = .seconds(10); $0.groupInterval = .seconds(10)
+        }
+        rules.thresholds = [
+            NotifyThreshold(name: "two", site: "a", minimum: 2, recover: .seconds(60))
+        ]
+        var (stage, nodes) = Stage.told(nodes: 2, rules: rules)
+        stage.say(.service(.plain("db", .running, isWanted: true)), on: nodes[0])
+        stage.live(nodes, for: 3)
+        stage.events = []
+        for _ in 0..<20 {
+            stage.say(.service(.plain("db", .backoff, isWanted: true)), on: nodes[0])
+            stage.live(nodes, for: 8)
+            stage.say(.service(.plain("db", .running, isWanted: true)), on: nodes[0])
+            stage.live(nodes, for: 22)
+        }
+        #expect(stage.messages.contains { $0.items.contains { $0.kind == .siteBelowMinimum } })
+    }
+
+    @Test func `a node that is in maintenance when its hold ends is no critical loss`() {
+        var (stage, nodes) = Stage.told(nodes: 2)
+        var back = nodes[0]
+        for turn in 2...3 as ClosedRange<UInt64> {
+            stage.lose(back, others: [nodes[1]])
+            back = stage.attach("n1", incarnation: turn)
+        }
+        stage.live([nodes[1], back], for: 12)
+        stage.ask(
+            .beginMaintenance(
+                "n1",
+                owner: "root",
+                until: stage.now.wall + .seconds(3_600),
+                keepServices: false
+            ),
+            reason: "disk"
+        )
+        let count = stage.messages.count
+        stage.live([nodes[1], back], for: 100)
+        #expect(!stage.subjects[count...].contains { $0.contains("CRITICAL") })
+    }
 }

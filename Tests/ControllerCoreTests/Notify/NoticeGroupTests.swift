@@ -226,4 +226,26 @@ struct NoticeGroupTests {
         stage.live([nodes[1]], for: 5)
         #expect(stage.messages.count == 1)
     }
+
+    @Test func `the end of each of many is told to what counts alerts`() {
+        let count = 60
+        var rules = NotifyRules.ops { $0.groupInterval = .seconds(2) }
+        rules.receivers[0].alertmanagers = ["am"]
+        var (stage, nodes) = Stage.told(nodes: count, rules: rules)
+        for turn in 2...3 as ClosedRange<UInt64> {
+            for connection in nodes { stage.step(.disconnected(connection, .timedOut)) }
+            stage.live([], for: 4)
+            nodes = (1...count).map { stage.attach(NodeName("n\($0)")!, incarnation: turn) }
+            stage.live(nodes, for: 12)
+        }
+        let start = stage.messages.count
+        stage.live(nodes, for: 60)
+        var ends: [EventKind: Set<String>] = [:]
+        for message in stage.messages[start...] {
+            for item in message.items + message.folded where item.state == .resolved {
+                ends[item.kind, default: []].insert(item.subject)
+            }
+        }
+        #expect(ends[.nodeHeld]?.count == count)
+    }
 }

@@ -213,4 +213,94 @@ struct LongDrainTests {
         #expect(world.stage.told(.automaticTaken) == 0)
         #expect(!world.stage.steps().contains { $0.hasSuffix("skipped") })
     }
+
+    @Test func `a healthy site is not failed over from while its run drains`() {
+        var settings = ControllerSettings()
+        settings.failover = FailoverSettings(
+            mode: .automatic,
+            authority: .outside,
+            brake: .seconds(3_600),
+            preferred: nil
+        )
+        var handler = HandlerReport.plain(.push, slots: 4)
+        handler.isDrainable = true
+        var (stage, production, standby) = Stage.twoSites(
+            isSelfFenced: true,
+            handlers: [handler],
+            settings: settings
+        )
+        stage.say(
+            .service(
+                .plain("web", .stopped, isWanted: false, isSelfFenced: true, isDrainable: true)
+            ),
+            on: standby
+        )
+        let id = stage.submit()[0]
+        stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
+        stage.live([production, standby], for: 3)
+        var draft = PlanDraft.around(
+            before: [PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive))],
+            after: [
+                PlanStep(name: "start", act: .start(groups: [], .exclusive)),
+                PlanStep(
+                    name: "end-sessions",
+                    act: .stop(.from, groups: [], .drainable),
+                    timeout: .seconds(86_400)
+                ),
+            ]
+        )
+        draft.kinds = [.switchover]
+        stage.ask(.setPlan(draft))
+        stage.begin()
+        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
+        let beforeAll = FencingToken(epoch: Epoch(generation: 1, counter: 1), session: 0)
+        stage.beat(production, floor: beforeAll, exclusiveFloor: Stage.floorOfSession1)
+        stage.report("db", .running, isWanted: true, isSelfFenced: true, on: standby)
+        stage.live([production, standby], for: 100)
+        #expect(stage.run.id == RunID(1))
+        #expect(stage.told(.automaticTaken) == 0)
+    }
+
+    @Test(arguments: [FailoverMode.manual, .automatic])
+    func `a site that the run has yet to start is not lost`(mode: FailoverMode) {
+        var settings = ControllerSettings()
+        settings.failover = FailoverSettings(
+            mode: mode,
+            authority: .outside,
+            brake: .seconds(3_600),
+            preferred: nil
+        )
+        var handler = HandlerReport.plain(.push, slots: 4)
+        handler.isDrainable = true
+        var (stage, production, standby) = Stage.twoSites(
+            isSelfFenced: true,
+            handlers: [handler],
+            settings: settings
+        )
+        let id = stage.submit()[0]
+        stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
+        stage.live([production, standby], for: 3)
+        var draft = PlanDraft.around(
+            before: [PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive))],
+            after: [
+                PlanStep(
+                    name: "end-sessions",
+                    act: .stop(.from, groups: [], .drainable),
+                    timeout: .seconds(86_400)
+                ),
+                PlanStep(name: "start", act: .start(groups: [], .all)),
+            ]
+        )
+        draft.kinds = [.switchover]
+        stage.ask(.setPlan(draft))
+        stage.begin()
+        stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
+        let beforeAll = FencingToken(epoch: Epoch(generation: 1, counter: 1), session: 0)
+        stage.beat(production, floor: beforeAll, exclusiveFloor: Stage.floorOfSession1)
+        stage.live([production, standby], for: 100)
+        #expect(
+            stage.told(.failoverProposed) + stage.told(.automaticRefused) + stage.told(.runWaiting)
+                == 0
+        )
+    }
 }

@@ -208,4 +208,27 @@ struct RestoredDataTests {
         #expect(data.stage.machine.replication.entries["orders"]?.forks == before)
         #expect(before?.count == 1)
     }
+
+    @Test func `what no node defines any more stands in no failover's way after an adoption`() {
+        var data = DataStage()
+        for isThere in [true, false] {
+            let old = DataSetReport(name: "old", isWritable: isThere, isReadable: isThere)
+            data.stage.say(.data(.dataSet(old)), on: data.production)
+            data.live(3)
+        }
+        data.stage.restart(generation: 2, active: "a", isOld: false)
+        data.production = data.stage.attach(
+            "n1",
+            [.plain("db", .running, isWanted: true, isSelfFenced: true)],
+            incarnation: 2
+        )
+        data.standby = data.stage.attach("n2", [.plain("db", isSelfFenced: true)], incarnation: 2)
+        data.define()
+        for _ in 0..<30 {
+            data.live(1)
+            data.stage.stateFloor(of: "n2", on: data.standby)
+        }
+        let blocking = data.stage.machine.readiness(of: "b").filter { $0.level == .blocking }
+        #expect(data.stage.machine.lossObstacles(at: "b").isEmpty || !blocking.isEmpty)
+    }
 }

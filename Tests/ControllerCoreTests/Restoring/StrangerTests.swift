@@ -62,4 +62,46 @@ struct StrangerTests {
         #expect(stage.machine.doubt == nil)
         #expect(stage.machine.mayAct)
     }
+
+    @Test func `a stranger does not stop every adopted store`() {
+        var stage = Stage()
+        let one = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        stage.live([one], for: 2)
+        for generation in 2...4 as ClosedRange<UInt16> {
+            stage.restart(generation: generation, active: "a", isOld: true)
+            let again = stage.attach(
+                "n1",
+                [.plain("db", .running, isWanted: true)],
+                incarnation: UInt64(generation)
+            )
+            stage.live([again], for: 2)
+            let connection = stage.connect(.node("id-unknown", key: KeyFingerprint("old")))
+            let hello = Hello(
+                speaker: .agent,
+                versionMax: WireLimits.versions.upperBound,
+                incarnation: 1,
+                nonce: "another",
+                bootID: "boot",
+                machineID: "machine-n9",
+                highest: FencingToken(epoch: Epoch(generation: .max, counter: .max), session: 1)
+            )
+            stage.say(.hello(hello), on: connection)
+            stage.live([again], for: 30)
+            let mayAct = stage.machine.mayAct
+            #expect(mayAct)
+        }
+    }
+
+    @Test func `connections of another certificate take no place from the node itself`() {
+        var stage = Stage()
+        let one = stage.online("n1", [.plain("db", .running, isWanted: true)])
+        stage.live([one], for: 2)
+        stage.restart(generation: 2, active: "a", isOld: true)
+        let id = stage.machine.member(named: "n1")!.record.id
+        let good = stage.machine.member(named: "n1")!.record.key!
+        for _ in 0..<4 { _ = stage.connect(.node(id, key: KeyFingerprint("old"))) }
+        let before = stage.closed.count
+        _ = stage.connect(.node(id, key: good))
+        #expect(stage.closed.count == before)
+    }
 }
