@@ -20,10 +20,10 @@ final class ConsoleDoor: ChannelDuplexHandler, RemovableChannelHandler {
         var handshakeTimeout = WireLimits.handshakeTimeout
         /// From the end of the handshake to the end of the first request's head.
         var requestTimeout: Duration = .seconds(10)
-        /// Where there is no handshake: the first answer is given within `handshakeTimeout` of the
-        /// connection's beginning, and each further one within this time of the one before, whatever
-        /// comes in meanwhile. Who sends a byte now and then holds no connection by that. Nil where an
-        /// answer may take longer, because it is a stream.
+        /// Where there is no handshake: the first bytes come within `handshakeTimeout` of the connection's
+        /// beginning, the first answer is given within `requestTimeout` of them, and each further one within
+        /// this time of the one before, whatever comes in meanwhile. Who sends a byte now and then holds no
+        /// connection by that. Nil where an answer may take longer, because it is a stream.
         var answersWithin: Duration?
 
         var admission: Admission {
@@ -39,6 +39,7 @@ final class ConsoleDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private let admission: Admission
     private var isRefused = false
     private var isMember = false
+    private var hasRead = false
     private var timeout: Scheduled<Void>?
 
     init(_ limits: Limits, _ admission: Admission) {
@@ -82,6 +83,9 @@ final class ConsoleDoor: ChannelDuplexHandler, RemovableChannelHandler {
         if limits.answersWithin == nil {
             timeout?.cancel()
             timeout = nil
+        } else if !hasRead, !isRefused {
+            hasRead = true
+            wait(limits.requestTimeout, context)
         }
         context.fireChannelRead(data)
     }
