@@ -91,7 +91,8 @@ extension NodeViews {
     private func alarm(_ record: AlarmRecord) -> NotifyAlarm {
         func receivers(_ states: [AlarmRecord.Target.State]) -> [String] {
             var names: [String] = []
-            for target in record.targets where states.contains(target.state) {
+            for target in record.targets
+            where states.contains(target.state) && target.thread != AlarmRecord.Target.noMessage {
                 if !names.contains(target.receiver.text) { names.append(target.receiver.text) }
             }
             return names

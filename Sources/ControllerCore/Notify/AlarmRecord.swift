@@ -24,7 +24,7 @@ public struct AlarmRecord: Hashable, Sendable {
         var isToBeTold: Bool { state == .waiting || state == .uncovered }
 
         /// Stands for the message where there was no destination to send one to.
-        static let noMessage = "none"
+        public static let noMessage = "none"
 
         public var receiver: ReceiverName
         /// Of what is told together.

@@ -87,7 +87,7 @@ extension ControllerMachine {
             var isChanged = false
             for (place, target) in alarm.targets.enumerated() where target.state == .covered {
                 let isToldOfSite = siteAlarms(alarm.site).contains { site in
-                    site.state == .firing
+                    site.state == .firing && site.severity.rank >= alarm.severity.rank
                         && site.targets.contains { $0.receiver == target.receiver }
                 }
                 guard !isToldOfSite else { continue }

@@ -7,7 +7,7 @@ import Protocol
 extension ControllerMachine {
     /// An alarm with its cause and its consequence as they are now; as it was where nothing more is known.
     public func asItIs(_ alarm: AlarmRecord) -> AlarmRecord {
-        guard alarm.state == .firing else { return alarm }
+        guard alarm.state == .firing else { return asItHasEnded(alarm) }
         var alarm = alarm
         switch alarm.kind {
         case .siteBelowMinimum:
@@ -24,6 +24,14 @@ extension ControllerMachine {
             alarm.text = kept(words.text, bytesMax: AlarmRecord.textBytesMax)
             alarm.cause = kept(words.cause, bytesMax: AlarmRecord.textBytesMax)
             alarm.consequence = kept(words.consequence, bytesMax: AlarmRecord.textBytesMax)
+        case .runWaiting:
+            guard let run = runs.liveRun, alarm.subject == "run \(run.id)",
+                alarm.text.hasPrefix(Self.waitingText(run.id, ""))
+            else { return alarm }
+            let needs = personNeeds(of: run)
+            guard !needs.isEmpty else { return alarm }
+            alarm.text = kept(waitingText(run.id, needs), bytesMax: AlarmRecord.textBytesMax)
+            alarm.advice = kept(commands(needs), bytesMax: AlarmRecord.textBytesMax)
         case .nodeOffline:
             guard let name = NodeName(alarm.subject), let member = member(named: name),
                 member.record.status == .offline
@@ -33,6 +41,20 @@ extension ControllerMachine {
             alarm.advice = mend(of: member)
         default: break
         }
+        return alarm
+    }
+
+    /// How many are Online by now, where that is more than ended it.
+    private func asItHasEnded(_ alarm: AlarmRecord) -> AlarmRecord {
+        guard alarm.kind == .siteBelowMinimum, alarm.state == .resolved, let end = alarm.endedAt,
+            let threshold = thresholdsInForce.first(where: { thresholdKey($0) == alarm.key })
+        else { return alarm }
+        let standing = standing(of: threshold.site)
+        guard standing.online >= Int(threshold.minimum) else { return alarm }
+        var alarm = alarm
+        let time = (end - alarm.since).forPeople
+        let text = standingText(threshold, standing, "after \(time) below it")
+        alarm.text = kept(text, bytesMax: AlarmRecord.textBytesMax)
         return alarm
     }
 

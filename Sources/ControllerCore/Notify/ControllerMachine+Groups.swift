@@ -90,8 +90,9 @@ extension ControllerMachine {
                 held.append(number)
                 holdBack.append(alarm.key)
             } else if notify.silence(of: alarm, at: now.wall) != nil {
-                // What fires is told when the silence ends; what has happened is not.
-                if alarm.state == .firing {
+                // What fires, or has ended after it was told, is told when the silence ends; what has
+                // happened is not.
+                if alarm.state != .told {
                     held.append(number)
                 } else {
                     alarm.targets.remove(at: place)
@@ -131,7 +132,8 @@ extension ControllerMachine {
             !alarm.targets.contains(where: { $0.receiver == receiver && $0.thread != nil })
         else { return false }
         return siteAlarms(alarm.site).contains { site in
-            site.state == .firing && site.targets.contains { $0.receiver == receiver }
+            site.state == .firing && site.severity.rank >= alarm.severity.rank
+                && site.targets.contains { $0.receiver == receiver }
                 && notify.silence(of: site, at: now.wall) == nil && !isRecovering(site)
         }
     }
@@ -174,13 +176,13 @@ extension ControllerMachine {
 
     /// Losses of the site that its alarm stands for, and that this receiver would have been told.
     private func coveredItems(_ spoken: [AlarmRecord], _ receiver: ReceiverName) -> [AlarmRecord] {
-        var sites: [String] = []
-        for alarm in spoken where alarm.kind.isOfSite && alarm.state == .firing {
-            if !sites.contains(alarm.site) { sites.append(alarm.site) }
-        }
+        let sites = spoken.filter { $0.kind.isOfSite && $0.state == .firing }
         guard !sites.isEmpty else { return [] }
         return notify.alarms.values.filter { alarm in
-            alarm.kind.isOfNode && alarm.state == .firing && sites.contains(alarm.site)
+            alarm.kind.isOfNode && alarm.state == .firing
+                && sites.contains {
+                    $0.site == alarm.site && $0.severity.rank >= alarm.severity.rank
+                }
                 && alarm.targets.contains {
                     $0.receiver == receiver && ($0.state == .covered || $0.isToBeTold)
                 }
@@ -255,6 +257,9 @@ extension ControllerMachine {
         if let own = first.target?.thread, first.target?.group == key {
             return own == AlarmRecord.Target.noMessage ? nil : own
         }
+        if first.alarm.kind == .nodeHeld, let target = lossTarget(of: first.alarm, key) {
+            return target.thread == AlarmRecord.Target.noMessage ? nil : target.thread
+        }
         if first.alarm.kind.isOfSite, first.alarm.state == .firing { return nil }
         let isOfGroup =
             !group.told.isEmpty
@@ -263,6 +268,12 @@ extension ControllerMachine {
                     || part.target?.group == key && part.target?.thread != nil
             }
         return isOfGroup ? group.thread : nil
+    }
+
+    /// How far the loss of a node that is held was told in the same group.
+    private func lossTarget(of held: AlarmRecord, _ key: String) -> AlarmRecord.Target? {
+        notify.alarm(alarmKey(.nodeOffline, held.subject))?.targets
+            .first { $0.group == key && $0.thread != nil }
     }
 
     /// What a message has no room for, people are told the number of; what counts alerts is told all.

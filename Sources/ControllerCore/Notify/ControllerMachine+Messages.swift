@@ -20,7 +20,8 @@ extension ControllerMachine {
         let also = NoticeOthers(items.map(\.item), leftOut: leftOut).text
         let leftOut = leftOut + items.count - listed.count
         var severity = Severity.info
-        for (item, _) in items where item.severity.rank > severity.rank {
+        for (item, _) in items
+        where item.state == state && !item.isCovered && item.severity.rank > severity.rank {
             severity = item.severity
         }
         let rules = notify.rules ?? NotifyRules()

@@ -226,7 +226,7 @@ extension ControllerMachine {
             .critical,
             subject,
             "A notice could not be delivered to \(delivery.receiver): \(subject).",
-            cause: cause,
+            cause: "\(cause) (\(kept(notice.message.subject, bytesMax: 120)))",
             consequence: "muster notify pending; muster notify pending retry \(delivery.number)"
         )
     }

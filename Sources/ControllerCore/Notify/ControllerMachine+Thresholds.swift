@@ -301,7 +301,7 @@ extension ControllerMachine {
         keep(alarm)
     }
 
-    private func standingText(
+    func standingText(
         _ threshold: NotifyThreshold,
         _ standing: SiteStanding,
         _ note: String = ""
@@ -316,6 +316,7 @@ extension ControllerMachine {
         text: String, cause: String, consequence: String
     ) {
         let more = standing.losses - standing.examples.count
+        let planned = standing.total - standing.online - standing.losses
         return (
             standingText(threshold, standing),
             standing.examples.isEmpty
@@ -323,6 +324,7 @@ extension ControllerMachine {
                 : "lost: " + standing.examples.joined(separator: "; ")
                     + (more > 0 ? " and \(more) more" : ""),
             "\(counted(standing.losses, "node")) of it \(standing.losses == 1 ? "is" : "are") lost"
+                + (planned > 0 ? ", \(planned) more Offline as planned" : "")
         )
     }
 
@@ -343,7 +345,9 @@ extension ControllerMachine {
             cause: words.cause,
             consequence: words.consequence,
             about: thresholdName(threshold),
-            advice: threshold.advice.isEmpty ? proposal ?? "" : threshold.advice,
+            advice: [threshold.advice, proposal ?? ""].filter { !$0.isEmpty }.joined(
+                separator: "; "
+            ),
             level: UInt32(clamping: standing.losses)
         )
     }

@@ -81,6 +81,11 @@ extension EventKind {
     /// It stands for what has happened to the nodes of a site.
     var isOfSite: Bool { self == .siteBelowMinimum }
 
+    /// Somebody has to decide something, or has not to any more.
+    var isDecision: Bool {
+        self == .failoverProposed || self == .automaticRefused || self == .runWaiting
+    }
+
     /// Its events are told in one thread for each subject.
     var isThreadedBySubject: Bool { rawValue.hasPrefix("run.") }
 

@@ -208,9 +208,10 @@ struct NoticeSample {
             )
         case .runWaiting:
             Words(
-                severity: .warning,
-                text: "Run 7 waits for a person: node web-3 is not proven to be stopped.",
-                consequence: "muster run show 7",
+                severity: .critical,
+                text: "Run 7 waits for a person: node web-3 cannot be reached and does not stop by "
+                    + "itself (make sure that it is off, then: muster run certify 7 web-3 --reason TEXT).",
+                consequence: "muster run certify 7 web-3 --reason TEXT",
                 end: "Run 7 has ended: site \(other) is active under epoch 1.8.",
                 subject: "run 7"
             )

@@ -158,7 +158,7 @@ extension ControllerMachine {
     }
 
     private func reasonUnfenced(_ member: Member, _ run: RunID) -> String {
-        let certify = "muster run certify \(run) \(member.record.name)"
+        let certify = "muster run certify \(run) \(member.record.name) --reason TEXT"
         if member.isSynced, isOtherMachine(member) {
             return
                 "speaks from another boot or machine than the one that ran its services (if it was "

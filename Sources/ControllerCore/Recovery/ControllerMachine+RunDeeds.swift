@@ -54,19 +54,39 @@ extension ControllerMachine {
     mutating func noteWaiting(_ id: RunID) {
         guard let run = runs.runs[id], run.state == .running else { return }
         let needs = personNeeds(of: run)
-        let waits = !needs.isEmpty
-        if waits, run.askedSince == nil {
-            amendRun(id) { [now] in $0.askedSince = now.wall }
-            tell(
-                .runWaiting,
-                .warning,
-                "run \(id)",
-                "Run \(id) waits for a person: \(needs[0].text).",
-                consequence: needs[0].commands.first ?? ""
-            )
-        } else if !waits, run.askedSince != nil {
-            endAsking(id)
+        guard !needs.isEmpty else {
+            if run.askedSince != nil { endAsking(id) }
+            return
         }
+        let asked = needs.compactMap(\.commands.first)
+        let known = runs.asked
+        runs.asked = asked
+        if run.askedSince == nil {
+            amendRun(id) { [now] in $0.askedSince = now.wall }
+        } else if known.isEmpty || asked.allSatisfy(known.contains) {
+            // The controller before this one has asked, or something was answered.
+            return
+        }
+        tell(
+            .runWaiting,
+            .critical,
+            "run \(id)",
+            waitingText(id, needs),
+            consequence: commands(needs)
+        )
+    }
+
+    static func waitingText(_ id: RunID, _ text: String) -> String {
+        "Run \(id) waits for a person: \(text)"
+    }
+
+    func waitingText(_ id: RunID, _ needs: [PersonNeed]) -> String {
+        Self.waitingText(id, short(needs.map(\.text))) + "."
+    }
+
+    /// The first of each need.
+    func commands(_ needs: [PersonNeed]) -> String {
+        needs.compactMap(\.commands.first).prefix(5).joined(separator: "; ")
     }
 
     /// A person has answered: the time it took is known apart.
@@ -78,6 +98,7 @@ extension ControllerMachine {
             }
             $0.askedSince = nil
         }
+        runs.asked = []
         closeAlarm(alarmKey(.runWaiting, "run \(id)"), text: "Run \(id) asks nothing any more.")
     }
 

@@ -41,7 +41,7 @@ extension ControllerMachine {
             amendRun(run.id) { [now] in $0.askedSince = now.wall }
             tell(
                 .runWaiting,
-                .warning,
+                .critical,
                 "run \(run.id)",
                 "Run \(run.id) asks: \(question)",
                 consequence: "muster run answer \(run.id) yes"

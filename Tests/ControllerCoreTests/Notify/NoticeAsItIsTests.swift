@@ -197,4 +197,51 @@ struct NoticeAsItIsTests {
         stage.live([nodes[1], back], for: 100)
         #expect(!stage.subjects[count...].contains { $0.contains("CRITICAL") })
     }
+
+    @Test func `the end of what was told comes after the silence it fell into`() {
+        var (stage, nodes) = Stage.told(nodes: 2)
+        stage.lose(nodes[0], others: [nodes[1]])
+        stage.live([nodes[1]], for: 5)
+        #expect(stage.messages.count == 1)
+        let until = stage.now.wall + .seconds(30)
+        let pattern = KindPattern("node.*")
+        stage.ask(.addSilence(SilenceDraft(kinds: [pattern], owner: "o", until: until)))
+        let back = stage.attach("n1", incarnation: 2)
+        stage.live([nodes[1], back], for: 20)
+        #expect(stage.messages.count == 1)
+        stage.live([nodes[1], back], for: 40)
+        #expect(stage.messages.map(\.state) == [.firing, .resolved])
+    }
+
+    @Test func `a site's warning does not stand for a critical loss`() {
+        var rules = NotifyRules.ops()
+        rules.thresholds = [
+            NotifyThreshold(name: "all", site: "a", minimum: 2, severity: .warning)
+        ]
+        var (stage, nodes) = Stage.told(nodes: 2, rules: rules)
+        stage.lose(nodes[0], others: [nodes[1]])
+        stage.live([nodes[1]], for: 5)
+        #expect(stage.subjects == ["[test] CRITICAL Node n1 is Offline; also a"])
+        #expect(stage.messages.first?.severity == .critical)
+        let back = stage.attach("n1", incarnation: 2)
+        stage.live([nodes[1], back], for: 20)
+        #expect(stage.machine.notify.alarms.isEmpty)
+        #expect(stage.messages.last?.items.map(\.state) == [.resolved, .resolved])
+    }
+
+    @Test func `a site that has more nodes by the time its end is told says so`() {
+        var (stage, nodes) = Stage.told(
+            nodes: 4,
+            minimum: 3,
+            rules: .ops { $0.groupInterval = .seconds(60) }
+        )
+        for connection in nodes[..<2] { stage.step(.disconnected(connection, .timedOut)) }
+        stage.live(Array(nodes[2...]), for: 8)
+        let first = stage.attach("n1", incarnation: 2)
+        stage.live(Array(nodes[2...]) + [first], for: 5)
+        #expect(stage.told(.siteAtMinimum) == 1)
+        let second = stage.attach("n2", incarnation: 2)
+        stage.live(Array(nodes[2...]) + [first, second], for: 70)
+        #expect(stage.subjects.last?.contains("Site a: 4 of 4 nodes Online") == true)
+    }
 }

@@ -142,4 +142,28 @@ struct FenceTests {
         #expect(stage.lastRefusal == .forbidden)
         #expect(stage.machine.cluster.activeSite == "a")
     }
+
+    @Test func `what a run asks for later is told as well, and all that it asks for`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let others = ["n4", "n5"].map {
+            stage.online(NodeName($0)!, [.plain("db", .running, isWanted: true)], site: "a")
+        }
+        stage.step(.disconnected(production, .timedOut))
+        stage.step(.disconnected(others[0], .timedOut))
+        stage.live([standby, others[1]], for: 5)
+        stage.begin(.failover)
+        stage.live([standby, others[1]], for: 5)
+        let asked = stage.events.filter { $0.kind == .runWaiting }
+        #expect(asked.count == 1)
+        #expect(asked[0].severity == .critical)
+        #expect(asked[0].text.contains("node n1 ") && asked[0].text.contains("node n4 "))
+        #expect(asked[0].consequence.contains("muster run certify 1 n4 --reason TEXT"))
+        stage.step(.disconnected(others[1], .timedOut))
+        stage.live([standby], for: 5)
+        #expect(stage.told(.runWaiting) == 2)
+        // An answer is no question.
+        stage.ask(.certifyNode(stage.run.id, "n1"), reason: "powered off")
+        stage.live([standby], for: 5)
+        #expect(stage.told(.runWaiting) == 2)
+    }
 }
