@@ -29,6 +29,11 @@ import Testing
         let channel = try channel()
         pass(4, channel)
         try channel.writeInbound("a head, and then a byte of its body")
+        for _ in 0..<9 {
+            pass(1, channel)
+            try channel.writeInbound("x")
+        }
+        #expect(channel.isActive)
         pass(1, channel)
         #expect(!channel.isActive)
     }
