@@ -62,8 +62,9 @@ extension ControllerMachine {
             )
         }
         let began = now.wall + .seconds(-754)
-        let names = sites.keys.map(\.text)
-        let sample = NoticeSample(kind, site: names.first ?? "paris", other: names.last ?? "lyon")
+        let site = cluster.activeSite
+        let other = sites.keys.first { $0 != site }?.text ?? "standby"
+        let sample = NoticeSample(kind, site: site.text, other: other)
         let event = ClusterEvent(
             sequence: 0,
             at: began,

@@ -5,6 +5,18 @@ import Testing
 
 /// A message tells of things as they are when it is written, each thing once, under what it belongs to.
 struct NoticeAsItIsTests {
+    /// n1 was lost twice, is back, and held; n2 is Online.
+    private static func held() -> (Stage, [ConnectionID], ConnectionID) {
+        var (stage, nodes) = Stage.told(nodes: 2)
+        var back = nodes[0]
+        for turn in 2...3 as ClosedRange<UInt64> {
+            stage.lose(back, others: [nodes[1]])
+            back = stage.attach("n1", incarnation: turn)
+        }
+        stage.live([nodes[1], back], for: 12)
+        return (stage, nodes, back)
+    }
+
     @Test func `a node that is back and held is one matter`() throws {
         var (stage, nodes) = Stage.told(nodes: 2)
         var back = nodes[0]
@@ -42,13 +54,7 @@ struct NoticeAsItIsTests {
     }
 
     @Test func `a node that is lost while it is held is told to be Offline, and is held no more`() {
-        var (stage, nodes) = Stage.told(nodes: 2)
-        var back = nodes[0]
-        for turn in 2...3 as ClosedRange<UInt64> {
-            stage.lose(back, others: [nodes[1]])
-            back = stage.attach("n1", incarnation: turn)
-        }
-        stage.live([nodes[1], back], for: 12)
+        var (stage, nodes, back) = Self.held()
         #expect(stage.openAlarms == ["node.offline n1", "node.held n1"])
         #expect(stage.subjects.last?.hasPrefix("[test] WARNING Node n1 is back and held") == true)
         stage.lose(back, others: [nodes[1]])
@@ -177,13 +183,7 @@ struct NoticeAsItIsTests {
     }
 
     @Test func `a node that is in maintenance when its hold ends is no critical loss`() {
-        var (stage, nodes) = Stage.told(nodes: 2)
-        var back = nodes[0]
-        for turn in 2...3 as ClosedRange<UInt64> {
-            stage.lose(back, others: [nodes[1]])
-            back = stage.attach("n1", incarnation: turn)
-        }
-        stage.live([nodes[1], back], for: 12)
+        var (stage, nodes, back) = Self.held()
         stage.ask(
             .beginMaintenance(
                 "n1",

@@ -27,14 +27,10 @@ struct LongDrainTests {
         }
     }
 
-    /// Site b is active, and a task without an end drains at a.
-    ///
-    /// - Parameter after: steps of the plan behind the one that ends the drain.
-    private func draining(
-        _ mode: FailoverMode = .automatic,
-        after: [PlanStep]? = nil,
-        timeout: Duration = .seconds(86_400)
-    ) -> World {
+    /// Two sites whose services fence themselves; a drainable task has begun at a.
+    private static func begun(_ mode: FailoverMode) -> (
+        Stage, production: ConnectionID, standby: ConnectionID, TaskAttempt
+    ) {
         var settings = ControllerSettings()
         settings.failover = FailoverSettings(
             mode: mode,
@@ -53,6 +49,18 @@ struct LongDrainTests {
         let attempt = TaskAttempt(task: id, attempt: 1)
         stage.say(.work(.started(attempt)), on: production)
         stage.live([production, standby], for: 3)
+        return (stage, production, standby, attempt)
+    }
+
+    /// Site b is active, and a task without an end drains at a.
+    ///
+    /// - Parameter after: steps of the plan behind the one that ends the drain.
+    private func draining(
+        _ mode: FailoverMode = .automatic,
+        after: [PlanStep]? = nil,
+        timeout: Duration = .seconds(86_400)
+    ) -> World {
+        var (stage, production, standby, attempt) = Self.begun(mode)
         if let after {
             let plan = PlanDraft.around(
                 before: [PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive))],
@@ -215,29 +223,13 @@ struct LongDrainTests {
     }
 
     @Test func `a healthy site is not failed over from while its run drains`() {
-        var settings = ControllerSettings()
-        settings.failover = FailoverSettings(
-            mode: .automatic,
-            authority: .outside,
-            brake: .seconds(3_600),
-            preferred: nil
-        )
-        var handler = HandlerReport.plain(.push, slots: 4)
-        handler.isDrainable = true
-        var (stage, production, standby) = Stage.twoSites(
-            isSelfFenced: true,
-            handlers: [handler],
-            settings: settings
-        )
+        var (stage, production, standby, _) = Self.begun(.automatic)
         stage.say(
             .service(
                 .plain("web", .stopped, isWanted: false, isSelfFenced: true, isDrainable: true)
             ),
             on: standby
         )
-        let id = stage.submit()[0]
-        stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
-        stage.live([production, standby], for: 3)
         var draft = PlanDraft.around(
             before: [PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive))],
             after: [
@@ -253,8 +245,7 @@ struct LongDrainTests {
         stage.ask(.setPlan(draft))
         stage.begin()
         stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
-        let beforeAll = FencingToken(epoch: Epoch(generation: 1, counter: 1), session: 0)
-        stage.beat(production, floor: beforeAll, exclusiveFloor: Stage.floorOfSession1)
+        stage.beat(production, floor: Self.beforeAll, exclusiveFloor: Stage.floorOfSession1)
         stage.report("db", .running, isWanted: true, isSelfFenced: true, on: standby)
         stage.live([production, standby], for: 100)
         #expect(stage.run.id == RunID(1))
@@ -263,23 +254,7 @@ struct LongDrainTests {
 
     @Test(arguments: [FailoverMode.manual, .automatic])
     func `a site that the run has yet to start is not lost`(mode: FailoverMode) {
-        var settings = ControllerSettings()
-        settings.failover = FailoverSettings(
-            mode: mode,
-            authority: .outside,
-            brake: .seconds(3_600),
-            preferred: nil
-        )
-        var handler = HandlerReport.plain(.push, slots: 4)
-        handler.isDrainable = true
-        var (stage, production, standby) = Stage.twoSites(
-            isSelfFenced: true,
-            handlers: [handler],
-            settings: settings
-        )
-        let id = stage.submit()[0]
-        stage.say(.work(.started(TaskAttempt(task: id, attempt: 1))), on: production)
-        stage.live([production, standby], for: 3)
+        var (stage, production, standby, _) = Self.begun(mode)
         var draft = PlanDraft.around(
             before: [PlanStep(name: "stop", act: .stop(.from, groups: [], .exclusive))],
             after: [
@@ -295,8 +270,7 @@ struct LongDrainTests {
         stage.ask(.setPlan(draft))
         stage.begin()
         stage.report("db", .stopped, isWanted: false, isSelfFenced: true, on: production)
-        let beforeAll = FencingToken(epoch: Epoch(generation: 1, counter: 1), session: 0)
-        stage.beat(production, floor: beforeAll, exclusiveFloor: Stage.floorOfSession1)
+        stage.beat(production, floor: Self.beforeAll, exclusiveFloor: Stage.floorOfSession1)
         stage.live([production, standby], for: 100)
         #expect(
             stage.told(.failoverProposed) + stage.told(.automaticRefused) + stage.told(.runWaiting)
