@@ -124,10 +124,11 @@ extension ControllerMachine {
     /// How many nodes a site must have to act: its minimum, whether it has so many or not.
     func leastNodes(of site: SiteName) -> Int { max(1, Int(sites[site]?.minimum ?? 0)) }
 
-    /// Whoever forced a run past the gate with too few nodes does not wait for more behind it.
+    /// Behind the gate nobody waits for more nodes than the site has: whoever forced a run past the
+    /// gate, left it out, or raised the minimum since, has said so; and what waits there has its site
+    /// active and its services half started.
     private func leastNodes(for run: RunRecord) -> Int {
-        let least = leastNodes(of: run.to)
-        return run.isForced ? min(least, max(1, count(of: run.to).total)) : least
+        min(leastNodes(of: run.to), max(1, count(of: run.to).total))
     }
 
     /// Members of a site that have, or may have, something to run, by name.

@@ -78,6 +78,23 @@ struct GateTests {
         #expect(stage.run.state == .done)
     }
 
+    /// The site is active and half started: waiting for a node that it does not have helps nobody.
+    @Test func `behind the gate no run waits for more nodes than the site has`() {
+        var (stage, production, standby) = Stage.twoSites()
+        stage.ask(
+            .setPlan(.around(before: [Self.gate], after: [PlanStep(name: "look", act: .verify)]))
+        )
+        stage.begin()
+        #expect(stage.stepName != "gate")
+        stage.ask(.setSiteMinimum("b", 2))
+        stage.report("db", .stopped, isWanted: false, on: production)
+        stage.beat(production, floor: Stage.floorOfSession1)
+        #expect(stage.machine.cluster.activeSite == "b" && stage.run.state == .running)
+        stage.report("db", .running, isWanted: true, on: standby)
+        stage.live([standby], for: 2)
+        #expect(stage.run.state == .done)
+    }
+
     // MARK: What is done
 
     @Test func `a site on which nothing runs is not verified by having been a standby`() {
