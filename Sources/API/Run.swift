@@ -82,14 +82,36 @@ public struct AcceptLossRequest: ChangeRequest {
     }
 }
 
-/// `POST /runs/{run}/answer`. Answered by ``ChangeDone``.
-public struct AnswerRunRequest: ChangeRequest {
-    public var yes: Bool
+/// `POST /runs/{run}/retry` and `POST /runs/{run}/skip`. Answered by ``ChangeDone``.
+public struct DecideStepRequest: ChangeRequest {
+    /// The step that is meant. Another present one is refused, so what is said twice hits one step.
+    public var step: String?
     public var reason: String?
     public var force: Bool?
 
-    public init(yes: Bool, reason: String? = nil, force: Bool? = nil) {
+    public init(step: String? = nil, reason: String? = nil, force: Bool? = nil) {
+        self.step = step
+        self.reason = reason
+        self.force = force
+    }
+}
+
+/// `POST /runs/{run}/answer`. Answered by ``ChangeDone``.
+public struct AnswerRunRequest: ChangeRequest {
+    public var yes: Bool
+    /// The step that asks. Another present one is refused.
+    public var step: String?
+    public var reason: String?
+    public var force: Bool?
+
+    public init(
+        yes: Bool,
+        step: String? = nil,
+        reason: String? = nil,
+        force: Bool? = nil
+    ) {
         self.yes = yes
+        self.step = step
         self.reason = reason
         self.force = force
     }

@@ -8,6 +8,7 @@ extension ControllerMachine {
         noticeTilt()
         guard let earliest = earliestDeadline, now.instant >= earliest else { return }
         if let until = tiltUntil, now.instant >= until { tiltUntil = nil }
+        settleLeaseTerms()
         for id in nodes.keys { settleDeadlines(of: id) }
         settlePreflights()
         settleTallies()
@@ -95,7 +96,7 @@ extension ControllerMachine {
     /// the lease runs on a node that fences itself.
     private mutating func settleFence(of id: NodeID) {
         guard let member = nodes[id], member.reachability == .unreachable, !member.isFenceTold,
-            now.instant >= member.lastGrant + settings.lease.wait
+            now.instant >= leaseEnd(of: member)
         else { return }
         touch(id) { $0.isFenceTold = true }
         guard member.hasSelfFencedService else { return }
@@ -150,6 +151,9 @@ extension ControllerMachine {
 
     mutating func rescheduleDeadlines() {
         earliestDeadline = tiltUntil
+        if cluster.leaseWait > settings.lease.wait {
+            expect(by: startedAt.instant + waitBefore)
+        }
         for member in nodes.values {
             if let deadline = deadline(of: member) { expect(by: deadline) }
         }
@@ -176,7 +180,7 @@ extension ControllerMachine {
         case .invited: return nil
         case .removed:
             return isFencingDue(member.record.id)
-                ? member.lastGrant + settings.lease.wait : nil
+                ? leaseEnd(of: member) : nil
         case .joined, .removing: break
         }
         var earliest: Instant?
@@ -188,7 +192,7 @@ extension ControllerMachine {
         case .suspect: consider(member.detector.lostAt)
         case .unreachable:
             if !member.isFenceTold || isFencingDue(member.record.id) {
-                consider(member.lastGrant + settings.lease.wait)
+                consider(leaseEnd(of: member))
             }
         }
         if let until = member.heldUntil { consider(until) }

@@ -29,9 +29,13 @@ public struct ControllerMachine: Hashable, Sendable {
     public internal(set) var notify = NotifyBook()
     public internal(set) var eventSequence: UInt64
     public let startedAt: Moment
+    /// X in the store when this controller started.
+    let waitFound: Duration
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
     /// old one. Nothing is granted or ordered any more.
     public internal(set) var doubt: Epoch?
+    /// The node that has shown it.
+    public internal(set) var doubtShownBy = ""
     /// Since when the journal writes slowly; nil while it is in time.
     public internal(set) var journalLateSince: WallTime?
     /// Our own clock jumped or we were frozen: until then silence says nothing.
@@ -43,6 +47,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var pendingCertificates: OrderedTable<CertificateOrderID, PendingCertificate>
     var nextCertificateOrder: UInt64 = 1
     var nextOrder: UInt64
+    /// So many orders may be kept before it is looked which of them have ended.
+    var ordersLookedAt = Limits.ordersKept
     /// Readings of outputs that one audit record stands for.
     var outputReadings: [OutputReading] = []
     /// Submissions of nodes that are not audited one by one.
@@ -132,6 +138,7 @@ public struct ControllerMachine: Hashable, Sendable {
         if generation > machine.cluster.epoch.generation {
             machine.raiseGeneration(to: generation)
         }
+        machine.settleLeaseTerms()
         machine.noteStart()
         machine.reconcileAlarms()
         machine.settleWork()
@@ -197,7 +204,7 @@ public struct ControllerMachine: Hashable, Sendable {
             case .plan(let plan): runs.plans[plan.draft.name] = plan
             case .run(let run): runs.restore(run)
             case .runStep(let step): runs.restore(step)
-            case .fence(let fence): runs.restore(fence)
+            case .fence(let fence): runs.restore(fence, at: now)
             case .dataSet(let record): dataSets.append(record)
             case .fork(let record): forks.append(record)
             case .divergence(let record): divergences.append(record)
@@ -212,6 +219,7 @@ public struct ControllerMachine: Hashable, Sendable {
         replication.restore(dataSets, forks, divergences, hours)
         guard let found else { preconditionFailure("a store without a cluster record was loaded") }
         cluster = found
+        waitFound = found.leaseWait
         nextOrder = found.orderCeiling
         work = WorkMachine(epoch: found.epoch, nextTask: found.taskCeiling, at: now)
         work.setAside(below: found.restoring.attemptFloor, of: found.epoch.generation)

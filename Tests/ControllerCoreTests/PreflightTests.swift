@@ -99,4 +99,24 @@ struct PreflightTests {
         stage.say(.done(order: again[0].id), on: connection)
         #expect(stage.status("n1") == .online)
     }
+
+    @Test func `as many nodes as join at once are admitted when they have answered`() {
+        var stage = Stage()
+        var nodes: [(name: NodeName, connection: ConnectionID)] = []
+        for number in 1...60 {
+            let name = NodeName("n\(number)")!
+            stage.join(name)
+            nodes.append((name, stage.attach(name)))
+        }
+        for (_, connection) in nodes {
+            for sent in stage.sent where sent.connection == connection {
+                guard case .preflight(let order, _) = sent.message else { continue }
+                stage.say(.done(order: order), on: connection)
+            }
+        }
+        let admitted = nodes.count {
+            stage.machine.member(named: $0.name)?.record.isAdmitted ?? false
+        }
+        #expect(admitted == 60)
+    }
 }

@@ -176,8 +176,10 @@ struct Stage {
     ///   - generation: higher than before where the store was restored.
     ///   - active: the site that an operator says is active, where it was; nil where nobody has said.
     ///   - isOld: the store is a backup.
+    ///   - settings: of the new controller, where its configuration was changed.
     mutating func restart(
         generation: UInt16 = 1,
+        settings: ControllerSettings? = nil,
         active: SiteName? = "a",
         isOld: Bool = false
     ) {
@@ -187,7 +189,7 @@ struct Stage {
             store["cluster/cluster"] = .cluster(cluster)
         }
         let (machine, effects) = ControllerMachine.started(
-            settings: machine.settings,
+            settings: settings ?? machine.settings,
             records: store.values,
             generation: generation,
             lastEventSequence: events.last?.sequence ?? 0,

@@ -11,6 +11,16 @@ struct RunChangeOptions: ParsableArguments {
     var follow = false
 }
 
+struct StepOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The step that is meant: when the run is at another one, nothing is done.",
+            valueName: "step"
+        )
+    )
+    var step: String?
+}
+
 extension Session {
     fileprivate func change(
         _ route: Route,
@@ -34,9 +44,14 @@ struct RunRetry: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var options: RunChangeOptions
+    @OptionGroup var meant: StepOption
 
     func run() async throws {
-        let body = PlainChange(reason: options.change.reason, force: options.change.forced)
+        let body = DecideStepRequest(
+            step: meant.step,
+            reason: options.change.reason,
+            force: options.change.forced
+        )
         try await Session.run(connection) { try await $0.change(.retryRun, options, body) }
     }
 }
@@ -52,9 +67,14 @@ struct RunSkip: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var options: RunChangeOptions
+    @OptionGroup var meant: StepOption
 
     func run() async throws {
-        let body = PlainChange(reason: options.change.reason, force: options.change.forced)
+        let body = DecideStepRequest(
+            step: meant.step,
+            reason: options.change.reason,
+            force: options.change.forced
+        )
         try await Session.run(connection) { try await $0.change(.skipStep, options, body) }
     }
 }
@@ -167,6 +187,7 @@ struct RunAnswer: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var options: RunChangeOptions
+    @OptionGroup var meant: StepOption
 
     @Argument(help: "yes or no.")
     var answer: Word
@@ -174,6 +195,7 @@ struct RunAnswer: AsyncParsableCommand {
     func run() async throws {
         let body = AnswerRunRequest(
             yes: answer == .yes,
+            step: meant.step,
             reason: options.change.reason,
             force: options.change.forced
         )

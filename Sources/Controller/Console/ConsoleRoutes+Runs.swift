@@ -232,6 +232,15 @@ extension ConsoleRoutes {
         return try await change(verb(RunID(try request.number("run"))), body, request)
     }
 
+    func decideStep(
+        _ request: ConsoleRequest,
+        _ verb: (RunID, StepName?) -> Command.Verb
+    ) async throws -> Response {
+        let body = try request.body(as: DecideStepRequest.self)
+        let step = try body.step.map { try ConsoleRequest.name($0, as: StepNameKind.self) }
+        return try await change(verb(RunID(try request.number("run")), step), body, request)
+    }
+
     func certifyNode(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: CertifyNodeRequest.self)
         let node = try ConsoleRequest.name(body.node, as: NodeNameKind.self)
@@ -257,8 +266,9 @@ extension ConsoleRoutes {
 
     func answerRun(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: AnswerRunRequest.self)
+        let step = try body.step.map { try ConsoleRequest.name($0, as: StepNameKind.self) }
         return try await change(
-            .answerRun(RunID(try request.number("run")), isYes: body.yes),
+            .answerRun(RunID(try request.number("run")), isYes: body.yes, step: step),
             body,
             request
         )

@@ -256,8 +256,8 @@ struct ConsoleRoutes: Sendable {
         case .showRunLedger: try await showRunLedger(request)
         case .showRunReport: try await showRunReport(request)
         case .startRun: try await startRun(request)
-        case .retryRun: try await changeRun(request) { .retryStep($0) }
-        case .skipStep: try await changeRun(request) { .skipStep($0) }
+        case .retryRun: try await decideStep(request) { .retryStep($0, step: $1) }
+        case .skipStep: try await decideStep(request) { .skipStep($0, step: $1) }
         case .abortRun: try await changeRun(request) { .abortRun($0) }
         case .certifyNode: try await certifyNode(request)
         case .acceptLoss: try await acceptLoss(request)

@@ -75,7 +75,7 @@ struct NodeViews {
     /// An unreachable node's self-fenced services may run until X after its last grant.
     private func mayActUntil(_ member: Member) -> WallTime? {
         guard member.reachability == .unreachable, member.hasSelfFencedService else { return nil }
-        let end = member.lastGrant + machine.settings.lease.wait
+        let end = machine.leaseEnd(of: member)
         return end > now.instant ? wall(end) : nil
     }
 

@@ -107,9 +107,13 @@ struct StatusView {
             add(
                 .critical,
                 "controller",
-                "a node has shown the higher epoch \(doubt): this controller does not act",
+                "node \(machine.doubtShownBy) has shown the higher epoch \(doubt): this controller does "
+                    + "not act",
                 machine.startedAt.wall,
-                "muster-controller adopt --confirm --generation \(UInt64(doubt.generation) + 1)"
+                // Above the last generation there is nothing: that was no controller's.
+                doubt.generation < .max
+                    ? "muster-controller adopt --confirm --generation \(doubt.generation + 1)"
+                    : "muster node remove \(machine.doubtShownBy) --force, then restart the controller"
             )
         }
         if authorityNotAfter - now.wall < Self.authorityExpirySoon {

@@ -165,8 +165,8 @@ extension Command.Verb {
         case .setPlan(let draft): draft.name.text
         case .removePlan(let name): name.text
         case .startRun(let request): request.to.text
-        case .retryStep(let run), .skipStep(let run), .abortRun(let run), .answerRun(let run, _),
-            .acceptLoss(let run, _, _):
+        case .retryStep(let run, _), .skipStep(let run, _), .abortRun(let run),
+            .answerRun(let run, _, _), .acceptLoss(let run, _, _):
             "\(run)"
         case .certifyNode(let run, let node): "\(run)/\(node)"
         case .pauseAutomatic, .resumeAutomatic, .liftBrake: "automatic"
@@ -197,8 +197,8 @@ extension Command.Verb {
             .retryTasks, .readPayload, .readOutput, .readRunOutputs, .readFile, .removeSchedule,
             .pauseSchedule,
             .resumeSchedule, .setCalendar,
-            .removeCalendar, .pairNodes, .unpairNode, .removePlan, .retryStep, .skipStep,
-            .abortRun, .certifyNode, .pauseAutomatic, .resumeAutomatic, .liftBrake, .endSilence,
+            .removeCalendar, .pairNodes, .unpairNode, .removePlan, .abortRun, .certifyNode,
+            .pauseAutomatic, .resumeAutomatic, .liftBrake, .endSilence,
             .testReceiver, .retryDelivery, .dropDelivery:
             ""
         case .setNotifyRules(let rules): kept(rules.source, bytesMax: 16 << 10)
@@ -212,7 +212,9 @@ extension Command.Verb {
             "plan=\(request.plan?.text ?? "")"
                 + (request.acceptsLoss ? " accept-data-loss" : "")
                 + (request.acceptedDivergence.map { " accept-divergence=\($0)" } ?? "")
-        case .answerRun(_, let isYes): "answer=\(isYes ? "yes" : "no")"
+        case .retryStep(_, let step), .skipStep(_, let step): step.map { "step=\($0)" } ?? ""
+        case .answerRun(_, let isYes, let step):
+            "answer=\(isYes ? "yes" : "no")" + (step.map { " step=\($0)" } ?? "")
         case .acceptLoss(_, let acceptsLoss, let divergence):
             [acceptsLoss ? "accept-data-loss" : nil, divergence.map { "accept-divergence=\($0)" }]
                 .compactMap { $0 }.joined(separator: " ")

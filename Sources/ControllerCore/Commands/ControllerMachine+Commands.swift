@@ -16,7 +16,7 @@ extension ControllerMachine {
     mutating func execute(_ command: Command, by caller: Caller, request: RequestID) {
         var outcome: Result<Reply.Outcome, Refused>
         do {
-            try authorize(command.verb.name, caller, isReading: command.verb.isReading)
+            try authorize(command.verb.name, caller, isReading: mayInDoubt(command))
             try authorizeRun(command.verb, caller)
             try checkTexts(of: command)
             try checkLock(command.verb)
@@ -77,6 +77,13 @@ extension ControllerMachine {
         if !isReading { try refuseInDoubt() }
     }
 
+    /// One node's word is enough to stop a controller, and its key may be stolen: whoever shows what is
+    /// not so can be removed all the same. It is told nothing of it before this controller acts again.
+    private func mayInDoubt(_ command: Command) -> Bool {
+        if case .removeNodes = command.verb, command.force, doubt != nil, !isUnsaid { return true }
+        return command.verb.isReading
+    }
+
     /// Invariant I2: nodes are told nothing by a controller that has met a higher epoch.
     func refuseInDoubt() throws(Refused) {
         guard let doubt, !isUnsaid else {
@@ -90,7 +97,7 @@ extension ControllerMachine {
         }
         throw Refused(
             .notActive,
-            "this controller does not act: a node has shown the higher epoch \(doubt)",
+            "this controller does not act: node \(doubtShownBy) has shown the higher epoch \(doubt)",
             mend: "muster status; then on the controller's host: muster-controller adopt"
         )
     }
@@ -99,7 +106,8 @@ extension ControllerMachine {
     private func authorizeRun(_ verb: Command.Verb, _ caller: Caller) throws(Refused) {
         let id: RunID
         switch verb {
-        case .retryStep(let run), .skipStep(let run), .abortRun(let run), .answerRun(let run, _):
+        case .retryStep(let run, _), .skipStep(let run, _), .abortRun(let run),
+            .answerRun(let run, _, _):
             id = run
         default: return
         }
@@ -204,13 +212,15 @@ extension ControllerMachine {
         case .removePlan(let name): return try removePlan(name, by: by)
         case .startRun(let request):
             return try startRun(request, by: by, reason: command.reason, force: command.force)
-        case .retryStep(let run): return try retryStep(run, by: by, reason: command.reason)
-        case .skipStep(let run): return try skipStep(run, by: by, reason: command.reason)
+        case .retryStep(let run, let step):
+            return try retryStep(run, step, by: by, reason: command.reason)
+        case .skipStep(let run, let step):
+            return try skipStep(run, step, by: by, reason: command.reason)
         case .abortRun(let run): return try abortRun(run, by: by, reason: command.reason)
         case .certifyNode(let run, let node):
             return try certify(run, node, by: by, reason: command.reason)
-        case .answerRun(let run, let isYes):
-            return try answerRun(run, isYes, by: by, reason: command.reason)
+        case .answerRun(let run, let isYes, let step):
+            return try answerRun(run, step, isYes, by: by, reason: command.reason)
         case .acceptLoss(let run, let acceptsLoss, let divergence):
             return try acceptLoss(
                 run,

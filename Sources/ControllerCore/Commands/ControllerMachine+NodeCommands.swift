@@ -62,6 +62,7 @@ extension ControllerMachine {
         var ids: [NodeID] = []
         for name in names { ids.append(try id(of: name)) }
         ids = sortedUnique(ids)
+        for id in ids where doubt == nil { try refuseIfThere(id) }
         if !force {
             for id in ids {
                 guard let member = nodes[id], !member.isSynced,
@@ -85,12 +86,34 @@ extension ControllerMachine {
         )
     }
 
+    /// Whatever is said of a node that has a session: it is not off. It leaves when it has stopped.
+    private func refuseIfThere(_ id: NodeID) throws(Refused) {
+        guard let member = nodes[id], member.link != nil,
+            member.record.membership == .removing || !member.isSynced
+        else { return }
+        let name = member.record.name
+        if member.record.membership == .removing {
+            let running = runningServices(of: member)
+            throw Refused(
+                .notNow,
+                "node \(name) is being removed, and has a session: it is not off"
+                    + (running.isEmpty ? "" : "; still running: \(running)"),
+                mend:
+                    "wait, or stop its agent or the machine, then: muster node remove \(name) --force"
+            )
+        }
+        throw Refused(
+            .notNow,
+            "the session of node \(name) is just beginning: what runs on it is not known yet",
+            mend: "repeat in a moment"
+        )
+    }
+
     private mutating func beginRemoval(of id: NodeID, by: String, reason: String, force: Bool) {
         guard let member = nodes[id] else { return }
         let record = member.record
         let cause = reason.isEmpty ? "ordered by \(by)" : "ordered by \(by): \(reason)"
         revokeTokens(of: id)
-        if record.membership == .removing, member.isSynced, !force { return }
         guard record.membership == .joined, member.isSynced else {
             return finishRemoval(of: id, cause: cause)
         }

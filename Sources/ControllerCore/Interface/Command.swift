@@ -115,13 +115,15 @@ public struct Command: Hashable, Sendable {
         case removePlan(PlanName)
         /// `force` overrules what readiness calls blocking.
         case startRun(RunRequest)
-        case retryStep(RunID)
+        /// Where a step is named, the present one must be it: what was meant for one step is said twice
+        /// by two people, or because an answer was lost, and does not hit the next one.
+        case retryStep(RunID, step: StepName? = nil)
         /// The reason stands in the run's report.
-        case skipStep(RunID)
+        case skipStep(RunID, step: StepName? = nil)
         case abortRun(RunID)
         /// A node that cannot be reached is off: an operator's word.
         case certifyNode(RunID, NodeName)
-        case answerRun(RunID, isYes: Bool)
+        case answerRun(RunID, isYes: Bool, step: StepName? = nil)
         /// A run that waits is to go on although data may be lost, and with so many canaries of its new
         /// site given up.
         case acceptLoss(RunID, acceptsLoss: Bool, divergence: UInt64?)

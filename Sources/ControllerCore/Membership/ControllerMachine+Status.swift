@@ -186,7 +186,14 @@ extension ControllerMachine {
     mutating func finishRemoval(of id: NodeID, cause: String) {
         guard let member = nodes[id], member.record.membership != .removed else { return }
         let record = member.record
-        if let link = member.link {
+        if doubt != nil {
+            for (connection, known) in connections {
+                guard case .node(id, _) = known.peer else { continue }
+                dismiss(connection, .notActive, "this controller does not act")
+            }
+            unlink(id)
+        }
+        if let link = nodes[id]?.link {
             dismiss(
                 link.connection,
                 .removed,
@@ -195,9 +202,9 @@ extension ControllerMachine {
             unlink(id)
         }
         for (connection, known) in connections {
-            guard case .node(id, _) = known.peer, connection != member.link?.connection else {
-                continue
-            }
+            guard case .node(id, _) = known.peer, connection != member.link?.connection,
+                doubt == nil
+            else { continue }
             dismiss(connection, .removed, "this node was removed from the cluster")
         }
         for service in member.pendingOrders.keys { supersedeOrder(for: service, of: id) }
@@ -223,7 +230,7 @@ extension ControllerMachine {
         }
         forgetDrift(of: pair(of: id).flatMap { nodes[$0]?.record.pair == id ? $0 : nil } ?? id)
         work.forgetLosses(of: id)
-        if work.hasTasks(id) { expect(by: member.lastGrant + settings.lease.wait) }
+        if work.hasTasks(id) { expect(by: leaseEnd(of: member)) }
         if nodeIDs[record.name] == id { nodeIDs[record.name] = nil }
         notify.areThresholdsDue = true
         tell(

@@ -101,7 +101,7 @@ extension ControllerMachine {
         guard running.allSatisfy(\.isSelfFenced), stopsByItself(member) else {
             return "its \(count) may still run"
         }
-        let end = member.lastGrant + settings.lease.wait
+        let end = leaseEnd(of: member)
         guard now.instant < end else {
             return "its \(count) \(running.count == 1 ? "has" : "have") stopped by "
                 + (running.count == 1 ? "itself" : "themselves")

@@ -136,9 +136,7 @@ extension ControllerMachine {
             text: "",
             at: now.wall
         )
-        while orders.count > Limits.ordersKept, let oldest = orders.keys.first {
-            orders[oldest] = nil
-        }
+        forgetEndedOrders()
         if let service = action.service {
             noteStart(action, service, of: id)
             supersedeOrder(for: service, of: id)
@@ -146,6 +144,19 @@ extension ControllerMachine {
         }
         transmit(number)
         return number
+    }
+
+    /// Only what has ended is forgotten, the oldest first: a site of a thousand nodes may have more under
+    /// way than are kept.
+    private mutating func forgetEndedOrders() {
+        guard orders.count > ordersLookedAt else { return }
+        var surplus = orders.count - Limits.ordersKept
+        for (number, order) in orders where surplus > 0 && order.isEnded {
+            orders[number] = nil
+            surplus -= 1
+        }
+        // What could not be forgotten is not looked through again for each further order.
+        ordersLookedAt = surplus > 0 ? orders.count + Limits.ordersKept / 4 : Limits.ordersKept
     }
 
     /// What was told to start may run, whether the node has said so or not.

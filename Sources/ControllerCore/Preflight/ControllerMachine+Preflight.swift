@@ -55,8 +55,11 @@ extension ControllerMachine {
             run.nodes[id] = part
         }
         preflights[number] = run
-        while preflights.count > Limits.preflightsKept, let oldest = preflights.keys.first {
-            preflights[oldest] = nil
+        // One that is under way is not forgotten: as many nodes as like may join at once.
+        var surplus = preflights.count - Limits.preflightsKept
+        for (old, run) in preflights where surplus > 0 && run.isFinished {
+            preflights[old] = nil
+            surplus -= 1
         }
         expect(by: deadline)
         advance(number)

@@ -25,6 +25,8 @@ public struct ClusterRecord: Hashable, Sendable {
     public var lastNotice: UInt64 = 0
     /// A controller runs on this store, and has not said that it stopped.
     public var isRunning = false
+    /// X of the leases that may still be out. A store of before it was kept has granted by the default.
+    public internal(set) var leaseWait = LeaseTerms().wait
     /// What an operator has said at a restore, and what is waited for since.
     public internal(set) var restoring = RestoringRecord()
 
@@ -66,6 +68,7 @@ public struct ClusterRecord: Hashable, Sendable {
         canaryFloor = try fields.optionalNumber("canaries") ?? 1
         lastNotice = try fields.optionalNumber("notices") ?? 0
         isRunning = try fields.flag("running")
+        leaseWait = try fields.optionalMilliseconds("lease-wait") ?? leaseWait
         restoring = try RestoringRecord(fields)
     }
 
@@ -84,6 +87,7 @@ public struct ClusterRecord: Hashable, Sendable {
         if canaryFloor > 1 { writer.put("canaries", canaryFloor) }
         if lastNotice > 0 { writer.put("notices", lastNotice) }
         writer.put("running", isRunning)
+        if leaseWait != LeaseTerms().wait { writer.put("lease-wait", milliseconds: leaseWait) }
         restoring.put(to: &writer)
         return writer.line
     }

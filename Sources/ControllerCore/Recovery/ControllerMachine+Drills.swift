@@ -85,7 +85,7 @@ extension ControllerMachine {
         guard !isGivenUp, !endsWithLease(member, run) else { return [] }
         return [
             "\(name) cannot be reached, and not all of its services stop by themselves (when it is "
-                + "off: muster run skip \(run.id) --reason TEXT)"
+                + "off: \(skipCommand(run)))"
         ]
     }
 
@@ -102,12 +102,10 @@ extension ControllerMachine {
                 text:
                     "what the drill started may run on \(short(silent.map(\.record.name.text))), which "
                     + "cannot be reached: is it off?",
-                commands: ["muster run skip \(run.id) --reason TEXT"]
+                commands: [skipCommand(run)]
             )
         ]
     }
-
-    func leaseEnd(of member: Member) -> Instant { member.lastGrant + settings.lease.wait }
 
     /// Every service of it that is known stops by itself with the node's lease, or has stopped. What it told
     /// last before it was lost is not the end of what the drill may have told it to start.

@@ -250,8 +250,9 @@ extension ControllerMachine {
 
     // MARK: Rolling back
 
-    /// Before the point of no return: the old site has its part again at once, then what hooks have
-    /// done is undone, the last first.
+    /// Before the point of no return: what hooks have done is undone, the last first. The old site has its
+    /// part again at once, or, where a hook has done something since the fence, when that is undone: it
+    /// may have made the other site one that acts.
     mutating func beginRollBack(_ id: RunID, _ text: String) {
         guard let run = runs.runs[id] else { return }
         precondition(!run.isActivated, "run \(id) is beyond its point of no return")
@@ -262,15 +263,11 @@ extension ControllerMachine {
         endAsking(id)
         amendRun(id) {
             $0.state = .rollingBack
-            $0.isFenced = false
-            $0.isDraining = false
             $0.text = kept(text, bytesMax: RunStepRecord.textBytesMax)
         }
         endDrill(id)
         forgetAcceptance(in: id)
-        for site in [run.from, run.to] { amendSite(site) { $0.held = GroupSet() } }
-        if run.isFenced { tellRoles() }
-        touchNodes(of: run.from)
+        if !undoesBeforeGivingBack(run) { giveBack(run) }
         tell(
             .runRollingBack,
             .warning,
@@ -281,7 +278,35 @@ extension ControllerMachine {
         auditOwn("run.roll-back", "\(id)", reason: text)
     }
 
+    private mutating func giveBack(_ run: RunRecord) {
+        amendRun(run.id) {
+            $0.isFenced = false
+            $0.isDraining = false
+        }
+        for site in [run.from, run.to] { amendSite(site) { $0.held = GroupSet() } }
+        if run.isFenced { tellRoles() }
+        touchNodes(of: run.from)
+    }
+
+    /// Hooks have done, or may have done, something behind the fence that is not undone yet.
+    private func undoesBeforeGivingBack(_ run: RunRecord) -> Bool {
+        guard run.isFenced else { return false }
+        let steps = runs.steps(of: run.id)
+        guard let fence = steps.firstIndex(where: \.step.act.isFence) else { return false }
+        return steps[(fence + 1)...].contains { record in
+            guard record.index <= run.step, record.step.undo != nil else { return false }
+            switch record.state {
+            case .done, .failed, .running, .verifying, .delayed, .undoing: return true
+            case .pending, .skipped, .undone: return false
+            }
+        }
+    }
+
     private mutating func rollBack(_ run: RunRecord) -> Bool {
+        if run.isFenced, !undoesBeforeGivingBack(run) {
+            giveBack(run)
+            return true
+        }
         guard let record = runs.stepRecords[.init(run: run.id, index: run.step)] else {
             preconditionFailure("run \(run.id) has no step \(run.step)")
         }

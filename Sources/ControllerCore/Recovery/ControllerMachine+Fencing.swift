@@ -128,7 +128,7 @@ extension ControllerMachine {
         guard let run = runs.liveRun, run.isFenced, !run.isActivated,
             let fence = runs.fence(of: id, in: run.id), fence.proof != .statement
         else { return }
-        runs.fenceRecords[.init(run: run.id, node: id)] = nil
+        runs.forget(fence)
         effects.journal.append(.delete(table: .fence, key: fence.storeKey))
         runs.isDue = true
         tell(
@@ -200,7 +200,7 @@ extension ControllerMachine {
             return (.statement, "it says that nothing under \(needed) or older runs")
         }
         guard member.reachability == .unreachable, record.fencesItself == true else { return nil }
-        let end = member.lastGrant + settings.lease.wait
+        let end = leaseEnd(of: member)
         guard now.instant >= end else { return nil }
         let age = (now.instant - member.lastGrant).forPeople
         return (.waited, "it fences itself, and got no lease for \(age)")
@@ -222,7 +222,7 @@ extension ControllerMachine {
             text: kept(text, bytesMax: Limits.textBytesMax),
             at: now.wall
         )
-        runs.restore(fence)
+        runs.restore(fence, at: now)
         put(.fence(fence))
         runs.isDue = true
         tell(

@@ -57,7 +57,7 @@ extension ControllerMachine {
                 text:
                     "site \(run.to), which is the active one, seems lost, and the run waits for site "
                     + "\(run.from) to end its tasks and sessions",
-                commands: ["muster run skip \(run.id) --reason TEXT"]
+                commands: [skipCommand(run)]
             )
         ]
     }
@@ -76,7 +76,7 @@ extension ControllerMachine {
     /// What ends a run that holds up another one.
     func mend(of run: RunRecord) -> String {
         runThatDrains?.id == run.id
-            ? "muster run skip \(run.id) --reason TEXT" : "muster run show \(run.id)"
+            ? skipCommand(run) : "muster run show \(run.id)"
     }
 }
 

@@ -350,13 +350,35 @@ extension ControllerMachine {
         return record
     }
 
+    /// The present step, where it is the one that was meant.
+    private func presentStep(
+        of run: RunRecord,
+        meant: StepName?
+    ) throws(Refused) -> RunStepRecord {
+        let record = presentStep(of: run)
+        guard let meant, meant != record.step.name else { return record }
+        guard runs.steps(of: run.id).contains(where: { $0.step.name == meant }) else {
+            throw Refused(
+                .unknownName,
+                "run \(run.id) has no step \(meant)",
+                mend: "muster run show \(run.id)"
+            )
+        }
+        throw Refused(
+            .notNow,
+            "run \(run.id) is at its step \(record.step.name), not at \(meant)",
+            mend: "muster run show \(run.id) says what it waits for now"
+        )
+    }
+
     mutating func retryStep(
         _ id: RunID,
+        _ meant: StepName?,
         by: String,
         reason: String
     ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
-        let record = presentStep(of: run)
+        let record = try presentStep(of: run, meant: meant)
         guard run.state == .asking || record.state == .delayed else {
             throw Refused(.notNow, "run \(id) does not ask: its step \(record.step.name) goes on")
         }
@@ -373,10 +395,14 @@ extension ControllerMachine {
         return .done("step \(record.step.name) is tried again", orders: [])
     }
 
-    mutating func skipStep(_ id: RunID, by: String, reason: String) throws(Refused) -> Reply.Outcome
-    {
+    mutating func skipStep(
+        _ id: RunID,
+        _ meant: StepName?,
+        by: String,
+        reason: String
+    ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
-        let record = presentStep(of: run)
+        let record = try presentStep(of: run, meant: meant)
         guard run.state != .rollingBack else {
             throw Refused(.notNow, "run \(id) is being rolled back")
         }
@@ -444,12 +470,13 @@ extension ControllerMachine {
 
     mutating func answerRun(
         _ id: RunID,
+        _ meant: StepName?,
         _ isYes: Bool,
         by: String,
         reason: String
     ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
-        let record = presentStep(of: run)
+        let record = try presentStep(of: run, meant: meant)
         guard case .ask = record.step.act, record.state == .running, run.state == .running else {
             throw Refused(.notNow, "run \(id) asks nothing now")
         }

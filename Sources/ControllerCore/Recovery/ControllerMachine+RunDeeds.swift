@@ -122,7 +122,7 @@ extension ControllerMachine {
                 effects.journal.append(.delete(table: .runStep, key: step.storeKey))
             }
             for fence in runs.fences(of: oldest) {
-                runs.fenceRecords[.init(run: oldest, node: fence.node)] = nil
+                runs.forget(fence)
                 effects.journal.append(.delete(table: .fence, key: fence.storeKey))
             }
             runs.runs[oldest] = nil

@@ -192,24 +192,35 @@ extension ControllerMachine {
         needs += record.state == .running ? drillNeeds(of: run) + lossNeeds(of: run) : []
         needs += drainNeeds(of: run)
         if run.state == .asking {
-            let skip =
-                record.step.act.maySkip ? ["muster run skip \(run.id) --reason TEXT"] : []
+            let skip = record.step.act.maySkip ? [skipCommand(run)] : []
             needs.append(
                 PersonNeed(
                     text: "step \(record.step.name) has failed: \(run.text)",
-                    commands: ["muster run retry \(run.id)"] + skip + abort
+                    commands: ["muster run retry \(run.id) --step \(record.step.name)"] + skip
+                        + abort
                 )
             )
         } else if case .ask(let question) = record.step.act, record.state == .running {
             needs.append(
                 PersonNeed(
                     text: question,
-                    commands: [
-                        "muster run answer \(run.id) yes", "muster run answer \(run.id) no",
-                    ]
+                    commands: ["yes", "no"].map { answerCommand($0, run) }
                 )
             )
         }
         return needs
+    }
+
+    /// With the step's name: typed once more, or too late, it does not hit the next step.
+    func skipCommand(_ run: RunRecord) -> String {
+        "muster run skip \(run.id) --step \(stepName(of: run)) --reason TEXT"
+    }
+
+    func answerCommand(_ word: String, _ run: RunRecord) -> String {
+        "muster run answer \(run.id) \(word) --step \(stepName(of: run))"
+    }
+
+    private func stepName(of run: RunRecord) -> String {
+        runs.stepRecords[.init(run: run.id, index: run.step)]?.step.name.text ?? "STEP"
     }
 }

@@ -44,7 +44,7 @@ extension ControllerMachine {
                 .critical,
                 "run \(run.id)",
                 "Run \(run.id) asks: \(question)",
-                consequence: "muster run answer \(run.id) yes"
+                consequence: answerCommand("yes", run)
             )
         case .notify(let text):
             tell(.runNotice, .info, "run \(run.id)", text, cause: "run \(run.id) by \(run.by)")

@@ -38,7 +38,9 @@ public struct RunBook: Hashable, Sendable {
     public internal(set) var plans: OrderedTable<PlanName, PlanRecord> = OrderedTable()
     public internal(set) var runs: OrderedTable<RunID, RunRecord> = OrderedTable()
     var stepRecords: OrderedTable<StepKey, RunStepRecord> = OrderedTable()
-    var fenceRecords: OrderedTable<FenceKey, FenceRecord> = OrderedTable()
+    private(set) var fenceRecords: OrderedTable<FenceKey, FenceRecord> = OrderedTable()
+    /// When each was noted, by the boot clock: a wall clock that is set moves no proof.
+    private var fenceInstants: OrderedTable<FenceKey, Instant> = OrderedTable()
     var deedRecords: OrderedTable<DeedKey, RunDeedRecord> = OrderedTable()
     /// What a person was asked for last, by the command that answers it.
     var asked: [String] = []
@@ -106,8 +108,23 @@ public struct RunBook: Hashable, Sendable {
         deedRecords[key] = record
     }
 
-    mutating func restore(_ record: FenceRecord) {
-        fenceRecords[FenceKey(run: record.run, node: record.node)] = record
+    /// - Parameter now: when it is read or noted. Of a time before this controller's start only the clock
+    ///   on the wall is known, and is asked once.
+    mutating func restore(_ record: FenceRecord, at now: Moment) {
+        let key = FenceKey(run: record.run, node: record.node)
+        fenceRecords[key] = record
+        fenceInstants[key] = now.instant - max(.zero, now.wall - record.at)
+    }
+
+    mutating func forget(_ record: FenceRecord) {
+        let key = FenceKey(run: record.run, node: record.node)
+        fenceRecords[key] = nil
+        fenceInstants[key] = nil
+    }
+
+    /// Since when a node is proven unable to act.
+    func fencedSince(_ record: FenceRecord) -> Instant? {
+        fenceInstants[FenceKey(run: record.run, node: record.node)]
     }
 
     /// The plan for a kind of run: the one named, or else the written one. A drill carries out the

@@ -16,15 +16,15 @@ extension ControllerMachine {
                 let fence = runs.fence(of: member.record.id, in: run.id)
             {
                 guard fence.proof != .neverStarted else { continue }
-                let proven = now.instant - max(.zero, now.wall - fence.at)
-                let ended = member.lastGrant + settings.lease.wait
+                let proven = runs.fencedSince(fence) ?? now.instant
+                let ended = leaseEnd(of: member)
                 moment = fence.proof == .waited ? min(proven, ended) : proven
             } else if member.isSynced {
                 return nil
             } else {
                 switch proof(of: member, in: nil)?.0 {
                 case .neverStarted: continue
-                case .waited: moment = member.lastGrant + settings.lease.wait
+                case .waited: moment = leaseEnd(of: member)
                 case .statement, .command, .certified, nil: return nil
                 }
             }

@@ -125,7 +125,7 @@ extension ControllerMachine {
     }
 
     /// Nodes that joined after the backup are not known here, and their leases end by then.
-    private var settlingLeast: Instant { startedAt.instant + settings.lease.wait }
+    private var settlingLeast: Instant { leaseEnd(after: startedAt.instant) }
 
     /// When the next silence is long enough; nil when only words are waited for.
     var settlingDeadline: Instant? {
@@ -133,7 +133,7 @@ extension ControllerMachine {
         let silent = nodes.values.filter {
             $0.record.isUnsettled && $0.reachability == .unreachable
         }
-        .map { $0.lastGrant + settings.lease.wait }
+        .map { leaseEnd(of: $0) }
         return ([settlingLeast] + silent).filter { $0 > now.instant }.min()
     }
 
@@ -157,7 +157,7 @@ extension ControllerMachine {
             return "it says that nothing under \(needed) or older runs"
         }
         guard member.reachability == .unreachable,
-            now.instant >= member.lastGrant + settings.lease.wait
+            now.instant >= leaseEnd(of: member)
         else { return nil }
         let silence = "it got no lease for \((now.instant - member.lastGrant).forPeople)"
         if isActive { return "\(silence): no task of it runs" }

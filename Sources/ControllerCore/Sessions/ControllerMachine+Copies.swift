@@ -49,7 +49,7 @@ extension ControllerMachine {
         let tasks = work.hasTasks(member.record.id) ? member.lastGrant : nil
 
         let services = member.lastFencedGrant
-        return [tasks, services].compactMap { $0 }.max().map { $0 + settings.lease.wait }
+        return [tasks, services].compactMap { $0 }.max().map(leaseEnd(after:))
     }
 
     /// Keeps what is known of the leases under which a node may run self-fenced services.
@@ -68,7 +68,7 @@ extension ControllerMachine {
             nodes.update(id) { $0.lastFencedGrant = $0.lastGrant }
             if !member.record.mayRunFenced { amend(id) { $0.mayRunFenced = true } }
         } else if let last = member.lastFencedGrant, member.isSynced,
-            now.instant >= last + settings.lease.wait
+            now.instant >= leaseEnd(after: last)
         {
             nodes.update(id) { $0.lastFencedGrant = nil }
             amend(id) { $0.mayRunFenced = false }

@@ -178,6 +178,8 @@ extension ControllerMachine {
             )
             $0.staleShown = 0
         }
+        // It is there: that is no time to count it as off.
+        withdrawFence(of: id)
         if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
     }
@@ -281,7 +283,7 @@ extension ControllerMachine {
             $0.reachability = .unreachable
             $0.lossCause = "held, its identity was seen twice"
         }
-        expect(by: member.lastGrant + settings.lease.wait)
+        expect(by: leaseEnd(of: member))
         tell(
             .nodeConflicted,
             .critical,
@@ -302,6 +304,7 @@ extension ControllerMachine {
     mutating func doubtAuthority(shown: Epoch, by name: NodeName, isOfTwin: Bool = false) {
         guard doubt == nil || shown > doubt! else { return }
         doubt = shown
+        doubtShownBy = name.text
         let isOld = shown < cluster.epoch && !isOfTwin
         tell(
             .controllerDoubted,
@@ -420,7 +423,7 @@ extension ControllerMachine {
             if isLoss, !isExcused { $0.losses.append(now.instant) }
         }
         endHold(of: id, by: "it was lost again")
-        expect(by: member.lastGrant + settings.lease.wait)
+        expect(by: leaseEnd(of: member))
     }
 
     mutating func sayGoodbye() {

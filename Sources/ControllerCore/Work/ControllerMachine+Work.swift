@@ -210,7 +210,7 @@ extension ControllerMachine {
     /// it had is refused.
     mutating func fenceWork(of id: NodeID) {
         guard let member = nodes[id], work.hasTasks(id), member.reachability == .unreachable,
-            now.instant >= member.lastGrant + settings.lease.wait, mayAct
+            now.instant >= leaseEnd(of: member), mayAct
         else { return }
         amend(id) {
             $0.session += 1

@@ -141,12 +141,15 @@ extension Operators {
             // What fails again and again is left out, where that may be.
             let mayLeaveOut = !record.step.act.isSafetyStep
             if mayLeaveOut, world.happens(perMille: 300) {
-                return ask(.skipStep(run.id), reason: "it does not matter")
+                return ask(
+                    .skipStep(run.id, step: record.step.name),
+                    reason: "it does not matter"
+                )
             }
             if !run.isActivated, world.happens(perMille: isCalm ? 300 : 100) {
                 return ask(.abortRun(run.id))
             }
-            return ask(.retryStep(run.id))
+            return ask(.retryStep(run.id, step: record.step.name))
         }
         if isCalm, record.step.act.word == "start" || record.step.act.word == "verify" {
             bringIn(run.to, machine)

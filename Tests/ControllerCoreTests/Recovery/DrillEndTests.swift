@@ -99,7 +99,7 @@ struct DrillEndTests {
         #expect(stage.run.state == .running)
         #expect(stage.run.text.contains("not all of its services stop by themselves"))
         let needs = stage.machine.personNeeds(of: stage.run)
-        #expect(needs.first?.commands == ["muster run skip 1 --reason TEXT"])
+        #expect(needs.first?.commands == ["muster run skip 1 --step end-drill --reason TEXT"])
         var other = stage
         other.ask(.abortRun(other.run.id))
         #expect(other.run.state == .aborted)

@@ -177,4 +177,32 @@ struct FenceDoubtTests {
         stage.beat(late, floor: floor)
         #expect(stage.machine.cluster.activeSite == "b", "\(stage.run.state) \(stage.run.text)")
     }
+
+    @Test func `a node that has shown itself again is not off, whatever was certified`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let other = stage.online("n3", [.plain("db", .running, isWanted: true)])
+        stage.live([production, other, standby], for: 2)
+        stage.step(.disconnected(production, .timedOut))
+        stage.step(.disconnected(other, .timedOut))
+        stage.begin(.failover)
+        stage.live([standby], for: 20)
+        stage.ask(.certifyNode(stage.run.id, "n1"), reason: "powered off")
+        // It is not: its agent is there, stops db, and writes its state to a slow disk.
+        _ = stage.hello("n1", incarnation: 2)
+        stage.ask(.certifyNode(stage.run.id, "n3"), reason: "powered off")
+        stage.live([standby], for: 5)
+        #expect(stage.machine.cluster.activeSite == "a")
+    }
+
+    @Test func `a node with a session is not off, whatever is said when it is removed`() {
+        var (stage, production, standby) = Stage.twoSites()
+        stage.live([production, standby], for: 2)
+        // Said twice, because the first one takes its time.
+        stage.ask(.removeNodes(["n1"]), force: true)
+        stage.ask(.removeNodes(["n1"]), force: true)
+        stage.begin(.failover, force: true)
+        stage.live([standby], for: 2)
+        // What n1 runs is still being stopped, by all that is known.
+        #expect(stage.machine.cluster.activeSite == "a")
+    }
 }

@@ -245,4 +245,70 @@ struct SwitchoverTests {
             #expect(stage.store["\(record.table.rawValue)/\(record.key)"] == record)
         }
     }
+
+    /// Two consoles, or one whose answer was lost: both mean the step that had failed.
+    @Test func `a step is not left out because another one was left out twice`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let after = ["first", "promote"].map { (name: StepName) in
+            PlanStep(name: name, act: .hook(HookName(name.text)!, .controller))
+        }
+        stage.ask(.setPlan(.around(after: after)))
+        stage.live([production, standby], for: 2)
+        stage.step(.disconnected(production, .timedOut))
+        stage.begin(.failover)
+        stage.ask(.certifyNode(stage.run.id, "n1"), reason: "powered off")
+        #expect(stage.stepName == "first")
+        stage.answerHook(isDone: false)
+        #expect(stage.run.state == .asking)
+        stage.ask(.skipStep(stage.run.id, step: "first"))
+        stage.ask(.skipStep(stage.run.id, step: "first"))
+        #expect(stage.lastRefusal == .notNow)
+        stage.ask(.skipStep(stage.run.id, step: "frist"))
+        #expect(stage.lastRefusal == .unknownName)
+        #expect(!stage.steps().contains("promote skipped"), "\(stage.steps())")
+    }
+
+    @Test func `a yes that is said twice answers one question`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let before = ["lag", "power"].map { (name: StepName) in
+            PlanStep(name: name, act: .ask("\(name)?"), timeout: .seconds(600))
+        }
+        stage.ask(.setPlan(.around(before: before)))
+        stage.live([production, standby], for: 2)
+        stage.begin(.switchover)
+        stage.ask(.answerRun(stage.run.id, isYes: true, step: "lag"))
+        stage.ask(.answerRun(stage.run.id, isYes: true, step: "lag"))
+        #expect(stage.lastRefusal == .notNow)
+        #expect(stage.stepName == "power", "\(stage.steps())")
+    }
+
+    /// A plan may promote the data between the fence and the activation, and say how that is undone.
+    @Test func `the old site does not act again before what was done at the new one is undone`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let plan = PlanDraft(
+            name: "early",
+            kinds: [.switchover],
+            steps: [
+                PlanStep(name: "fence", act: .fence(with: nil), timeout: .seconds(600)),
+                PlanStep(name: "promote", act: .hook("promote", .controller), undo: "demote"),
+                PlanStep(name: "sure", act: .ask("sure?"), timeout: .seconds(600)),
+                PlanStep(name: "activate", act: .activate),
+                PlanStep(name: "start", act: .start(groups: [], .all)),
+            ]
+        )
+        #expect(plan.problems.isEmpty)
+        stage.ask(.setPlan(plan))
+        stage.live([production, standby], for: 2)
+        stage.begin(.switchover)
+        stage.report("db", .stopped, isWanted: false, on: production)
+        stage.beat(production, floor: Stage.floorOfSession1)
+        #expect(stage.stepName == "promote")
+        stage.answerHook(isDone: true)
+        #expect(stage.stepName == "sure")
+        stage.ask(.abortRun(stage.run.id))
+        stage.live([production, standby], for: 2)
+        #expect(stage.hooks.last?.name == "demote")
+        // Both sites have a primary while `demote` runs.
+        #expect(!stage.verbs(production).contains("START"))
+    }
 }

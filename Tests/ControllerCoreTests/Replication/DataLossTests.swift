@@ -413,4 +413,19 @@ struct DataLossTests {
         }
         #expect(tables.isSuperset(of: ["data-set", "fork", "divergence", "lag-hour"]))
     }
+
+    @Test func `a clock on the wall that jumps ahead makes no loss smaller`() {
+        var data = DataStage(isSelfFenced: false, objective: "30s")
+        data.live(5)
+        data.loseProduction()
+        data.live(5)
+        #expect(data.begin(.failover).refusal == nil)
+        data.live(600)
+        data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
+        data.live(2)
+        #expect(!data.stage.run.isActivated)
+        data.stage.wallOffset = .seconds(3_600)
+        data.live(5)
+        #expect(!data.stage.run.isActivated)
+    }
 }
