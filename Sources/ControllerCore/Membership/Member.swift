@@ -75,6 +75,7 @@ public struct Member: Hashable, Sendable {
     var renewals: [Instant] = []
     /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.
     var staleShown: UInt32
+    var events: EventAllowance
 
     init(record: NodeRecord, interval: Duration, start: Instant) {
         self.record = record
@@ -101,6 +102,7 @@ public struct Member: Hashable, Sendable {
         preferences = NodePreferences()
         preferencesVersion = 0
         staleShown = 0
+        events = EventAllowance(at: start)
     }
 
     /// One authenticated connection of one agent incarnation.

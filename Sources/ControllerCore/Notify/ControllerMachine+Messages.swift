@@ -159,10 +159,10 @@ struct NoticeFiller {
         case .kind: item.kind.rawValue
         case .site: item.site
         case .subject: item.subject
-        case .text: item.text
-        case .headline: item.text.hasSuffix(".") ? String(item.text.dropLast()) : item.text
-        case .cause: item.cause
-        case .consequence: item.consequence
+        case .text: flat(item.text)
+        case .headline: flat(item.text.hasSuffix(".") ? String(item.text.dropLast()) : item.text)
+        case .cause: flat(item.cause)
+        case .consequence: flat(item.consequence)
         case .since: item.since.iso8601
         case .ended: item.endedAt?.iso8601 ?? ""
         case .duration: ((item.endedAt ?? now) - item.since).forPeople
@@ -174,4 +174,12 @@ struct NoticeFiller {
         case .test: state == .test ? "yes" : ""
         }
     }
+}
+
+/// In one line: what a node has said stands in the middle of a message, and does not look like the lines
+/// around it.
+private func flat(_ text: String) -> String {
+    var flat = ""
+    for scalar in text.unicodeScalars { flat.unicodeScalars.append(scalar.isPlain ? scalar : " ") }
+    return flat
 }

@@ -65,9 +65,9 @@ extension ControllerMachine {
         guard let before, before.state != report.state, member.isSynced else { return }
         let isBad = report.state == .failed || report.state == .backoff
         tell(
+            by: id,
             .serviceChanged,
             isBad ? (report.isRequired ? .critical : .warning) : .info,
-            member.record.name.text,
             "Service \(report.name) of \(member.record.name) is \(report.state.rawValue).",
             cause: report.detail,
             consequence: "it was \(before.state.rawValue)"
@@ -221,6 +221,24 @@ extension ControllerMachine {
             case .badConfiguration:
                 "Node \(name) keeps its old configuration: the new one is wrong."
             }
-        tell(.nodeNote, .warning, name.text, sentence, cause: text)
+        tell(by: id, .nodeNote, .warning, sentence, cause: text)
+    }
+
+    /// What happens because a node says so, as often as one node may.
+    private mutating func tell(
+        by id: NodeID,
+        _ kind: EventKind,
+        _ severity: Severity,
+        _ text: String,
+        cause: String,
+        consequence: String = ""
+    ) {
+        guard var events = nodes[id]?.events, let name = nodes[id]?.record.name else { return }
+        let untold = events.take(at: now.instant)
+        nodes.update(id) { $0.events = events }
+        guard let untold else { return }
+        let before =
+            untold == 0 ? "" : " (\(counted(Int(clamping: untold), "event")) before it left out)"
+        tell(kind, severity, name.text, text + before, cause: cause, consequence: consequence)
     }
 }
