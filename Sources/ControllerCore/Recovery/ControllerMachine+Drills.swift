@@ -102,7 +102,7 @@ extension ControllerMachine {
                 text:
                     "what the drill started may run on \(short(silent.map(\.record.name.text))), which "
                     + "cannot be reached: is it off?",
-                commands: ["muster run skip \(run.id) --reason TEXT"]
+                commands: [PersonNeed.skip(run.id)]
             )
         ]
     }

@@ -106,7 +106,6 @@ extension ControllerMachine {
             }
         }
         let open = unfenced(run)
-        noteWaiting(run.id)
         guard open.isEmpty else { return .waiting(open) }
         let count = members(of: run.from).count
         return .done("\(counted(count, "node")) of site \(run.from) cannot act any more")
@@ -158,7 +157,7 @@ extension ControllerMachine {
     }
 
     private func reasonUnfenced(_ member: Member, _ run: RunID) -> String {
-        let certify = "muster run certify \(run) \(member.record.name) --reason TEXT"
+        let certify = PersonNeed.certification(run, member.record.name)
         if member.isSynced, isOtherMachine(member) {
             return
                 "speaks from another boot or machine than the one that ran its services (if it was "

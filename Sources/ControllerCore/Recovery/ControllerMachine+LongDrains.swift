@@ -57,7 +57,7 @@ extension ControllerMachine {
                 text:
                     "site \(run.to), which is the active one, seems lost, and the run waits for site "
                     + "\(run.from) to end its tasks and sessions",
-                commands: ["muster run skip \(run.id) --reason TEXT"]
+                commands: [PersonNeed.skip(run.id)]
             )
         ]
     }
@@ -67,16 +67,13 @@ extension ControllerMachine {
         guard let run = runThatDrains, watch.belowSince != nil || run.askedSince != nil else {
             return
         }
-        // A new controller takes no question back before it has looked for as long as it takes to ask.
-        let hold = settings.failover.holdTime(settings.lease)
-        guard watch.belowSince != nil || now.instant >= startedAt.instant + hold else { return }
         noteWaiting(run.id)
     }
 
     /// What ends a run that holds up another one.
     func mend(of run: RunRecord) -> String {
         runThatDrains?.id == run.id
-            ? "muster run skip \(run.id) --reason TEXT" : "muster run show \(run.id)"
+            ? PersonNeed.skip(run.id) : "muster run show \(run.id)"
     }
 }
 

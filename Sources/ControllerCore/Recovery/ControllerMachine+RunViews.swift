@@ -185,7 +185,7 @@ extension ControllerMachine {
             needs.append(
                 PersonNeed(
                     text: "node \(outlook.node) is \(outlook.text)",
-                    commands: ["muster run certify \(run.id) \(outlook.node) --reason TEXT"]
+                    commands: [PersonNeed.certification(run.id, outlook.node)]
                 )
             )
         }
@@ -193,7 +193,7 @@ extension ControllerMachine {
         needs += drainNeeds(of: run)
         if run.state == .asking {
             let skip =
-                record.step.act.maySkip ? ["muster run skip \(run.id) --reason TEXT"] : []
+                record.step.act.maySkip ? [PersonNeed.skip(run.id)] : []
             needs.append(
                 PersonNeed(
                     text: "step \(record.step.name) has failed: \(run.text)",
@@ -204,9 +204,7 @@ extension ControllerMachine {
             needs.append(
                 PersonNeed(
                     text: question,
-                    commands: [
-                        "muster run answer \(run.id) yes", "muster run answer \(run.id) no",
-                    ]
+                    commands: [PersonNeed.answer(run.id), "muster run answer \(run.id) no"]
                 )
             )
         }

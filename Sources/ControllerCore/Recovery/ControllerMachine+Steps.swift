@@ -37,15 +37,7 @@ extension ControllerMachine {
         case .sandbox(let work): giveSandboxTasks(work, record, run)
         case .hook(let name, let place), .check(let name, let place):
             giveHooks(name, place, record, run)
-        case .ask(let question):
-            amendRun(run.id) { [now] in $0.askedSince = now.wall }
-            tell(
-                .runWaiting,
-                .critical,
-                "run \(run.id)",
-                "Run \(run.id) asks: \(question)",
-                consequence: "muster run answer \(run.id) yes"
-            )
+        case .ask(let question): ask(question, in: run)
         case .notify(let text):
             tell(.runNotice, .info, "run \(run.id)", text, cause: "run \(run.id) by \(run.by)")
         }
@@ -255,7 +247,6 @@ extension ControllerMachine {
             // A node may have joined since the fence, and must have been proven, too.
             proveWhatIs(run)
             let open = unfenced(run)
-            noteWaiting(run.id)
             guard open.isEmpty else { return .waiting("not fenced: \(open)") }
             let busy = hooksOfOldSite(run)
             guard busy.isEmpty else { return .waiting("a hook still runs on \(short(busy))") }

@@ -40,8 +40,6 @@ public struct RunBook: Hashable, Sendable {
     var stepRecords: OrderedTable<StepKey, RunStepRecord> = OrderedTable()
     var fenceRecords: OrderedTable<FenceKey, FenceRecord> = OrderedTable()
     var deedRecords: OrderedTable<DeedKey, RunDeedRecord> = OrderedTable()
-    /// What a person was asked for last, by the command that answers it.
-    var asked: [String] = []
     /// The one that has not ended. There is one at a time.
     public internal(set) var live: RunID?
 

@@ -123,6 +123,10 @@ struct LossNamesTests {
         #expect(needs.count == 1)
         #expect(needs[0].text.contains("data set mail") && !needs[0].text.contains("orders"))
         #expect(!data.stage.run.acceptsLoss(of: "mail"))
+        // Somebody is told of it.
+        let asked = data.stage.events.filter { $0.kind == .runWaiting }
+        #expect(asked.map(\.consequence).last == needs[0].commands[0])
+        #expect(data.stage.run.questions == [needs[0].commands[0]])
     }
 
     @Test(arguments: [nil, [], ["orders"], ["mail", "orders"]] as [[DataSetName]?])
