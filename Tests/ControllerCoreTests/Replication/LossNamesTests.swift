@@ -115,6 +115,8 @@ struct LossNamesTests {
         let request = RunRequest(kind: .failover, to: "b", acceptsLoss: true)
         #expect(data.stage.ask(.startRun(request)).refusal == nil)
         #expect(data.stage.run.lossAcceptedOf == ["orders"])
+        let named = data.stage.audits.filter { $0.verb == "data.accept-loss" }
+        #expect(named.map(\.object) == ["orders"])
         #expect(data.stage.stepName == "fence")
         data.live(600, copies: [])
         data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
