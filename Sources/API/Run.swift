@@ -158,8 +158,11 @@ public struct RunSummary: Codable, Hashable, Sendable {
     public var fencing: Bool
     /// Blocking reasons of readiness were overruled.
     public var forced: Bool
-    /// That data may be lost was accepted with the order.
+    /// That data may be lost was accepted, with the order or later.
     public var acceptsDataLoss: Bool
+    /// Of what it was accepted; left out where it was not, and of runs of an older version, which kept no
+    /// names: there it was accepted of every data set.
+    public var acceptedLosses: [AcceptedLoss]?
     /// Empty unless it waits for a person.
     public var needs: [RunNeed]
 
@@ -206,6 +209,37 @@ public struct RunSummary: Codable, Hashable, Sendable {
     }
 
     public var isEnded: Bool { state == "done" || state == "aborted" }
+}
+
+/// A data set of which it was accepted that data may be lost.
+public struct AcceptedLoss: Codable, Hashable, Sendable {
+    public var dataSet: String
+    /// Canaries that the run has lost of it; left out while, or where, that is not known.
+    public var lost: UInt64?
+
+    public init(dataSet: String, lost: UInt64? = nil) {
+        self.dataSet = dataSet
+        self.lost = lost
+    }
+
+    /// `orders (12 canaries lost)`.
+    public var text: String {
+        guard let lost else { return dataSet }
+        return "\(dataSet) (\(lost) \(lost == 1 ? "canary" : "canaries") lost)"
+    }
+}
+
+extension RunSummary {
+    /// A sentence; nil where no loss was accepted.
+    public var acceptedLossText: String? {
+        guard acceptsDataLoss else { return nil }
+        guard let losses = acceptedLosses else { return "That data may be lost was accepted." }
+        guard !losses.isEmpty else {
+            return "That data may be lost was accepted; no data set stood in the way."
+        }
+        let names = losses.map(\.text).joined(separator: ", ")
+        return "That data may be lost was accepted of: \(names)."
+    }
 }
 
 /// The answer to `GET /runs`, the newest first.

@@ -308,4 +308,19 @@ import Testing
         #expect(lines.allSatisfy { DisplayWidth.of($0) <= 60 })
         #expect(page.lines(rows: nil).count == 21)
     }
+
+    @Test func `a run's page names what a loss was accepted of`() {
+        func text(_ detail: RunDetail) -> String? {
+            let plain = Style(isColoured: false, isUnicode: false)
+            return RunPage(detail: detail, style: plain, now: Samples.now).lossLines.last
+        }
+        var detail = RunSamples.detail
+        #expect(
+            text(detail) == "  That data may be lost was accepted of: mail (1 canary lost), orders."
+        )
+        detail.run.acceptedLosses = nil
+        #expect(text(detail) == "  That data may be lost was accepted.")
+        detail.run.acceptsDataLoss = false
+        #expect(text(detail) == nil)
+    }
 }

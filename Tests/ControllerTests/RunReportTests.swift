@@ -278,6 +278,33 @@ import Testing
         #expect(try TaskStore(store: store).late([TaskID(3)])[TaskID(3)] == lates[2])
     }
 
+    @Test func `a report names the data sets of which a loss was accepted, and what was lost`()
+        throws
+    {
+        var (run, records) = Self.run()
+        run.acceptsLoss = true
+        run.lossAcceptedOf = ["mail", "orders"]
+        func report() throws -> RunReport {
+            let machine = try Self.machine([.run(run)] + records.map { .runStep($0) })
+            let now = Moment(instant: .origin, wall: Self.at(1_000))
+            return NodeViews(machine: machine, now: now).report(run, ledger: [], isCut: false)
+        }
+        var named = try report()
+        #expect(named.run.acceptedLosses?.map(\.dataSet) == ["mail", "orders"])
+        #expect(
+            RunReportText(named).markdown
+                .contains("That data may be lost was accepted of: mail, orders.")
+        )
+        named.run.acceptedLosses?[1].lost = 12
+        #expect(RunReportText(named).markdown.contains("mail, orders (12 canaries lost)."))
+        run.lossAcceptedOf = nil
+        let older = try report()
+        #expect(older.run.acceptedLosses == nil)
+        #expect(RunReportText(older).markdown.contains("That data may be lost was accepted."))
+        run.acceptsLoss = false
+        #expect(!RunReportText(try report()).markdown.contains("may be lost"))
+    }
+
     @Test func `in Markdown no text breaks a table or becomes markup`() throws {
         let (run, _) = Self.run()
         var report = try Self.views().report(run, ledger: [], isCut: false)

@@ -85,6 +85,7 @@ struct RunShow: AsyncParsableCommand {
                 isWrapped: output.format == .wide
             )
             var lines = page.lines(rows: nil) + page.hookLines + page.fenceLines
+            lines += page.lossLines
             lines += RunPage.ledgerLine(ledger.value, session.style)
             let run = answer.value.run
             if run.isEnded {

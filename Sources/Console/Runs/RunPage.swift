@@ -118,6 +118,11 @@ struct RunPage {
         return ["", style.paint("FENCES", .faint)] + table.lines(style: style, width: width)
     }
 
+    /// What loss somebody has accepted.
+    var lossLines: [String] {
+        detail.run.acceptedLossText.map { ["", style.paint("DATA", .faint), "  \($0)"] } ?? []
+    }
+
     var hookLines: [String] {
         let hooks = detail.steps.flatMap { step in step.hooks.map { (step.plan.name, $0) } }
         guard !hooks.isEmpty else { return [] }

@@ -52,9 +52,12 @@ struct RunReportText {
     }
 
     private var dataLines: [String] {
+        let accepted = report.run.acceptedLossText.map { [plain($0), ""] } ?? []
         guard !report.data.isEmpty else {
             let isMove = report.run.kind != "drill" && report.run.epochAfter != nil
-            return isMove ? ["## Data", "", "No data set is watched: the RPO is unknown.", ""] : []
+            let unknown = isMove ? ["No data set is watched: the RPO is unknown.", ""] : []
+            let lines = unknown + accepted
+            return lines.isEmpty ? [] : ["## Data", ""] + lines
         }
         var lines = [
             "## Data", "",
@@ -70,9 +73,7 @@ struct RunReportText {
                     + "| \(loss.canary ?? "none") | \(loss.acknowledged ?? "unknown") |"
             )
         }
-        lines.append("")
-        if report.run.acceptsDataLoss { lines += ["That data may be lost was accepted.", ""] }
-        return lines
+        return lines + [""] + accepted
     }
 
     private var stepLines: [String] {

@@ -33,6 +33,7 @@ extension NodeViews {
                 RunNeed(text: $0.text, commands: $0.commands)
             }
         )
+        summary.acceptedLosses = acceptedLosses(run)
         summary.endedAt = run.endedAt?.iso8601
         summary.epochAfter = run.epochAfter.map { "\($0)" }
         summary.stepSince = present?.startedAt?.iso8601
@@ -49,6 +50,14 @@ extension NodeViews {
                 (run.text.isEmpty ? "" : "; ") + "still of the drill: " + machine.short(remains)
         }
         return summary
+    }
+
+    private func acceptedLosses(_ run: RunRecord) -> [AcceptedLoss]? {
+        guard run.acceptsLoss, let names = run.lossAcceptedOf else { return nil }
+        let lost = machine.losses(of: run.id)
+        return names.map { name in
+            AcceptedLoss(dataSet: name.text, lost: lost.first { $0.dataSet == name }?.lost)
+        }
     }
 
     var liveRun: RunSummary? { machine.runs.liveRun.map(summary) }

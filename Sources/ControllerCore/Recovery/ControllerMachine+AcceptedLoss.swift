@@ -52,6 +52,7 @@ extension ControllerMachine {
                 $0.lossAcceptedOf = ($0.acceptsLoss ? $0.lossAcceptedOf ?? [] : []) + names
                 $0.acceptsLoss = true
             }
+            auditAcceptedLoss(of: names, by: by, run: id)
         }
         let words = [
             names.isEmpty ? nil : "data may be lost of \(short(names.map(\.text)))",
@@ -63,6 +64,17 @@ extension ControllerMachine {
         }
         let next = run.state == .asking ? "; then: muster run retry \(id)" : ""
         return .done("run \(id): \(words), by \(by)\(next)", orders: [])
+    }
+
+    /// The audit's entry of the command has its words; these say what they were about.
+    mutating func auditAcceptedLoss(of names: [DataSetName], by: String, run: RunID) {
+        for name in names {
+            auditOwn(
+                "data.accept-loss",
+                name.text,
+                reason: "data may be lost, accepted by \(by) with run \(run)"
+            )
+        }
     }
 
     /// So many canaries of the new site were given up in the run, and no others are asked for.

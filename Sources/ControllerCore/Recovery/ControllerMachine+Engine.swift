@@ -103,6 +103,8 @@ extension ControllerMachine {
             guard let deadline = runs.deadline else { return false }
             if now.instant >= deadline { return timeOut(record, of: run, text) }
             expect(by: deadline)
+            // What is asked about a drain depends on what else is done about the lost site.
+            if runThatDrains?.id != run.id { noteWaiting(run.id) }
             if text != run.text { amendRun(run.id) { $0.text = text } }
             return false
         case .done(let text):
@@ -144,6 +146,7 @@ extension ControllerMachine {
 
     private mutating func complete(_ record: RunStepRecord, _ text: String) {
         clearStepState()
+        if runs.runs[record.run]?.askedSince != nil { endAsking(record.run) }
         note(record, .done, text)
         amendStep(record) { [now] in
             $0.state = .done

@@ -67,9 +67,6 @@ extension ControllerMachine {
         guard let run = runThatDrains, watch.belowSince != nil || run.askedSince != nil else {
             return
         }
-        // A new controller takes no question back before it has looked for as long as it takes to ask.
-        let hold = settings.failover.holdTime(settings.lease)
-        guard watch.belowSince != nil || now.instant >= startedAt.instant + hold else { return }
         noteWaiting(run.id)
     }
 

@@ -330,6 +330,7 @@ extension ControllerMachine {
             put(.runStep(record))
         }
         amendRun(run.id) { _ in }
+        auditAcceptedLoss(of: run.lossAcceptedOf ?? [], by: by, run: run.id)
         return run
     }
 

@@ -42,8 +42,6 @@ public struct RunBook: Hashable, Sendable {
     /// When each was noted, by the boot clock: a wall clock that is set moves no proof.
     private var fenceInstants: OrderedTable<FenceKey, Instant> = OrderedTable()
     var deedRecords: OrderedTable<DeedKey, RunDeedRecord> = OrderedTable()
-    /// What a person was asked for last, by the command that answers it.
-    var asked: [String] = []
     /// The one that has not ended. There is one at a time.
     public internal(set) var live: RunID?
 
@@ -78,7 +76,12 @@ public struct RunBook: Hashable, Sendable {
     }
 
     public func fences(of run: RunID) -> [FenceRecord] {
-        fenceRecords.values.filter { $0.run == run }
+        // No name of a node is before this one.
+        let first = fenceRecords.lowerBound(FenceKey(run: run, node: "0"))
+        let keys = fenceRecords.keys
+        var end = first
+        while end < keys.count, keys[end].run == run { end += 1 }
+        return Array(fenceRecords.values[first..<end])
     }
 
     /// What was done in a step, in its order: the newest ``RunDeedRecord/keptMax``.

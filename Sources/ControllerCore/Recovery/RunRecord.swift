@@ -78,6 +78,8 @@ public struct RunRecord: Hashable, Sendable {
     /// Time that went by while it waited for a person, milliseconds.
     public var askedMilliseconds: UInt64
     public var askedSince: WallTime?
+    /// What a person was told that it waits for, and has not got yet: by the command that answers it.
+    public internal(set) var questions: [String]
     /// What each data set has lost, as it was known when the run ended: sealed with its report. Nil while
     /// it has not ended, and of a run that was sealed before there was such a thing.
     public var losses: [ForkRecord]?
@@ -123,6 +125,7 @@ public struct RunRecord: Hashable, Sendable {
         isDrilling = false
         text = ""
         askedMilliseconds = 0
+        questions = []
     }
 
     /// The point of no return is passed.
@@ -172,6 +175,7 @@ public struct RunRecord: Hashable, Sendable {
         text = fields.optionalText("text") ?? ""
         askedMilliseconds = try fields.optionalNumber("asked") ?? 0
         askedSince = try fields.optionalTime("asked-since")
+        questions = (fields.optionalText("questions") ?? "").split(separator: "\n").map(String.init)
         guard fields.optionalText("seal-form") == "2" else { return }
         // Where no data set is watched there is no such field.
         losses = try (fields.optionalText("losses") ?? "").split(separator: "\n").map {
@@ -212,6 +216,7 @@ public struct RunRecord: Hashable, Sendable {
         writer.put("text", text)
         if askedMilliseconds > 0 { writer.put("asked", askedMilliseconds) }
         writer.put("asked-since", askedSince)
+        writer.put("questions", questions.joined(separator: "\n"))
         if losses != nil { writer.put("seal-form", 2 as UInt64) }
         writer.put("losses", losses.map { $0.map(\.line.description).joined(separator: "\n") })
         return writer.line

@@ -8,6 +8,7 @@ extension Checks {
     func controllerStarted() {
         controllerStart = world.controller.moment.instant
         forgivenAt = controllerStart
+        notices.untoldSince = nil
         // What the first look finds lost was so when it started.
         automatic.belowSince = controllerStart
         automatic.silentSince = nil
@@ -94,6 +95,7 @@ extension Checks {
         checkConflicts(effects)
         checkLosses(at: moment)
         checkAutomatic(effects, at: moment)
+        checkQuestions(at: moment)
     }
 
     /// While the controller finds its way back nobody is blamed for the time that it was away.

@@ -18,6 +18,7 @@ extension Checks {
             switch record {
             case .run(let run):
                 runsSeen[run.id] = run
+                notices.questions[run.id] = run.questions
                 if !run.state.isEnded { runsOfBackup.append(run.id) }
             case .fence(let fence): fencesSeen.insert("\(fence.run)/\(fence.node)")
             case .token(let token): if token.state != .used { tokenKeys[token.id] = nil }

@@ -9,6 +9,7 @@ extension Checks {
     func beforeCommit(_ entries: [JournalEntry]) {
         world.work?.checks.commits(entries)
         commitsSites(entries)
+        commitsQuestions(entries)
         for entry in entries {
             switch entry {
             case .put(.cluster(let cluster)):

@@ -25,6 +25,10 @@ struct NoticeChecks {
     var attempts = OrderedTable<UInt64, UInt32>()
     /// Deliveries whose end is durable.
     var ended = OrderedTable<UInt64, Bool>()
+    /// What runs ask, as far as is durable.
+    var questions = OrderedTable<RunID, [String]>()
+    /// Since when the live run waits for a person who was not told, by the controller's clock.
+    var untoldSince: Instant?
 }
 
 extension Checks {
@@ -66,6 +70,37 @@ extension Checks {
 
     func commits(_ delivery: DeliveryRecord) {
         notices.ended[delivery.number] = delivery.state == .pending ? nil : true
+    }
+
+    /// A question of a run is told in the transaction that has it first, and never again while it stands,
+    /// whichever controller it is.
+    func commitsQuestions(_ entries: [JournalEntry]) {
+        var new: [String] = []
+        for entry in entries {
+            switch entry {
+            case .put(.run(let run)):
+                let known = notices.questions[run.id] ?? []
+                new += run.questions.filter { !known.contains($0) }
+                notices.questions[run.id] = run.questions
+            case .event(let event) where event.kind == .runWaiting:
+                if new.isEmpty { world.fail("nothing new is asked: \(event.text)") }
+                new = []
+            default: break
+            }
+        }
+        if let question = new.first { world.fail("nobody was told of: \(question)") }
+    }
+
+    /// What a run that goes on shows that it waits for was told.
+    func checkQuestions(at moment: Moment) {
+        guard let machine = world.controller.machine, machine.isGranting, machine.settling == nil,
+            let run = machine.runs.liveRun, run.state == .running,
+            let untold = machine.personNeeds(of: run).compactMap(\.commands.first)
+                .first(where: { !run.questions.contains($0) })
+        else { return notices.untoldSince = nil }
+        let since = notices.untoldSince ?? moment.instant
+        notices.untoldSince = since
+        if moment.instant - since > .seconds(5) { world.fail("shown and not told: \(untold)") }
     }
 
     /// - Returns: what should have been told by now and was not.

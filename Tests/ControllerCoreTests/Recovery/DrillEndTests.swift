@@ -100,6 +100,12 @@ struct DrillEndTests {
         #expect(stage.run.text.contains("not all of its services stop by themselves"))
         let needs = stage.machine.personNeeds(of: stage.run)
         #expect(needs.first?.commands == ["muster run skip 1 --step end-drill --reason TEXT"])
+        #expect(stage.told(.runWaiting) == 1)
+        stage.restart()
+        let again = stage.attach("n1", [.plain("db", .running, isWanted: true)])
+        stage.live([again], for: 40)
+        #expect(stage.told(.runWaiting) == 1)
+        #expect(stage.run.askedSince != nil)
         var other = stage
         other.ask(.abortRun(other.run.id))
         #expect(other.run.state == .aborted)

@@ -38,11 +38,9 @@ struct LongDrainTests {
             brake: .seconds(3_600),
             preferred: nil
         )
-        var handler = HandlerReport.plain(.push, slots: 4)
-        handler.isDrainable = true
         var (stage, production, standby) = Stage.twoSites(
             isSelfFenced: true,
-            handlers: [handler],
+            handlers: [.drainablePush],
             settings: settings
         )
         let id = stage.submit()[0]
@@ -140,6 +138,17 @@ struct LongDrainTests {
         let needs = world.stage.machine.personNeeds(of: world.stage.run)
         #expect(needs.map(\.commands) == [[skip]])
         #expect(world.stage.told(.runWaiting) == 1)
+        let since = world.stage.run.askedSince
+        world.stage.restart()
+        world.production = world.stage.attach(
+            "n1",
+            [.plain("db", .stopped, isWanted: false, isSelfFenced: true)],
+            handlers: [.drainablePush],
+            holding: [(world.attempt, .running)]
+        )
+        world.live(200)
+        #expect(world.stage.told(.runWaiting) == 1)
+        #expect(world.stage.run.askedSince == since)
         let asked = world.stage.ask(.startRun(RunRequest(kind: .failover, to: "a")))
         #expect(asked.refusal?.mend == skip)
         // Whoever does it may fail over.
@@ -276,5 +285,13 @@ struct LongDrainTests {
             stage.told(.failoverProposed) + stage.told(.automaticRefused) + stage.told(.runWaiting)
                 == 0
         )
+    }
+}
+
+extension HandlerReport {
+    fileprivate static var drainablePush: HandlerReport {
+        var handler = plain(.push, slots: 4)
+        handler.isDrainable = true
+        return handler
     }
 }

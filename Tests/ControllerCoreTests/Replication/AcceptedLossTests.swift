@@ -48,6 +48,9 @@ struct AcceptedLossTests {
         let audit = data.stage.audits.last { $0.verb == "run.accept" }
         #expect(audit?.reason == "the orders of the night are on paper")
         #expect(audit?.parameters == "accept-data-loss")
+        let named = data.stage.audits.filter { $0.verb == "data.accept-loss" }
+        #expect(named.map(\.object) == ["orders"])
+        #expect(named.first?.reason == "data may be lost, accepted by root with run 1")
         let deeds = data.stage.machine.runs.steps(of: run.id)
             .flatMap { data.stage.machine.runs.deeds(of: $0) }
         let deed = deeds.first { $0.outcome == .acceptedLoss }

@@ -115,6 +115,8 @@ struct LossNamesTests {
         let request = RunRequest(kind: .failover, to: "b", acceptsLoss: true)
         #expect(data.stage.ask(.startRun(request)).refusal == nil)
         #expect(data.stage.run.lossAcceptedOf == ["orders"])
+        let named = data.stage.audits.filter { $0.verb == "data.accept-loss" }
+        #expect(named.map(\.object) == ["orders"])
         #expect(data.stage.stepName == "fence")
         data.live(600, copies: [])
         data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
@@ -123,6 +125,10 @@ struct LossNamesTests {
         #expect(needs.count == 1)
         #expect(needs[0].text.contains("data set mail") && !needs[0].text.contains("orders"))
         #expect(!data.stage.run.acceptsLoss(of: "mail"))
+        // Somebody is told of it.
+        let asked = data.stage.events.filter { $0.kind == .runWaiting }
+        #expect(asked.map(\.consequence).last == needs[0].commands[0])
+        #expect(data.stage.run.questions == [needs[0].commands[0]])
     }
 
     @Test(arguments: [nil, [], ["orders"], ["mail", "orders"]] as [[DataSetName]?])
