@@ -1,0 +1,145 @@
+import Calendar
+import ControllerCore
+import Model
+import Protocol
+import Testing
+
+/// Faults that a hostile reader found in the whole: each of these fails until its mend is in.
+struct HostileReadingTests {
+    static let long = LeaseTerms(length: .seconds(60), wait: .seconds(80))
+
+    /// The same store, and another configuration.
+    private func restart(_ stage: inout Stage, with lease: LeaseTerms) {
+        stage.advance(.milliseconds(500))
+        let (machine, _) = ControllerMachine.started(
+            settings: ControllerSettings(lease: lease),
+            records: stage.store.values,
+            generation: 1,
+            lastEventSequence: stage.events.last?.sequence ?? 0,
+            seed: 2,
+            at: stage.now
+        )
+        stage.machine = machine
+    }
+
+    @Test func `leases that were granted before the configuration was changed are waited for`() {
+        #expect(Self.long.problems.isEmpty && LeaseTerms().problems.isEmpty)
+        var (stage, production, standby) = Stage.twoSites(
+            isSelfFenced: true,
+            settings: ControllerSettings(lease: Self.long)
+        )
+        stage.live([production, standby], for: 2)
+        // Its agent has a lease of 60 s from here on, whatever the next controller is told.
+        restart(&stage, with: LeaseTerms())
+        let back = stage.attach("n2", [.plain("db", isSelfFenced: true)])
+        stage.begin(.failover)
+        stage.live([back], for: 30)
+        #expect(stage.machine.cluster.activeSite == "a")
+        stage.live([back], for: 60)
+        #expect(stage.machine.cluster.activeSite == "b")
+    }
+
+    @Test func `so are those of a task's node`() {
+        var stage = Stage(settings: ControllerSettings(lease: Self.long))
+        let lost = stage.online("n1", handlers: [.plain(.push)])
+        let id = stage.submit()[0]
+        stage.live([lost], for: 2)
+        restart(&stage, with: LeaseTerms())
+        let other = stage.online("n2", handlers: [.plain(.push)])
+        stage.live([other], for: 30)
+        #expect(stage.runs(other).isEmpty, "\(id)")
+    }
+
+    @Test func `a node that has shown itself again is not off, whatever was certified`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let other = stage.online("n3", [.plain("db", .running, isWanted: true)])
+        stage.live([production, other, standby], for: 2)
+        stage.step(.disconnected(production, .timedOut))
+        stage.step(.disconnected(other, .timedOut))
+        stage.begin(.failover)
+        stage.live([standby], for: 20)
+        stage.ask(.certifyNode(stage.run.id, "n1"), reason: "powered off")
+        // It is not: its agent is there, stops db, and writes its state to a slow disk.
+        _ = stage.hello("n1", incarnation: 2)
+        stage.ask(.certifyNode(stage.run.id, "n3"), reason: "powered off")
+        stage.live([standby], for: 5)
+        #expect(stage.machine.cluster.activeSite == "a")
+    }
+
+    @Test func `a node with a session is not off, whatever is said when it is removed`() {
+        var (stage, production, standby) = Stage.twoSites()
+        stage.live([production, standby], for: 2)
+        // Said twice, because the first one takes its time.
+        stage.ask(.removeNodes(["n1"]), force: true)
+        stage.ask(.removeNodes(["n1"]), force: true)
+        stage.begin(.failover, force: true)
+        stage.live([standby], for: 2)
+        // What n1 runs is still being stopped, by all that is known.
+        #expect(stage.machine.cluster.activeSite == "a")
+    }
+
+    @Test func `a clock on the wall that jumps ahead makes no loss smaller`() {
+        var data = DataStage(isSelfFenced: false, objective: "30s")
+        data.live(5)
+        data.loseProduction()
+        data.live(5)
+        #expect(data.begin(.failover).refusal == nil)
+        data.live(600)
+        data.stage.ask(.certifyNode(data.stage.run.id, "n1"))
+        data.live(2)
+        #expect(!data.stage.run.isActivated)
+        data.stage.wallOffset = .seconds(3_600)
+        data.live(5)
+        #expect(!data.stage.run.isActivated)
+    }
+
+    @Test func `a schedule fires on when the clock on the wall was ahead for a moment`() throws {
+        var stage = Stage()
+        let draft = ScheduleDraft(
+            name: "nightly",
+            recurrence: try Recurrence(parsing: "calendar */10 * * * *"),
+            submission: TaskSubmission(type: .maintenance),
+            overlap: .allow
+        )
+        stage.ask(.addSchedule(draft))
+        stage.pass(.seconds(1_800))
+        stage.wallOffset = .seconds(30 * 86_400)
+        stage.pass(.seconds(10))
+        stage.wallOffset = .zero
+        stage.pass(.seconds(1))
+        let before = stage.machine.schedules.entries["nightly"]?.record.firings ?? 0
+        stage.pass(.seconds(86_400))
+        let after = stage.machine.schedules.entries["nightly"]?.record.firings ?? 0
+        #expect(after - before >= 143, "\(before), a day later \(after)")
+    }
+
+    /// The agent's half of it is in `AgentCoreTests`.
+    @Test func `what a node submits after its state was set back is no task of before`() {
+        var stage = Stage()
+        let node = stage.online("n1")
+        let used = stage.machine.member(named: "n1")!.record.nonce
+        stage.step(.disconnected(node, .closedByPeer))
+        let second = stage.attach("n1", incarnation: 2)
+        func submit(_ connection: ConnectionID) {
+            // As the agent makes it where the program gives no key: NODE.INCARNATION.NUMBER.
+            let task = TaskSubmission(type: .push, idempotencyKey: "id-1.3.1")
+            let submission = LocalSubmission(reference: 1, task: task, payloadBytes: 0, payload: [])
+            stage.say(.work(.submit(submission)), on: connection)
+        }
+        stage.step(.disconnected(second, .closedByPeer))
+        let third = stage.attach("n1", incarnation: 3)
+        submit(third)
+        // The machine is set back to a snapshot of its first days: held, and released as the page says.
+        stage.step(.disconnected(third, .closedByPeer))
+        _ = stage.hello("n1", nonce: used, incarnation: 3, boot: "later")
+        #expect(stage.machine.member(named: "n1")?.record.conflict != nil)
+        stage.ask(.release("n1"))
+        let restored = stage.attach("n1", incarnation: 3)
+        submit(restored)
+        let answers = stage.sent.compactMap { sent -> Bool? in
+            guard case .work(.accepted(_, _, let isKnown)) = sent.message else { return nil }
+            return isKnown
+        }
+        #expect(answers == [false, false])
+    }
+}
