@@ -142,4 +142,22 @@ struct HostileReadingTests {
         }
         #expect(answers == [false, false])
     }
+
+    /// A site of a thousand nodes with three services each starts with three thousand orders.
+    @Test func `an order that is under way is not forgotten because of later ones`() {
+        var stage = Stage()
+        let node = stage.online("n1", [.plain("db")])
+        #expect(stage.verbs(node).last == "START")
+        let order = stage.openOrders(of: "n1").first!.id
+        let other = stage.online("n2", [.plain("web", .running, isWanted: true)])
+        for _ in 0..<2_001 { stage.ask(.service(.restart, "web", "n2")) }
+        stage.say(.service(.plain("db", .running, isWanted: true)), on: node)
+        stage.say(.done(order: order), on: node)
+        stage.live([node, other], for: 2)
+        #expect(stage.machine.member(named: "n1")?.pendingOrders["db"] == nil)
+        // Nobody can stop it any more.
+        stage.ask(.service(.stop, "db", "n1"))
+        stage.live([node, other], for: 30)
+        #expect(stage.verbs(node).contains("STOP"))
+    }
 }
