@@ -180,4 +180,56 @@ struct HostileReadingTests {
         // another task by now.
         #expect(!stage.submit(payload: [2]).contains(first))
     }
+
+    /// Two consoles, or one whose answer was lost: both mean the step that had failed.
+    @Test func `a step is not left out because another one was left out twice`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let after = ["first", "promote"].map { (name: StepName) in
+            PlanStep(name: name, act: .hook(HookName(name.text)!, .controller))
+        }
+        stage.ask(.setPlan(.around(after: after)))
+        stage.live([production, standby], for: 2)
+        stage.step(.disconnected(production, .timedOut))
+        stage.begin(.failover)
+        stage.ask(.certifyNode(stage.run.id, "n1"), reason: "powered off")
+        #expect(stage.stepName == "first")
+        stage.answerHook(isDone: false)
+        #expect(stage.run.state == .asking)
+        stage.ask(.skipStep(stage.run.id))
+        stage.ask(.skipStep(stage.run.id))
+        #expect(!stage.steps().contains("promote skipped"), "\(stage.steps())")
+    }
+
+    @Test func `a yes that is said twice answers one question`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let before = ["lag", "power"].map { (name: StepName) in
+            PlanStep(name: name, act: .ask("\(name)?"), timeout: .seconds(600))
+        }
+        stage.ask(.setPlan(.around(before: before)))
+        stage.live([production, standby], for: 2)
+        stage.begin(.switchover)
+        stage.ask(.answerRun(stage.run.id, isYes: true))
+        stage.ask(.answerRun(stage.run.id, isYes: true))
+        #expect(stage.stepName == "power", "\(stage.steps())")
+    }
+
+    @Test func `as many nodes as join at once are admitted when they have answered`() {
+        var stage = Stage()
+        var nodes: [(name: NodeName, connection: ConnectionID)] = []
+        for number in 1...60 {
+            let name = NodeName("n\(number)")!
+            stage.join(name)
+            nodes.append((name, stage.attach(name)))
+        }
+        for (_, connection) in nodes {
+            for sent in stage.sent where sent.connection == connection {
+                guard case .preflight(let order, _) = sent.message else { continue }
+                stage.say(.done(order: order), on: connection)
+            }
+        }
+        let admitted = nodes.count {
+            stage.machine.member(named: $0.name)?.record.isAdmitted ?? false
+        }
+        #expect(admitted == 60)
+    }
 }
