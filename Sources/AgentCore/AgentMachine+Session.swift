@@ -234,8 +234,15 @@ extension AgentMachine {
             return
         }
         memory.standing = grant.standing
-        see(grant.token)
-        write(.takeLease(end: sentAt + grant.length, token: grant.token, asked: sentAt))
+        let end = sentAt + grant.length
+        if grant.token <= authority {
+            // Its token is durable: it waits for nothing else that is to be written, since a disk may be
+            // full for longer than any lease.
+            takeLease(until: end, token: grant.token, asked: sentAt, at: now)
+        } else {
+            see(grant.token)
+            write(.takeLease(end: end, token: grant.token, asked: sentAt))
+        }
         watched(grant.watched, &effects)
     }
 
