@@ -269,19 +269,25 @@ extension AgentMachine {
     /// the disk, only saying so does. Nothing is started by a change of part: an order does that.
     ///
     /// What runs in a drill, or outside of one, does not go on in the other: it has the wrong token.
+    /// The wish for a service that is not defined at the moment ends as well: of which kind it will be
+    /// when it is defined again, nobody knows.
     private mutating func remember(_ role: SiteRole, drill: UInt64?) {
         let drill = role == .standby ? drill : nil
         let isOther = drill != memory.drill
         memory.role = role
         memory.drill = drill
-        for (name, service) in services {
-            let isIdle =
-                role == .standby && drill == nil && service.definition.kind == .exclusive
-            guard isOther || isIdle else { continue }
+        for (name, service) in services where isOther || ends(service.definition.kind) {
             services.update(name) { $0.orderStop() }
-            guard let wish = memory.wishes[name], wish.isWanted else { continue }
+        }
+        for (name, wish) in memory.wishes where wish.isWanted {
+            let kind = services[name]?.definition.kind ?? .exclusive
+            guard isOther || ends(kind) else { continue }
             memory.wishes[name] = AgentMemory.Wish(isWanted: false, token: memory.highest)
         }
+    }
+
+    private func ends(_ kind: ServiceDefinition.Kind) -> Bool {
+        isIdleStandby && kind == .exclusive
     }
 
     /// The site is a standby and in no drill: nothing exclusive runs.
