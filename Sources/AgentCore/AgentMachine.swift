@@ -53,8 +53,8 @@ public struct AgentMachine: Hashable, Sendable {
     var services: OrderedTable<ServiceName, ServiceMachine> = OrderedTable()
     /// Services whose definition is gone and which are being stopped.
     var undefined: OrderedTable<ServiceName, Bool> = OrderedTable()
-    /// Leashes of earlier incarnations for which there is no service, or another one.
-    var strays: OrderedTable<LaunchID, FencingToken> = OrderedTable()
+    /// What earlier incarnations left: told like services, until it is gone.
+    var strays: OrderedTable<LaunchID, StrayLeash> = OrderedTable()
     var launches: UInt64 = 0
     var orders: OrderedTable<UInt64, OrderEntry> = OrderedTable()
     var lastOrders: OrderedTable<ServiceName, LastOrder> = OrderedTable()
