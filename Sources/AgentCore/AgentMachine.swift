@@ -13,6 +13,8 @@ import Protocol
 public struct AgentMachine: Hashable, Sendable {
     var configuration: AgentConfiguration
     var generator: SeededGenerator
+    /// The seed: no other process of this node has it, also where the node's state was set back.
+    let process: UInt64
     var isStarted = false
     /// Said goodbye: nothing is dialled or launched any more.
     var isLeaving = false
@@ -81,7 +83,8 @@ public struct AgentMachine: Hashable, Sendable {
     ///   - memory: what an earlier process of this node stored last.
     ///   - journal: the journal of tasks, as it was read.
     ///   - spool: submissions that are kept on the node.
-    ///   - seed: of all chance in the machine (jitter); from the system's generator in production.
+    ///   - seed: of all chance in the machine (jitter), and part of the keys it makes; from the system's
+    ///     generator in production, no secret.
     public init(
         configuration: AgentConfiguration,
         memory: AgentMemory,
@@ -94,6 +97,7 @@ public struct AgentMachine: Hashable, Sendable {
         self.memory = memory
         writtenMemory = memory
         generator = SeededGenerator(seed: seed)
+        process = seed
         authority = memory.highest
         link = .off
         reconnection = Reconnection(

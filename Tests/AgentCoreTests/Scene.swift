@@ -75,6 +75,11 @@ struct Scene {
         )
     }
 
+    /// As the agent makes it for a program that gives none.
+    static func madeKey(_ number: Int, incarnation: Int = 1, seed: UInt64 = 1) -> String {
+        "n-1.\(incarnation).x000000000000000\(seed).\(number)"
+    }
+
     static func read(_ lines: [String]) -> TaskJournal {
         do throws(AgentMemoryError) {
             return try TaskJournal(lines: lines)

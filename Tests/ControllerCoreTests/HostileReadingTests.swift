@@ -113,36 +113,6 @@ struct HostileReadingTests {
         #expect(after - before >= 143, "\(before), a day later \(after)")
     }
 
-    /// The agent's half of it is in `AgentCoreTests`.
-    @Test func `what a node submits after its state was set back is no task of before`() {
-        var stage = Stage()
-        let node = stage.online("n1")
-        let used = stage.machine.member(named: "n1")!.record.nonce
-        stage.step(.disconnected(node, .closedByPeer))
-        let second = stage.attach("n1", incarnation: 2)
-        func submit(_ connection: ConnectionID) {
-            // As the agent makes it where the program gives no key: NODE.INCARNATION.NUMBER.
-            let task = TaskSubmission(type: .push, idempotencyKey: "id-1.3.1")
-            let submission = LocalSubmission(reference: 1, task: task, payloadBytes: 0, payload: [])
-            stage.say(.work(.submit(submission)), on: connection)
-        }
-        stage.step(.disconnected(second, .closedByPeer))
-        let third = stage.attach("n1", incarnation: 3)
-        submit(third)
-        // The machine is set back to a snapshot of its first days: held, and released as the page says.
-        stage.step(.disconnected(third, .closedByPeer))
-        _ = stage.hello("n1", nonce: used, incarnation: 3, boot: "later")
-        #expect(stage.machine.member(named: "n1")?.record.conflict != nil)
-        stage.ask(.release("n1"))
-        let restored = stage.attach("n1", incarnation: 3)
-        submit(restored)
-        let answers = stage.sent.compactMap { sent -> Bool? in
-            guard case .work(.accepted(_, _, let isKnown)) = sent.message else { return nil }
-            return isKnown
-        }
-        #expect(answers == [false, false])
-    }
-
     /// A site of a thousand nodes with three services each starts with three thousand orders.
     @Test func `an order that is under way is not forgotten because of later ones`() {
         var stage = Stage()
