@@ -95,11 +95,17 @@ extension AgentMachine {
             )
         }
         memory.nonce = welcome.nonce
+        if welcome.token.epoch.generation > memory.highest.epoch.generation { storeRevision = nil }
+        seeStore(welcome.revision)
         see(welcome.token)
         drains = welcome.drains.map { Drains(under: memory.highest, from: $0) }
         remember(welcome.role, drill: welcome.drill)
         link = .settling(id: id)
         write(.ready(link: id, welcome))
+    }
+
+    private mutating func seeStore(_ revision: UInt64?) {
+        if let revision { storeRevision = max(revision, storeRevision ?? 0) }
     }
 
     private mutating func refuseController(
@@ -234,6 +240,7 @@ extension AgentMachine {
             return
         }
         memory.standing = grant.standing
+        seeStore(grant.revision)
         let end = sentAt + grant.length
         if grant.token <= authority {
             // Its token is durable: it waits for nothing else that is to be written, since a disk may be

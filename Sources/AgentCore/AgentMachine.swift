@@ -39,6 +39,9 @@ public struct AgentMachine: Hashable, Sendable {
     var isAuthorised = false
     /// What the controller lets drain. Not durable: no attempt outlives its agent.
     var drains: Drains?
+    /// The highest revision of the controller's store that was told, of the generation of the highest token.
+    /// An agent that is started anew needs none: it has had a session since, which the nonce shows.
+    var storeRevision: UInt64?
     /// A controller has said that this node was removed: what runs here stops. A WELCOME ends it.
     var isDismissed = false
 

@@ -28,6 +28,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var watch = FailoverWatch()
     public internal(set) var notify = NotifyBook()
     public internal(set) var eventSequence: UInt64
+    /// Of the store, as it is when all steps so far are durable; at least that.
+    public internal(set) var revision: UInt64
     public let startedAt: Moment
     /// A node has shown a higher epoch than ours: somebody else has authority, or our store is an
     /// old one. Nothing is granted or ordered any more.
@@ -113,12 +115,14 @@ public struct ControllerMachine: Hashable, Sendable {
     ///   - generation: of the store; raised when it was adopted or restored from a backup. It
     ///     becomes the epoch's.
     ///   - lastEventSequence: of the store's event log; 0 when it is empty.
+    ///   - revision: of the store: grows by each step that is written, or by more.
     ///   - seed: for jitter; any number.
     public static func started(
         settings: ControllerSettings,
         records: [Record],
         generation: UInt16,
         lastEventSequence: UInt64,
+        revision: UInt64 = 0,
         seed: UInt64,
         at now: Moment
     ) -> (ControllerMachine, ControllerEffects) {
@@ -126,6 +130,7 @@ public struct ControllerMachine: Hashable, Sendable {
             settings: settings,
             records: records,
             lastEventSequence: lastEventSequence,
+            revision: revision,
             seed: seed,
             now: now
         )
@@ -146,6 +151,7 @@ public struct ControllerMachine: Hashable, Sendable {
         settings: ControllerSettings,
         records: [Record],
         lastEventSequence: UInt64,
+        revision: UInt64,
         seed: UInt64,
         now: Moment
     ) {
@@ -153,6 +159,7 @@ public struct ControllerMachine: Hashable, Sendable {
         self.now = now
         startedAt = now
         eventSequence = lastEventSequence
+        self.revision = revision
         generator = SeededGenerator(seed: seed)
         sites = OrderedTable()
         nodes = OrderedTable()
@@ -181,7 +188,8 @@ public struct ControllerMachine: Hashable, Sendable {
                 nodes[node.id] = Member(
                     record: node,
                     interval: settings.lease.heartbeatInterval,
-                    start: now.instant
+                    start: now.instant,
+                    revision: revision
                 )
                 if node.membership != .removed { nodeIDs[node.name] = node.id }
             case .token(let token): tokens[token.id] = token
@@ -279,6 +287,7 @@ public struct ControllerMachine: Hashable, Sendable {
         }
         unsaved.removeAll()
         touched.removeAll()
+        if !effects.journal.isEmpty { revision += 1 }
         let taken = effects
         effects = ControllerEffects()
         return taken

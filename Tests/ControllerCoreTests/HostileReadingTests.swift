@@ -131,26 +131,6 @@ struct HostileReadingTests {
         #expect(stage.verbs(node).contains("STOP"))
     }
 
-    /// The controller's machine is set back to a snapshot: machine number, instance secret and generation
-    /// are what they were, and no node has had another session since.
-    @Test func `a store that was set back with its machine numbers no task a second time`() {
-        var stage = Stage()
-        let node = stage.online("n1", handlers: [.plain(.push)])
-        stage.live([node], for: 2)
-        let snapshot = stage.store
-        let first = stage.submit(payload: [1])[0]
-        stage.live([node], for: 2)
-        #expect(stage.runs(node) == [TaskAttempt(task: first, attempt: 1)])
-        stage.end(TaskAttempt(task: first, attempt: 1), on: node)
-        stage.store = snapshot
-        stage.restart()
-        let back = stage.attach("n1", handlers: [.plain(.push)])
-        stage.live([back], for: 2)
-        // Its node knows better, and was not asked. It would be told to run `first` once more, which is
-        // another task by now.
-        #expect(!stage.submit(payload: [2]).contains(first))
-    }
-
     /// Two consoles, or one whose answer was lost: both mean the step that had failed.
     @Test func `a step is not left out because another one was left out twice`() {
         var (stage, production, standby) = Stage.twoSites()
