@@ -226,6 +226,7 @@ public struct ControllerMachine: Hashable, Sendable {
         readWorkSettings()
         readReplicationSettings()
         for id in nodes.keys { showWork(id) }
+        schedules.clock = SteadyClock(at: now)
         schedules.reckon(at: now)
         for view in views { work.restore(view) }
         for loss in losses { work.restore(loss) }
