@@ -20,7 +20,7 @@ extension AgentMachine {
 
     /// Every service as it would be reported now, in the order of starting.
     public func serviceReports(at now: Instant) -> [ServiceReport] {
-        servicesInOrder.map { $0.report(isWanted: isExpected($0), at: now) }
+        servicesInOrder.map { report(of: $0, at: now) } + strayReports(at: now)
     }
 
     /// All that the journal of tasks must hold now.
@@ -40,6 +40,6 @@ extension AgentMachine {
     public var heldLaunches: [(launch: LaunchID, token: FencingToken)] {
         services.values.compactMap { service in
             service.held.map { ($0.launch, $0.token) }
-        } + strays.map { ($0.0, $0.1) }
+        } + strays.map { ($0.0, $0.1.token) }
     }
 }

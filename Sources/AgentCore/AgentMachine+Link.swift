@@ -51,7 +51,8 @@ extension AgentMachine {
                     nonce: memory.nonce,
                     bootID: configuration.bootID,
                     machineID: configuration.machineID,
-                    highest: memory.highest
+                    highest: memory.highest,
+                    revision: storeRevision
                 )
             )
         )

@@ -87,8 +87,7 @@ extension AgentMachine {
         case .ready(let id, let welcome): becomeLive(id, welcome, at: now, &effects)
         case .takeLease(let end, let token, let asked):
             raiseAuthority(to: token)
-            if end > now { lease = lease.prolonged(to: end, token: token, asked: asked) }
-            for name in services.keys { services.update(name) { $0.known(asked: asked) } }
+            takeLease(until: end, token: token, asked: asked, at: now)
         case .takeRole(let role, let token):
             raiseAuthority(to: token)
             effects.notices.append(
@@ -99,6 +98,17 @@ extension AgentMachine {
         case .configured(let id, let version):
             if session?.id == id { effects.sends.append(.configured(version: version)) }
         }
+    }
+
+    /// Its token is durable.
+    mutating func takeLease(
+        until end: Instant,
+        token: FencingToken,
+        asked: Instant,
+        at now: Instant
+    ) {
+        if end > now { lease = lease.prolonged(to: end, token: token, asked: asked) }
+        for name in services.keys { services.update(name) { $0.known(asked: asked) } }
     }
 
     mutating func raiseAuthority(to token: FencingToken) {

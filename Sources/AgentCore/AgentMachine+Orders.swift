@@ -154,7 +154,7 @@ extension AgentMachine {
         guard let name = entry.service, let service = services[name] else {
             return .failed("the service is no longer defined on this node")
         }
-        let isGone = service.held == nil && !strays.keys.contains { $0.service == name }
+        let isGone = service.held == nil && !isStray(name)
         if entry.kind == .stop {
             if isGone { return .done }
             return isLate ? .failed(service.detail) : nil

@@ -51,7 +51,7 @@ extension AgentMachine {
         for service in services.values where isCounted(service) {
             if let token = service.held?.token { least = min(least, token) }
         }
-        for token in strays.values { least = min(least, token) }
+        for stray in strays.values { least = min(least, stray.token) }
         if let token = tasks { least = min(least, token) }
         if let token = data.leastToken { least = min(least, token) }
         return least.predecessor
@@ -104,7 +104,7 @@ extension AgentMachine {
         let work = fold(&effects) { $0.tellEverything(&$1) }
         effects.sends.append(
             .synced(
-                services: UInt32(services.count),
+                services: UInt32(services.count + strayReports(at: now).count),
                 handlers: work.handlers,
                 attempts: work.attempts
             )
@@ -133,18 +133,25 @@ extension AgentMachine {
     mutating func tellChanges(at now: Instant, _ effects: inout AgentEffects) {
         guard var session, session.nextBeatAt != nil else { return }
         for service in servicesInOrder {
-            let report = service.report(isWanted: isExpected(service), at: now)
-            var timeless = report
-            timeless.inStateMilliseconds = 0
-            if session.told[report.name] != timeless {
-                session.told[report.name] = timeless
-                effects.sends.append(.service(report))
-            }
+            tell(report(of: service, at: now), &session, &effects)
             for check in service.checks {
                 tell(check.report(at: now), at: now, &session, &effects)
             }
         }
+        for report in strayReports(at: now) { tell(report, &session, &effects) }
         link = .live(session)
+    }
+
+    private func tell(
+        _ report: ServiceReport,
+        _ session: inout Session,
+        _ effects: inout AgentEffects
+    ) {
+        var timeless = report
+        timeless.inStateMilliseconds = 0
+        guard session.told[report.name] != timeless else { return }
+        session.told[report.name] = timeless
+        effects.sends.append(.service(report))
     }
 
     private func tell(

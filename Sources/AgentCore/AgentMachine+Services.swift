@@ -58,8 +58,8 @@ extension AgentMachine {
             if let service = services[name], service.held == nil {
                 services.update(name) { $0.adopt(leash, at: now) }
             } else {
-                strays[leash.launch] = leash.token
-                effects.leashes.append(.stop(leash.launch, timeout: .seconds(30)))
+                strays[leash.launch] = StrayLeash(leash, at: now)
+                effects.leashes.append(.stop(leash.launch, timeout: StrayLeash.stopTimeout))
             }
         }
     }
@@ -71,7 +71,11 @@ extension AgentMachine {
         _ effects: inout AgentEffects
     ) {
         if strays[launch] != nil {
-            if news.isFinal { strays[launch] = nil }
+            strays.update(launch) { $0.learned(news) }
+            if news.isFinal {
+                strays[launch] = nil
+                tellGone(launch.service, &effects)
+            }
             return
         }
         guard let held = services[launch.service]?.held, held.launch == launch else { return }
@@ -120,10 +124,19 @@ extension AgentMachine {
             services[name] = nil
             undefined[name] = nil
             memory.wishes[name] = nil
-            if session?.told[name] != nil { effects.sends.append(.gone(name)) }
-            updateSession { $0.told[name] = nil }
+            tellGone(name, &effects)
         }
     }
+
+    /// Where nothing is left of it, defined or not.
+    private mutating func tellGone(_ name: ServiceName, _ effects: inout AgentEffects) {
+        guard services[name] == nil, !isStray(name), session?.told[name] != nil else { return }
+        effects.sends.append(.gone(name))
+        updateSession { $0.told[name] = nil }
+    }
+
+    /// An older run of the service is being stopped, which the service does not hold.
+    func isStray(_ name: ServiceName) -> Bool { strays.keys.contains { $0.service == name } }
 
     private mutating func fold(_ done: ServiceEffects, _ effects: inout AgentEffects) {
         effects.leashes += done.leashes
@@ -187,9 +200,7 @@ extension AgentMachine {
     private func reasonToWait(_ service: ServiceMachine) -> String? {
         let name = service.definition.name
         if !isAuthorised { return "waits for a controller to say that it may start" }
-        if strays.keys.contains(where: { $0.service == name }) {
-            return "an older run of it is not gone yet"
-        }
+        if isStray(name) { return StrayLeash.text }
         guard service.waitsForTurn else { return nil }
         let before = services.values.first { other in
             other.definition.order < service.definition.order && isExpected(other)

@@ -95,11 +95,17 @@ extension AgentMachine {
             )
         }
         memory.nonce = welcome.nonce
+        if welcome.token.epoch.generation > memory.highest.epoch.generation { storeRevision = nil }
+        seeStore(welcome.revision)
         see(welcome.token)
         drains = welcome.drains.map { Drains(under: memory.highest, from: $0) }
         remember(welcome.role, drill: welcome.drill)
         link = .settling(id: id)
         write(.ready(link: id, welcome))
+    }
+
+    private mutating func seeStore(_ revision: UInt64?) {
+        if let revision { storeRevision = max(revision, storeRevision ?? 0) }
     }
 
     private mutating func refuseController(
@@ -234,8 +240,16 @@ extension AgentMachine {
             return
         }
         memory.standing = grant.standing
-        see(grant.token)
-        write(.takeLease(end: sentAt + grant.length, token: grant.token, asked: sentAt))
+        seeStore(grant.revision)
+        let end = sentAt + grant.length
+        if grant.token <= authority {
+            // Its token is durable: it waits for nothing else that is to be written, since a disk may be
+            // full for longer than any lease.
+            takeLease(until: end, token: grant.token, asked: sentAt, at: now)
+        } else {
+            see(grant.token)
+            write(.takeLease(end: end, token: grant.token, asked: sentAt))
+        }
         watched(grant.watched, &effects)
     }
 
@@ -262,19 +276,25 @@ extension AgentMachine {
     /// the disk, only saying so does. Nothing is started by a change of part: an order does that.
     ///
     /// What runs in a drill, or outside of one, does not go on in the other: it has the wrong token.
+    /// The wish for a service that is not defined at the moment ends as well: of which kind it will be
+    /// when it is defined again, nobody knows.
     private mutating func remember(_ role: SiteRole, drill: UInt64?) {
         let drill = role == .standby ? drill : nil
         let isOther = drill != memory.drill
         memory.role = role
         memory.drill = drill
-        for (name, service) in services {
-            let isIdle =
-                role == .standby && drill == nil && service.definition.kind == .exclusive
-            guard isOther || isIdle else { continue }
+        for (name, service) in services where isOther || ends(service.definition.kind) {
             services.update(name) { $0.orderStop() }
-            guard let wish = memory.wishes[name], wish.isWanted else { continue }
+        }
+        for (name, wish) in memory.wishes where wish.isWanted {
+            let kind = services[name]?.definition.kind ?? .exclusive
+            guard isOther || ends(kind) else { continue }
             memory.wishes[name] = AgentMemory.Wish(isWanted: false, token: memory.highest)
         }
+    }
+
+    private func ends(_ kind: ServiceDefinition.Kind) -> Bool {
+        isIdleStandby && kind == .exclusive
     }
 
     /// The site is a standby and in no drill: nothing exclusive runs.

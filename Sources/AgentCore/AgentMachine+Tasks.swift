@@ -158,9 +158,15 @@ extension AgentMachine {
             link: workLink,
             isSynced: workLink != nil && session?.nextBeatAt != nil,
             obstacle: obstacle,
-            keyPrefix: durableRevision > 0 ? "\(node?.text ?? "").\(memory.incarnation)" : nil,
+            keyPrefix: durableRevision > 0 ? keyPrefix : nil,
             node: node
         )
+    }
+
+    private var keyPrefix: String? {
+        configuration.identity.map {
+            MadeKey.prefix(of: $0.node, incarnation: memory.incarnation, process: process)
+        }
     }
 
     mutating func submissionRequested(

@@ -13,6 +13,8 @@ import Protocol
 public struct AgentMachine: Hashable, Sendable {
     var configuration: AgentConfiguration
     var generator: SeededGenerator
+    /// The seed: no other process of this node has it, also where the node's state was set back.
+    let process: UInt64
     var isStarted = false
     /// Said goodbye: nothing is dialled or launched any more.
     var isLeaving = false
@@ -37,6 +39,9 @@ public struct AgentMachine: Hashable, Sendable {
     var isAuthorised = false
     /// What the controller lets drain. Not durable: no attempt outlives its agent.
     var drains: Drains?
+    /// The highest revision of the controller's store that was told, of the generation of the highest token.
+    /// An agent that is started anew needs none: it has had a session since, which the nonce shows.
+    var storeRevision: UInt64?
     /// A controller has said that this node was removed: what runs here stops. A WELCOME ends it.
     var isDismissed = false
 
@@ -53,8 +58,8 @@ public struct AgentMachine: Hashable, Sendable {
     var services: OrderedTable<ServiceName, ServiceMachine> = OrderedTable()
     /// Services whose definition is gone and which are being stopped.
     var undefined: OrderedTable<ServiceName, Bool> = OrderedTable()
-    /// Leashes of earlier incarnations for which there is no service, or another one.
-    var strays: OrderedTable<LaunchID, FencingToken> = OrderedTable()
+    /// What earlier incarnations left: told like services, until it is gone.
+    var strays: OrderedTable<LaunchID, StrayLeash> = OrderedTable()
     var launches: UInt64 = 0
     var orders: OrderedTable<UInt64, OrderEntry> = OrderedTable()
     var lastOrders: OrderedTable<ServiceName, LastOrder> = OrderedTable()
@@ -81,7 +86,8 @@ public struct AgentMachine: Hashable, Sendable {
     ///   - memory: what an earlier process of this node stored last.
     ///   - journal: the journal of tasks, as it was read.
     ///   - spool: submissions that are kept on the node.
-    ///   - seed: of all chance in the machine (jitter); from the system's generator in production.
+    ///   - seed: of all chance in the machine (jitter), and part of the keys it makes; from the system's
+    ///     generator in production, no secret.
     public init(
         configuration: AgentConfiguration,
         memory: AgentMemory,
@@ -94,6 +100,7 @@ public struct AgentMachine: Hashable, Sendable {
         self.memory = memory
         writtenMemory = memory
         generator = SeededGenerator(seed: seed)
+        process = seed
         authority = memory.highest
         link = .off
         reconnection = Reconnection(

@@ -68,6 +68,7 @@ struct ControllerService {
             records: try JournalWriter.records(of: contents),
             generation: UInt16(clamping: contents.generation),
             lastEventSequence: contents.lastEvent,
+            revision: contents.revision,
             seed: RandomBytes.seed(),
             at: DriverLoop.moment()
         )

@@ -28,6 +28,8 @@ public struct ControllerMachine: Hashable, Sendable {
     var watch = FailoverWatch()
     public internal(set) var notify = NotifyBook()
     public internal(set) var eventSequence: UInt64
+    /// Of the store, as it is when all steps so far are durable; at least that.
+    public internal(set) var revision: UInt64
     public let startedAt: Moment
     /// X in the store when this controller started.
     let waitFound: Duration
@@ -119,12 +121,14 @@ public struct ControllerMachine: Hashable, Sendable {
     ///   - generation: of the store; raised when it was adopted or restored from a backup. It
     ///     becomes the epoch's.
     ///   - lastEventSequence: of the store's event log; 0 when it is empty.
+    ///   - revision: of the store: grows by each step that is written, or by more.
     ///   - seed: for jitter; any number.
     public static func started(
         settings: ControllerSettings,
         records: [Record],
         generation: UInt16,
         lastEventSequence: UInt64,
+        revision: UInt64 = 0,
         seed: UInt64,
         at now: Moment
     ) -> (ControllerMachine, ControllerEffects) {
@@ -132,6 +136,7 @@ public struct ControllerMachine: Hashable, Sendable {
             settings: settings,
             records: records,
             lastEventSequence: lastEventSequence,
+            revision: revision,
             seed: seed,
             now: now
         )
@@ -153,6 +158,7 @@ public struct ControllerMachine: Hashable, Sendable {
         settings: ControllerSettings,
         records: [Record],
         lastEventSequence: UInt64,
+        revision: UInt64,
         seed: UInt64,
         now: Moment
     ) {
@@ -160,6 +166,7 @@ public struct ControllerMachine: Hashable, Sendable {
         self.now = now
         startedAt = now
         eventSequence = lastEventSequence
+        self.revision = revision
         generator = SeededGenerator(seed: seed)
         sites = OrderedTable()
         nodes = OrderedTable()
@@ -188,7 +195,8 @@ public struct ControllerMachine: Hashable, Sendable {
                 nodes[node.id] = Member(
                     record: node,
                     interval: settings.lease.heartbeatInterval,
-                    start: now.instant
+                    start: now.instant,
+                    revision: revision
                 )
                 if node.membership != .removed { nodeIDs[node.name] = node.id }
             case .token(let token): tokens[token.id] = token
@@ -226,6 +234,7 @@ public struct ControllerMachine: Hashable, Sendable {
         readWorkSettings()
         readReplicationSettings()
         for id in nodes.keys { showWork(id) }
+        schedules.clock = SteadyClock(at: now)
         schedules.reckon(at: now)
         for view in views { work.restore(view) }
         for loss in losses { work.restore(loss) }
@@ -287,6 +296,7 @@ public struct ControllerMachine: Hashable, Sendable {
         }
         unsaved.removeAll()
         touched.removeAll()
+        if !effects.journal.isEmpty { revision += 1 }
         let taken = effects
         effects = ControllerEffects()
         return taken

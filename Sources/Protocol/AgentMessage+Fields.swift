@@ -16,6 +16,7 @@ extension Hello {
         bootID = fields.optionalText("boot") ?? ""
         machineID = fields.optionalText("machine") ?? ""
         highest = try fields.optionalToken("highest") ?? .zero
+        revision = try fields.optionalNumber("revision")
     }
 
     private static func versions(_ text: String) throws(MessageError) -> ClosedRange<UInt16> {
@@ -41,6 +42,7 @@ extension Hello {
         writer.put("boot", bootID)
         writer.put("machine", machineID)
         if highest != .zero { writer.put("highest", highest) }
+        writer.put("revision", revision)
         return writer.line
     }
 }

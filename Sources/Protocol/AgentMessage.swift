@@ -57,6 +57,9 @@ public struct Hello: Hashable, Sendable {
     public var machineID: String
     /// The highest token the agent has ever seen.
     public var highest: FencingToken
+    /// The highest revision of the controller's store that this agent process was told, of the generation
+    /// of `highest`; nil when it was told none.
+    public var revision: UInt64?
 
     public init(
         speaker: Speaker,
@@ -67,7 +70,8 @@ public struct Hello: Hashable, Sendable {
         nonce: String = "",
         bootID: String = "",
         machineID: String = "",
-        highest: FencingToken = .zero
+        highest: FencingToken = .zero,
+        revision: UInt64? = nil
     ) {
         self.speaker = speaker
         self.versionMin = versionMin
@@ -78,6 +82,7 @@ public struct Hello: Hashable, Sendable {
         self.bootID = bootID
         self.machineID = machineID
         self.highest = highest
+        self.revision = revision
     }
 }
 

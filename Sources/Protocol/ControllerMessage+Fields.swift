@@ -42,7 +42,8 @@ extension Welcome {
             heartbeatInterval: try fields.milliseconds("heartbeat"),
             loadInterval: try fields.milliseconds("load"),
             spread: try fields.milliseconds("spread"),
-            wall: try fields.time("wall")
+            wall: try fields.time("wall"),
+            revision: try fields.optionalNumber("revision")
         )
     }
 
@@ -62,6 +63,7 @@ extension Welcome {
         writer.put("load", milliseconds: loadInterval)
         writer.put("spread", milliseconds: spread)
         writer.put("wall", wall)
+        writer.put("revision", revision)
         return writer.line
     }
 }
@@ -75,7 +77,8 @@ extension Lease {
             length: try fields.milliseconds("length"),
             token: try fields.token("token"),
             watched: try fields.watched("watch"),
-            standing: try fields.optionalWord("standing")
+            standing: try fields.optionalWord("standing"),
+            revision: try fields.optionalNumber("revision")
         )
     }
 
@@ -88,6 +91,7 @@ extension Lease {
         writer.put("token", token)
         writer.put("watch", WatchedAttempt.text(of: watched))
         writer.put("standing", standing)
+        writer.put("revision", revision)
         return writer.line
     }
 }

@@ -88,6 +88,8 @@ public struct Welcome: Hashable, Sendable {
     /// When to try again after a loss: uniformly within this time.
     public var spread: Duration
     public var wall: WallTime
+    /// Of the controller's store: it holds all of that; nil from a controller that does not say.
+    public var revision: UInt64?
 
     public init(
         version: UInt16,
@@ -103,7 +105,8 @@ public struct Welcome: Hashable, Sendable {
         heartbeatInterval: Duration,
         loadInterval: Duration,
         spread: Duration,
-        wall: WallTime
+        wall: WallTime,
+        revision: UInt64? = nil
     ) {
         self.version = version
         self.cluster = cluster
@@ -119,6 +122,7 @@ public struct Welcome: Hashable, Sendable {
         self.loadInterval = loadInterval
         self.spread = spread
         self.wall = wall
+        self.revision = revision
     }
 }
 
@@ -136,6 +140,8 @@ public struct Lease: Hashable, Sendable {
     public var watched: [WatchedAttempt]
     /// What keeps new work from the node; nil when nothing does.
     public var standing: NodeStanding?
+    /// As in ``Welcome/revision``.
+    public var revision: UInt64?
 
     public init(
         sequence: UInt64,
@@ -144,7 +150,8 @@ public struct Lease: Hashable, Sendable {
         length: Duration,
         token: FencingToken,
         watched: [WatchedAttempt] = [],
-        standing: NodeStanding? = nil
+        standing: NodeStanding? = nil,
+        revision: UInt64? = nil
     ) {
         self.sequence = sequence
         self.sent = sent
@@ -153,6 +160,7 @@ public struct Lease: Hashable, Sendable {
         self.token = token
         self.watched = watched
         self.standing = standing
+        self.revision = revision
     }
 }
 

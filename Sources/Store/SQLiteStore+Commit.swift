@@ -14,7 +14,7 @@ extension SQLiteStore {
             for step in batch {
                 for write in step { try Self.apply(write, to: database, &head) }
             }
-            head.revision += 1
+            head.revision += Int64(batch.count)
             try head.update(database)
         }
     }

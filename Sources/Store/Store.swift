@@ -26,7 +26,7 @@ public protocol Store: Sendable {
     /// Applies the writes of several steps, in order, as one transaction. They are durable when
     /// this returns.
     ///
-    /// - Returns: the new revision: one more than before.
+    /// - Returns: the new revision: by the number of steps more than before.
     /// - Throws: ``StoreError/Code/full``, ``StoreError/Code/tooLarge`` or
     ///   ``StoreError/Code/notApplied`` when provably nothing was applied;
     ///   ``StoreError/Code/outcomeUnknown`` when that is open, after which every later commit is
@@ -133,7 +133,7 @@ public struct StoreContents: Sendable, Hashable {
     public let generation: UInt64
     /// The identity of this copy of the store; changes with the generation.
     public let instance: String
-    /// How many commits there were.
+    /// How many steps were written. A store that was set back has fewer than were told of.
     public let revision: UInt64
     /// The sequence number of the last event ever appended; 0 when there was none.
     public let lastEvent: UInt64

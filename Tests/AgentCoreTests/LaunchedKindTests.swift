@@ -50,4 +50,33 @@ struct LaunchedKindTests {
         let effects = scene.run(.reconfigured([.plain("db")], sharedPaths: []))
         #expect(effects.launched.isEmpty)
     }
+
+    /// A service whose definition was taken away while the agent was down: it is being stopped, and that
+    /// takes its time. The controller must know of it: by what it is told it decides whether a node that is
+    /// lost has stopped by itself.
+    @Test func `what an earlier agent left without a definition is told to the controller`() {
+        var scene = Scene()
+        let leash = AdoptedLeash(
+            launch: LaunchID(service: "db", number: 7),
+            token: Scene.base,
+            processID: 4_000,
+            hasDeadline: false
+        )
+        let effects = scene.join(adopting: [leash])
+        #expect(effects.sends.contains(.synced(services: 1, handlers: 0, attempts: 0)))
+        let told = effects.sends.compactMap { message -> ServiceReport? in
+            if case .service(let report) = message { report } else { nil }
+        }
+        #expect(told.map(\.name) == ["db"])
+        #expect(told.allSatisfy { !$0.isSelfFenced && !$0.isDrainable && !$0.isWanted })
+        #expect(told.allSatisfy { $0.state == .stopping && $0.processID == 4_000 })
+        let stuck = scene.run(.leash(leash.launch, .unkillable(processes: 1)))
+        #expect(stuck.told("db") == .stopping)
+        // It is defined again before it is gone.
+        scene.run(.reconfigured([.plain("db", isSelfFenced: true)], sharedPaths: []))
+        #expect(scene.service("db")?.isSelfFenced == false)
+        #expect(scene.state("db") == .stopping)
+        #expect(scene.run(.reconfigured([], sharedPaths: [])).verbs == ["SERVICE"])
+        #expect(scene.run(.leash(leash.launch, .emptied)).sends == [.gone("db")])
+    }
 }

@@ -62,6 +62,41 @@ struct LeaseTests {
         #expect(scene.machine.durableToken == scene.token)
     }
 
+    /// `architecture.md`, "What survives what": node's disk full, services run on. An operator who cordons
+    /// the node because of it changes what it would remember; no lease depends on that.
+    @Test func `a lease under a token that is durable does not wait for a full disk`() {
+        var scene = Scene([.plain("db", isSelfFenced: true)])
+        scene.join()
+        scene.live(.seconds(2))
+        scene.start("db", order: 1)
+        scene.live(.seconds(2))
+        #expect(scene.state("db") == .running)
+        var stopped: [ServiceName] = []
+        func step(_ event: AgentEvent) {
+            let effects = scene.step(event)
+            stopped += effects.stopped
+            guard effects.persist != nil else { return }
+            stopped += scene.step(.persistFailed(reason: "no space left on device")).stopped
+        }
+        for _ in 0..<300 {
+            scene.now = scene.now + .milliseconds(100)
+            let before = scene.lastBeat.sequence
+            step(.deadlineReached(wall: WallTime(milliseconds: 0)))
+            guard scene.lastBeat.sequence != before else { continue }
+            let lease = Lease(
+                sequence: scene.lastBeat.sequence,
+                sent: scene.lastBeat.sent,
+                incarnation: scene.machine.incarnation,
+                length: .seconds(12),
+                token: scene.token,
+                standing: .cordoned
+            )
+            step(.received(link: scene.link, .lease(lease)))
+        }
+        #expect(stopped.isEmpty)
+        #expect(scene.state("db") == .running)
+    }
+
     @Test func `a self-fenced service waits for a lease, and its leash learns of each new one`() {
         var scene = Scene([Self.fenced])
         scene.join()

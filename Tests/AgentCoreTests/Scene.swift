@@ -38,6 +38,9 @@ struct Scene {
     var link: UInt64 = 0
     var isDialling = false
     var token = Scene.base
+    /// Of the controller's store, as it tells it.
+    var revision: UInt64?
+    var lastHello: Hello?
     var lastBeat = Beat(sequence: 0, sent: 0, wall: WallTime(milliseconds: 0), health: .healthy)
 
     init(
@@ -75,6 +78,11 @@ struct Scene {
         )
     }
 
+    /// As the agent makes it for a program that gives none.
+    static func madeKey(_ number: Int, incarnation: Int = 1, seed: UInt64 = 1) -> String {
+        "n-1.\(incarnation).x000000000000000\(seed).\(number)"
+    }
+
     static func read(_ lines: [String]) -> TaskJournal {
         do throws(AgentMemoryError) {
             return try TaskJournal(lines: lines)
@@ -93,6 +101,7 @@ struct Scene {
         }
         if case .connected = event { isDialling = false }
         for case .beat(let beat) in effects.sends { lastBeat = beat }
+        for case .hello(let hello) in effects.sends { lastHello = hello }
         for number in effects.unspool { spool[number] = nil }
         for case .look(let set, let number) in effects.comparing { looks.append((set, number)) }
         return effects
@@ -184,7 +193,8 @@ struct Scene {
             heartbeatInterval: .seconds(1),
             loadInterval: .seconds(10),
             spread: .seconds(2),
-            wall: WallTime(milliseconds: 0)
+            wall: WallTime(milliseconds: 0),
+            revision: revision
         )
     }
 
@@ -222,7 +232,8 @@ struct Scene {
                     incarnation: machine.incarnation,
                     length: length,
                     token: token,
-                    watched: watched
+                    watched: watched,
+                    revision: revision
                 )
             )
         )

@@ -240,6 +240,29 @@ struct SessionTests {
         #expect(effects.leashes.isEmpty)
     }
 
+    @Test func `HELLO shows the highest revision of the store that this process was told`() {
+        var scene = Scene()
+        scene.join()
+        #expect(scene.lastHello != nil && scene.lastHello?.revision == nil)
+        scene.revision = 90
+        scene.live(.seconds(2))
+        func shown(_ told: UInt64?) -> UInt64? {
+            scene.run(.disconnected(link: scene.link, reason: "cut"))
+            scene.revision = told
+            scene.rejoin()
+            return scene.lastHello?.revision
+        }
+        #expect(shown(80) == 90)
+        #expect(shown(nil) == 90)
+        // A store that was restored counts from less.
+        scene.token.epoch.generation = 2
+        #expect(shown(7) == 90)
+        #expect(shown(nil) == 7)
+        scene.restart()
+        scene.join()
+        #expect(scene.lastHello?.revision == nil)
+    }
+
     @Test func `HELLO shows what was durable in an earlier life`() {
         var scene = Scene()
         scene.join()

@@ -13,6 +13,8 @@ struct Stage {
         wall: WallTime(milliseconds: 1_700_000_000_000)
     )
     var store = OrderedTable<String, Record>()
+    /// Of the store: the transactions so far.
+    var revision: UInt64 = 0
     var events: [ClusterEvent] = []
     var audits: [AuditRecord] = []
     var payloads = OrderedTable<TaskID, [UInt8]>()
@@ -133,6 +135,7 @@ struct Stage {
     }
 
     private mutating func keep(_ effects: ControllerEffects) {
+        if !effects.journal.isEmpty { revision += 1 }
         for entry in effects.journal {
             switch entry {
             case .put(let record): store["\(record.table.rawValue)/\(record.key)"] = record
@@ -193,6 +196,7 @@ struct Stage {
             records: store.values,
             generation: generation,
             lastEventSequence: events.last?.sequence ?? 0,
+            revision: revision,
             seed: 2,
             at: now
         )
@@ -272,6 +276,7 @@ struct Stage {
         incarnation: UInt64 = 1,
         boot: String = "boot",
         highest: FencingToken = .zero,
+        revision: UInt64? = nil,
         versionMax: UInt16 = WireLimits.versions.upperBound
     ) -> ConnectionID {
         let record = machine.member(named: name)!.record
@@ -283,7 +288,8 @@ struct Stage {
             nonce: nonce ?? record.nonce,
             bootID: boot,
             machineID: "machine-\(name)",
-            highest: highest
+            highest: highest,
+            revision: revision
         )
         say(.hello(hello), on: connection)
         return connection

@@ -14,9 +14,9 @@ import Testing
                 == 1
         )
         #expect(
-            try store.commit([[.put(table: "a", key: "z", value: [0, 255])], [put(1, "new")]]) == 2
+            try store.commit([[.put(table: "a", key: "z", value: [0, 255])], [put(1, "new")]]) == 3
         )
-        #expect(try store.commit([[.delete(table: "node", key: "never there")]]) == 3)
+        #expect(try store.commit([[.delete(table: "node", key: "never there")]]) == 4)
         let before = try store.load()
         store.close()
 
@@ -31,7 +31,7 @@ import Testing
         )
         #expect(contents.cluster == testCluster)
         #expect(contents.generation == 1)
-        #expect(contents.revision == 3)
+        #expect(contents.revision == 4)
     }
 
     @Test func `a step that breaks a limit leaves nothing of its batch`() throws {

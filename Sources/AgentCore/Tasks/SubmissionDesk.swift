@@ -9,7 +9,7 @@ struct SubmissionSituation: Hashable, Sendable {
     var isSynced: Bool
     /// Why nothing can be submitted at all; nil when something can.
     var obstacle: String?
-    /// `NODE.INCARNATION`: begins the keys that are made here. Nil until the incarnation is durable:
+    /// ``MadeKey/prefix(of:incarnation:process:)``: begins the keys that are made here. Nil until the incarnation is durable:
     /// after a crash the next process would count from the same number, and make the same keys.
     var keyPrefix: String?
     /// Whose keys they are; nil of no member.

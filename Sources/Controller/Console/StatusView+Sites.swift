@@ -29,8 +29,11 @@ extension StatusView {
         let start = machine.startedAt.wall
         guard !machine.isUnsaid else {
             let shown = machine.cluster.restoring.evidence.map {
-                "a node has acted under the later epoch \($0): the store is older than the last change "
-                    + "of the active site"
+                machine.isSetBack
+                    ? "a node was told of later steps than this store holds: this machine was set back, or "
+                        + "another controller works on a copy"
+                    : "a node has acted under the later epoch \($0): the store is older than the last change "
+                        + "of the active site"
             }
             return add(
                 .critical,

@@ -68,6 +68,28 @@ extension StatusView {
     }
 
     static func addProblems(of book: ScheduleBook, at now: WallTime, _ add: AddProblem) {
+        if book.clock?.isHeld ?? false {
+            add(
+                .critical,
+                "controller",
+                "the controller's clock on the wall is ahead of the time that has passed: schedules do not "
+                    + "follow it",
+                now,
+                "timedatectl"
+            )
+        }
+        for entry in book.entries.values
+        where entry.record.doneUpTo - now > ScheduleBook.tolerance && entry.record.paused == nil {
+            let name = entry.record.draft.name
+            add(
+                .warning,
+                "schedule \(name)",
+                "schedule \(name) has fired up to \(entry.record.doneUpTo.iso8601), when the clock was ahead: "
+                    + "it fires nothing before",
+                now,
+                "muster schedule show \(name)"
+            )
+        }
         for entry in book.entries.values {
             guard let problem = entry.problem, entry.record.paused == nil else { continue }
             let name = entry.record.draft.name

@@ -90,8 +90,10 @@ extension ControllerMachine {
             guard isUnsaid else { return }
             throw Refused(
                 .notActive,
-                "this controller does not act: its store may be older than the last change of the "
-                    + "active site",
+                isSetBack
+                    ? "this controller does not act: its store was set back, or is a copy"
+                    : "this controller does not act: its store may be older than the last change of the "
+                        + "active site",
                 mend: Self.sayWhichSite
             )
         }

@@ -37,7 +37,8 @@ extension ControllerMachine {
                 addedAt: now.wall
             ),
             interval: settings.lease.heartbeatInterval,
-            start: now.instant
+            start: now.instant,
+            revision: revision
         )
         nodeIDs[name] = id
         unsaved.append(id)

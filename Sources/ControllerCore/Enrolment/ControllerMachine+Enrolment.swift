@@ -349,7 +349,8 @@ extension ControllerMachine {
                     addedAt: now.wall
                 ),
                 interval: settings.lease.heartbeatInterval,
-                start: now.instant
+                start: now.instant,
+                revision: revision
             )
         }
         nodeIDs[name] = node

@@ -197,6 +197,9 @@ public enum EventKind: String, Hashable, Sendable, CaseIterable {
     case scheduleResumed = "schedule.resumed"
     case scheduleRefused = "schedule.refused"
     case scheduleLeftOut = "schedule.left-out"
+    /// Schedules do not follow the wall clock.
+    case clockAhead = "clock.ahead"
+    case clockTrusted = "clock.trusted"
     case nodePaired = "node.paired"
     case nodeUnfenced = "node.unfenced"
     case driftFound = "drift.found"

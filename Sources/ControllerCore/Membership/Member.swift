@@ -76,9 +76,13 @@ public struct Member: Hashable, Sendable {
     /// Stale nonces shown by the machine whose session is live: one can be a late duplicate.
     var staleShown: UInt32
     var events: EventAllowance
+    /// The highest revision of the store that it can have been told by this cluster's one controller: what
+    /// the store had at the start, or what was told to it since.
+    var toldRevision: UInt64
 
-    init(record: NodeRecord, interval: Duration, start: Instant) {
+    init(record: NodeRecord, interval: Duration, start: Instant, revision: UInt64) {
         self.record = record
+        toldRevision = revision
         detector = SilenceDetector(interval: interval, start: start)
         reachability = .suspect
         lossCause = "not heard since the controller started"

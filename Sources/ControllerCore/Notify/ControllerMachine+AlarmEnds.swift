@@ -16,6 +16,11 @@ extension ControllerMachine {
                 closeAlarm(alarm.key, text: "Node \(alarm.subject) is no more.")
             case .dataLate, .dataUnknown: reconcileData(alarm)
             case .driftFound: reconcileDrift(alarm)
+            case .clockAhead:
+                closeAlarm(
+                    alarm.key,
+                    text: "The controller was started, and takes its clock as it is."
+                )
             case .certificateExpiring where alarm.subject == "controller":
                 // Of an earlier version, which did not tell it from a node of this name.
                 if nodeIDs.keys.contains(where: { $0.text == alarm.subject }) { continue }

@@ -26,7 +26,7 @@ extension EventKind {
         case .nodeOffline, .nodeHeld, .nodeConflicted, .nodeDrainOverdue, .nodeOverloaded,
             .siteBelowMinimum, .queueFilling, .queueFull, .runWaiting, .driftFound, .dataLate,
             .dataUnknown, .readinessLost, .certificateExpiring, .drillOverdue, .storeLow,
-            .noticeUndeliverable, .restoreBegun, .failoverProposed, .automaticRefused:
+            .noticeUndeliverable, .clockAhead, .restoreBegun, .failoverProposed, .automaticRefused:
             NoticeRole(opens: true)
         case .siteFurtherLoss: NoticeRole(furthers: .siteBelowMinimum)
         case .siteAtMinimum: NoticeRole(closes: [.siteBelowMinimum])
@@ -47,6 +47,7 @@ extension EventKind {
         case .dataKnown: NoticeRole(closes: [.dataUnknown])
         case .readinessRegained: NoticeRole(closes: [.readinessLost])
         case .drillMade: NoticeRole(closes: [.drillOverdue])
+        case .clockTrusted: NoticeRole(closes: [.clockAhead])
         case .storeRelieved: NoticeRole(closes: [.storeLow])
         case .restoreEnded: NoticeRole(closes: [.restoreBegun])
         case .noticeDeliverable: NoticeRole(closes: [.noticeUndeliverable])
@@ -128,6 +129,7 @@ extension EventKind {
         case .runWaiting, .runStepFailed, .runRollingBack, .runEnded, .runStarted, .automaticTaken:
             "muster run show \(subject.replacing("run ", with: ""))"
         case .scheduleRefused: "muster schedule show \(subject)"
+        case .clockAhead: "timedatectl"
         case .failoverProposed, .automaticRefused: "muster automatic show"
         case .noticeUndeliverable: "muster notify pending"
         case .accessLockedOut: "muster audit list"

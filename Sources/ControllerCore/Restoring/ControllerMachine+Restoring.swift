@@ -9,6 +9,8 @@ extension ControllerMachine {
     mutating func raiseGeneration(to generation: UInt16) {
         let before = cluster.epoch.generation
         let word = cluster.restoring.word
+        // Where there is one site, nothing is left to be said of a store that was set back.
+        if isSetBack, sites.count <= 1 { cluster.restoring.evidence = nil }
         cluster.epoch.generation = generation
         // Orders of the time that a restored backup does not know of have used higher numbers.
         cluster.orderCeiling = max(cluster.orderCeiling, UInt64(generation) << 40)

@@ -23,6 +23,11 @@ extension ControllerMachine {
         settling?.isUnsaid ?? false || cluster.restoring.evidence != nil
     }
 
+    /// The evidence is that the store was set back, or copied, within its generation.
+    public var isSetBack: Bool {
+        cluster.restoring.evidence?.generation == cluster.epoch.generation
+    }
+
     /// Neither another controller nor a later change of the active site is known of.
     public var mayAct: Bool { doubt == nil && !isUnsaid }
 

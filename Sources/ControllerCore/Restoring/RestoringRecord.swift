@@ -40,7 +40,8 @@ public struct RestoringRecord: Hashable, Sendable {
     /// site is active.
     public internal(set) var wholeFrom: UInt16 = 0
     /// A node has shown that the store is older than the last change of the active site, and nobody has
-    /// said since which site is active.
+    /// said since which site is active. Of the store's own generation where it has shown that the store
+    /// was set back.
     public internal(set) var evidence: Epoch?
     /// Attempts of tasks of before have at least this number: lower ones may have been used.
     public internal(set) var attemptFloor: UInt16 = 0

@@ -8,10 +8,45 @@ extension ControllerMachine {
     /// Makes the tasks of what is due.
     mutating func settleSchedules() {
         guard mayAct else { return }
-        let (firings, changed) = schedules.due(at: now) { work.isUnderWay($0) }
+        let (firings, changed, news) = schedules.due(at: now) { work.isUnderWay($0) }
+        if let news { tell(news) }
         for name in changed { saveSchedule(name) }
         for firing in firings { fire(firing) }
         if let deadline = schedules.nextDeadline { expect(by: deadline) }
+    }
+
+    static let wallClock = "wall clock"
+
+    private mutating func tell(_ news: SteadyClock.News) {
+        switch news {
+        case .ahead(let ahead):
+            tell(
+                .clockAhead,
+                .critical,
+                Self.wallClock,
+                "The controller's clock on the wall is \(ahead.forPeople) ahead of the time that has passed: "
+                    + "schedules do not follow it.",
+                cause: "it was set, or this machine was frozen",
+                consequence:
+                    "after \(SteadyClock.trustAfter.forPeople) it is taken for right, and what fell "
+                    + "due until then counts as missed: if it is wrong, set it right before"
+            )
+        case .backInTime:
+            tell(
+                .clockTrusted,
+                .info,
+                Self.wallClock,
+                "The controller's clock on the wall is right again: no firing was lost by it."
+            )
+        case .trusted:
+            tell(
+                .clockTrusted,
+                .info,
+                Self.wallClock,
+                "The controller's clock on the wall is taken for right: schedules follow it.",
+                cause: "it has been ahead for \(SteadyClock.trustAfter.forPeople)"
+            )
+        }
     }
 
     private mutating func fire(_ firing: ScheduleBook.Firing) {
@@ -75,8 +110,9 @@ extension ControllerMachine {
         }
         try check(draft)
         var record = ScheduleRecord(draft: draft, createdBy: by, createdAt: now.wall)
+        record.doneUpTo = schedules.time(at: now)
         record.draft.submission.idempotencyKey = nil
-        guard let next = schedules.next(of: draft, after: now.wall) else {
+        guard let next = schedules.next(of: draft, after: record.doneUpTo) else {
             throw Refused(
                 .invalid,
                 neverText(draft),
@@ -180,9 +216,10 @@ extension ControllerMachine {
         guard try known(name).record.paused != nil else {
             return .done("schedule \(name) is not paused", orders: [])
         }
-        schedules.entries.update(name) { [now] in
+        let time = schedules.time(at: now)
+        schedules.entries.update(name) {
             $0.record.paused = nil
-            $0.record.doneUpTo = max($0.record.doneUpTo, now.wall)
+            $0.record.doneUpTo = max($0.record.doneUpTo, time)
         }
         schedules.reckon(name, at: now)
         saveSchedule(name)

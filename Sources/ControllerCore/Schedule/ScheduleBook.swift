@@ -6,7 +6,7 @@ import Protocol
 ///
 /// A firing is known by its schedule and its due time, and is dealt with once: how far a schedule
 /// has fired is written in the same transaction as the task. So it fires once across restarts and
-/// changes of site, wherever the wall clock is set to meanwhile.
+/// changes of site, wherever the wall clock is set to meanwhile; ``SteadyClock`` says when it is followed.
 public struct ScheduleBook: Hashable, Sendable {
     /// One schedule, with when it fires next.
     public struct Entry: Hashable, Sendable {
@@ -48,6 +48,8 @@ public struct ScheduleBook: Hashable, Sendable {
     var zones: OrderedTable<ZoneName, ZoneRules> = OrderedTable()
     /// Nothing is looked at before then.
     var lookAt: Instant?
+    /// Of this process; nil before it has begun.
+    public internal(set) var clock: SteadyClock?
 
     init() {
         zones[.utc] = .utc
@@ -66,6 +68,9 @@ public struct ScheduleBook: Hashable, Sendable {
             kept.contains { $0.contains(date) }
         }
     }
+
+    /// As schedules see it: see ``SteadyClock``.
+    func time(at now: Moment) -> WallTime { clock?.time(at: now) ?? now.wall }
 
     /// When each fires, as the zones and calendars are now.
     mutating func reckon(at now: Moment) {
@@ -93,10 +98,11 @@ public struct ScheduleBook: Hashable, Sendable {
     }
 
     private func timeToNext(_ now: Moment) -> Duration? {
+        let time = time(at: now)
         var least: Duration?
         for entry in entries.values {
             guard let next = entry.next, entry.record.paused == nil else { continue }
-            var left = next - now.wall
+            var left = next - time
             if let retryAt = entry.retryAt { left = max(left, retryAt - now.instant) }
             least = min(least ?? left, left)
         }
@@ -110,8 +116,10 @@ public struct ScheduleBook: Hashable, Sendable {
     mutating func due(
         at now: Moment,
         isLive: (TaskID) -> Bool
-    ) -> (firings: [Firing], changed: [ScheduleName]) {
-        guard let lookAt, now.instant >= lookAt else { return ([], []) }
+    ) -> (firings: [Firing], changed: [ScheduleName], news: SteadyClock.News?) {
+        guard let lookAt, now.instant >= lookAt else { return ([], [], nil) }
+        let news = clock?.settle(at: now)
+        let now = Moment(instant: now.instant, wall: time(at: now))
         var firings: [Firing] = []
         var changed: [ScheduleName] = []
         for name in entries.keys {
@@ -127,7 +135,7 @@ public struct ScheduleBook: Hashable, Sendable {
             if made.isEmpty { changed.append(name) }
         }
         look(at: now)
-        return (firings, changed)
+        return (firings, changed, news)
     }
 
     /// The firings of one schedule, by its policies.

@@ -195,7 +195,10 @@ extension ControllerMachine {
                 to: connection
             )
         }
-        touch(id) { [now] in $0.lastGrant = now.instant }
+        touch(id) { [now, revision] in
+            $0.lastGrant = now.instant
+            $0.toldRevision = revision
+        }
         let lease = Lease(
             sequence: beat.sequence,
             sent: beat.sent,
@@ -204,7 +207,8 @@ extension ControllerMachine {
             token: token(of: record),
             watched: link.version >= WireLimits.workVersion
                 ? work.watched(on: id, turn: beat.sequence) : [],
-            standing: member.standing
+            standing: member.standing,
+            revision: revision
         )
         send(.lease(lease), to: connection)
     }

@@ -120,7 +120,7 @@ extension ControllerMachine {
         if let conflict = record.conflict {
             return dismiss(connection, .conflicted, "held: \(conflict)")
         }
-        guard !isBehind(hello, record.name, connection) else { return }
+        guard !isBehind(hello, member, connection) else { return }
         guard !isUnsaid else {
             return dismiss(
                 connection,
@@ -130,13 +130,14 @@ extension ControllerMachine {
         }
         // The nonce first: who cannot show it is not believed about epochs either.
         guard judgeNonce(hello, connection, member, address: address) else { return }
+        guard !isSetBack(hello, member, connection) else { return }
         guard !isEarly(hello, connection, member) else { return }
         guard judgeAge(of: hello, connection, record) else { return }
         let isOfTwin =
             record.isUnwelcomed && hello.highest.epoch.generation == cluster.epoch.generation
         if isOfTwin {
             // Its numbers of tasks, attempts and orders may have been given already.
-            doubtAuthority(shown: hello.highest.epoch, by: record.name, isOfTwin: true)
+            doubtAuthority(shown: hello.highest.epoch, by: record.name, .ofTwin)
             return dismiss(
                 connection,
                 .notActive,
@@ -181,23 +182,8 @@ extension ControllerMachine {
         // It is there: that is no time to count it as off.
         withdrawFence(of: id)
         if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
+        touch(id) { [revision] in $0.toldRevision = revision }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)
-    }
-
-    /// A store that is an old copy is behind in its nodes' nonces as well, and would take each of
-    /// them for two. So while no node has confirmed what we know since we started, a higher epoch
-    /// is believed without the nonce; later, a stolen credential cannot stop a controller by it.
-    private mutating func isBehind(
-        _ hello: Hello,
-        _ name: NodeName,
-        _ connection: ConnectionID
-    ) -> Bool {
-        guard hello.highest.epoch > cluster.epoch, !nodes.values.contains(where: \.wasHeard) else {
-            return false
-        }
-        doubtAuthority(shown: hello.highest.epoch, by: name)
-        dismiss(connection, .notActive, "this controller's store is older than what you have seen")
-        return true
     }
 
     private func welcomeMessage(
@@ -221,7 +207,8 @@ extension ControllerMachine {
                 heartbeatInterval: settings.lease.heartbeatInterval,
                 loadInterval: settings.loadInterval,
                 spread: spread,
-                wall: now.wall
+                wall: now.wall,
+                revision: revision
             )
         )
     }
@@ -298,27 +285,6 @@ extension ControllerMachine {
     private func short(_ text: String) -> String {
         // By scalars: one character may be as long as a line.
         text.isEmpty ? "unknown" : String(text.unicodeScalars.prefix(8))
-    }
-
-    /// Invariant I2: whoever meets a higher epoch than its own stops issuing anything.
-    mutating func doubtAuthority(shown: Epoch, by name: NodeName, isOfTwin: Bool = false) {
-        guard doubt == nil || shown > doubt! else { return }
-        doubt = shown
-        doubtShownBy = name.text
-        let isOld = shown < cluster.epoch && !isOfTwin
-        tell(
-            .controllerDoubted,
-            .critical,
-            "controller",
-            "Node \(name) has acted under epoch \(shown), \(isOfTwin ? "of the same generation as" : isOld ? "later than" : "higher than") ours "
-                + "(\(cluster.epoch)): this controller grants and orders nothing any more.",
-            cause: isOld
-                ? "the store is older than the last change of the active site"
-                : "the store is an old copy, or another controller has taken over",
-            consequence: isOld
-                ? Self.sayWhichSite : "if this controller is to go on: muster-controller adopt"
-        )
-        auditOwn("controller.doubt", name.text, reason: "epoch \(shown) was shown")
     }
 
     private mutating func becomeReady(_ id: NodeID, _ connection: ConnectionID, nonce: String) {

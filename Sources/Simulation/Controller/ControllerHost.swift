@@ -86,6 +86,7 @@ final class ControllerHost {
             records: records,
             generation: generation,
             lastEventSequence: store.lastEventSequence,
+            revision: store.version,
             seed: seed,
             at: moment
         )

@@ -26,13 +26,17 @@ struct MadeKeyTests {
         // A program's own key needs no incarnation.
         #expect(scene.step(request("mine")).spool.map(\.task.idempotencyKey) == ["mine"])
         _ = scene.step(.persisted(upTo: started.persist?.revision ?? 0))
-        #expect(scene.step(request()).spool.map(\.task.idempotencyKey) == ["n-1.1.1"])
+        #expect(scene.step(request()).spool.map(\.task.idempotencyKey) == [Scene.madeKey(1)])
     }
+
     @Test func `no program takes a key that is made for another`() {
         var scene = Scene()
         let started = scene.step(.started([]))
         _ = scene.step(.persisted(upTo: started.persist?.revision ?? 0))
-        for key in ["n-1.1.1", "n-1.99.7", "schedule/nightly/x"] {
+        for key in [
+            "n-1.1.1", "n-1.99.7", Scene.madeKey(3), Scene.madeKey(3, seed: 9),
+            "schedule/nightly/x",
+        ] {
             let done = scene.step(request(key))
             #expect(done.spool.isEmpty, "\(key)")
             guard case .declined(.forbidden, _, _)? = done.submissionAnswers.first?.outcome else {
@@ -40,9 +44,26 @@ struct MadeKeyTests {
                 continue
             }
         }
-        for key in ["n-1.1", "n-2.1.1", "n-1.1.x"] {
+        for key in ["n-1.1", "n-2.1.1", "n-1.1.x", "n-1.1.x1.1", "n-1.x0000000000000001.1"] {
             #expect(scene.step(request(key)).spool.map(\.task.idempotencyKey) == [key])
         }
-        #expect(scene.step(request()).spool.map(\.task.idempotencyKey) == ["n-1.1.1"])
+        #expect(scene.step(request()).spool.map(\.task.idempotencyKey) == [Scene.madeKey(1)])
+    }
+
+    @Test func `an agent whose state was set back makes no key a second time`() {
+        let snapshot = AgentMemory()
+        var keys: [String?] = []
+        for seed in [1, 2] as [UInt64] {
+            var scene = Scene(memory: snapshot, seed: seed)
+            scene.version = 3
+            scene.join()
+            let task = LocalTask(task: TaskSubmission(type: .push), spool: true)
+            let effects = scene.run(.submissionRequested(client: 1, task))
+            for case .work(.submit(let submission)) in effects.sends {
+                keys.append(submission.task.idempotencyKey)
+            }
+        }
+        #expect(keys.count == 2)
+        #expect(keys.first != keys.last, "\(keys)")
     }
 }

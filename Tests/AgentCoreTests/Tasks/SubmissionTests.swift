@@ -70,10 +70,14 @@ struct SubmissionTests {
     @Test func `a submission without a key gets one that no other has`() {
         var scene = Scene.working()
         let keys = (1...3).flatMap { scene.submit($0, Self.task(key: nil)).submittedKeys }
-        #expect(keys == ["n-1.1.1", "n-1.1.2", "n-1.1.3"])
+        #expect(keys == [Scene.madeKey(1), Scene.madeKey(2), Scene.madeKey(3)])
         scene.restart()
         scene.join()
-        #expect(scene.submit(1, Self.task(key: nil)).submittedKeys == ["n-1.2.1"])
+        #expect(
+            scene.submit(1, Self.task(key: nil)).submittedKeys == [
+                Scene.madeKey(1, incarnation: 2, seed: 2)
+            ]
+        )
     }
 
     @Test func `a long payload follows in pieces`() {
@@ -211,12 +215,12 @@ struct SubmissionTests {
         )
         #expect(asked.submissionAnswers.isEmpty)
         let kept = asked.spool.first
-        #expect(kept?.task.idempotencyKey == "n-1.1.1")
+        #expect(kept?.task.idempotencyKey == Scene.madeKey(1))
         #expect(kept?.payload == [1])
         let durable = scene.step(.spooled(kept?.number ?? 0))
         #expect(durable.submissionAnswers == [SubmissionAnswer(client: 4, outcome: .spooled)])
         let back = scene.rejoin()
-        #expect(back.submittedKeys == ["n-1.1.1"])
+        #expect(back.submittedKeys == [Scene.madeKey(1)])
         let accepted = scene.receive(
             .work(.accepted(reference: 1, task: TaskID(5), isKnown: false))
         )
@@ -276,13 +280,15 @@ struct SubmissionTests {
 
     @Test func `a session that is lost keeps what may be kept`() {
         var scene = Scene.working()
-        #expect(scene.submit(1, Self.task(key: nil, spool: true)).submittedKeys == ["n-1.1.1"])
+        #expect(
+            scene.submit(1, Self.task(key: nil, spool: true)).submittedKeys == [Scene.madeKey(1)]
+        )
         let lost = scene.lose()
         #expect(lost.submissionAnswers == [SubmissionAnswer(client: 1, outcome: .spooled)])
-        #expect(scene.rejoin().submittedKeys == ["n-1.1.1"])
+        #expect(scene.rejoin().submittedKeys == [Scene.madeKey(1)])
         scene.lose()
         #expect(scene.spool.count == 1)
-        #expect(scene.rejoin().submittedKeys == ["n-1.1.1"])
+        #expect(scene.rejoin().submittedKeys == [Scene.madeKey(1)])
     }
 
     @Test func `a busy controller and an impatient program lead to the spool, too`() {

@@ -147,6 +147,51 @@ struct ScheduleTests {
         #expect(record(stage)?.firings == 1)
     }
 
+    @Test func `a schedule fires on when the clock on the wall was ahead for a moment`() throws {
+        var stage = Stage()
+        stage.ask(.addSchedule(try draft("calendar */10 * * * *")))
+        stage.pass(.seconds(1_800))
+        let before = record(stage)?.firings ?? 0
+        stage.wallOffset = .seconds(30 * 86_400)
+        stage.pass(.seconds(300))
+        #expect(stage.told(.clockAhead) == 1 && stage.told(.clockTrusted) == 0)
+        // By the time that has passed.
+        stage.pass(.seconds(295))
+        #expect(record(stage)?.firings == before + 1)
+        // What is resumed meanwhile is not resumed in a month.
+        stage.ask(.pauseSchedule("nightly"), reason: "a look")
+        stage.ask(.resumeSchedule("nightly"))
+        stage.wallOffset = .zero
+        stage.pass(.seconds(10))
+        #expect(stage.told(.clockTrusted) == 1)
+        stage.pass(.seconds(86_400))
+        #expect(record(stage)?.firings == before + 1 + 144)
+        #expect(Set(keys(stage)).count == keys(stage).count)
+        #expect(record(stage)?.skipped == 0)
+    }
+
+    @Test func `a clock that stays ahead is followed, and what fell due until then was missed`()
+        throws
+    {
+        var stage = Stage()
+        stage.ask(.addSchedule(try draft("calendar */10 * * * *")))
+        stage.pass(.seconds(1_800))
+        let before = record(stage)?.firings ?? 0
+        stage.wallOffset = .seconds(7_200)
+        stage.pass(.seconds(590))
+        #expect(record(stage)?.firings == before + 1)
+        stage.pass(.seconds(20))
+        #expect(record(stage)?.firings == before + 2)
+        #expect((record(stage)?.skipped ?? 0) >= 10)
+        #expect(stage.told(.clockTrusted) == 1)
+        // It was behind before: the next start takes it as it is.
+        stage.wallOffset = .seconds(10_800)
+        stage.restart()
+        stage.pass(.seconds(10))
+        #expect(stage.told(.clockAhead) == 1)
+        #expect(record(stage)?.firings == before + 3)
+    }
+
     @Test func `a paused schedule makes up for nothing when it is resumed`() throws {
         var stage = Stage()
         stage.ask(.addSchedule(try draft("calendar */10 * * * *", missed: .all)))

@@ -155,8 +155,12 @@ struct NodeLimitTests {
         }
         #expect(code("schedule/nightly/2026-11-27T01:00:00.000Z") == .forbidden)
         #expect(code("\(own).1.7") == .forbidden)
+        #expect(code(MadeKey.prefix(of: own, incarnation: 1, process: .max) + ".7") == .forbidden)
         // What only looks alike is anybody's.
-        for key in ["nobody.1.7", "\(own).1", "\(own).1.x", "\(own)", "my/schedule/x", "1.2.3"] {
+        for key in [
+            "nobody.1.7", "\(own).1", "\(own).1.x", "\(own).1.x12.7", "\(own)", "my/schedule/x",
+            "1.2.3",
+        ] {
             #expect(code(key) == nil, "\(key)")
         }
         func say(_ reference: UInt64, _ key: String) -> String? {
@@ -168,8 +172,10 @@ struct NodeLimitTests {
         #expect(say(1, "\(own).1.1") == "ACCEPTED")
         #expect(say(2, "schedule/nightly/x") == "forbidden")
         #expect(say(3, "\(other).1.1") == "not-now")
+        let made = MadeKey.prefix(of: other, incarnation: 1, process: 1)
+        #expect(say(5, "\(made).1") == "not-now")
         // A machine that was enrolled anew brings what it took under the identity before.
         stage.ask(.removeNodes(["n2"]), force: true)
-        #expect(say(4, "\(other).1.1") == "ACCEPTED")
+        #expect(say(6, "\(other).1.1") == "ACCEPTED")
     }
 }
