@@ -81,13 +81,16 @@ public struct Verdict: RawRepresentable, Codable, Hashable, Sendable {
     public static let healthy = Verdict(rawValue: "healthy")
     /// There is a problem of severity `warning` or `critical`.
     public static let degraded = Verdict(rawValue: "degraded")
-    /// The active site has nodes and none of them is Online, those in maintenance not counted.
+    /// No site is active, or the active one has nodes and none of them is Online, those in maintenance
+    /// not counted.
     public static let down = Verdict(rawValue: "down")
 
     public static let all: [Verdict] = [.healthy, .degraded, .down]
 
     public init(activeSite: SiteStatus?, problems: [Problem]) {
-        if let site = activeSite, site.total > site.inMaintenance, site.online == 0 {
+        if let site = activeSite, site.fencing == true {
+            self = .down
+        } else if let site = activeSite, site.total > site.inMaintenance, site.online == 0 {
             self = .down
         } else if problems.contains(where: { $0.severity != .info }) {
             self = .degraded

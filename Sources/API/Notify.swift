@@ -4,13 +4,21 @@ public struct NotifyCheck: Codable, Hashable, Sendable {
     public var valid: Bool
     /// Every mistake, by line; empty when it is valid.
     public var mistakes: [DocumentMistake]
+    /// What is taken, and may not be meant as it is written, by line; left out when they are not valid.
+    public var warnings: [DocumentMistake]?
     /// As they were understood; left out when they are not valid.
     public var rules: NotifyRulesView?
 
-    public init(asOf: String, mistakes: [DocumentMistake], rules: NotifyRulesView? = nil) {
+    public init(
+        asOf: String,
+        mistakes: [DocumentMistake],
+        warnings: [DocumentMistake]? = nil,
+        rules: NotifyRulesView? = nil
+    ) {
         self.asOf = asOf
         valid = mistakes.isEmpty
         self.mistakes = mistakes
+        self.warnings = warnings
         self.rules = rules
     }
 }

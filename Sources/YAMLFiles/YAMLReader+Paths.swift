@@ -20,25 +20,31 @@ extension YAMLReader {
     ///   - path: keys, and places in lists from 0.
     ///   - place: where in the text that the path leads to.
     public func note(_ text: String, path: [String], place: TextPlace? = nil) {
+        problems.append(problem(text, path: path, place: place))
+    }
+
+    /// The same of what is no mistake, and is told nevertheless.
+    public func problem(
+        _ text: String,
+        path: [String],
+        place: TextPlace? = nil
+    ) -> ConfigurationProblem {
         let name = Self.shown(path)
         // What begins with a verb goes on from the name.
         let isPredicate = ["is ", "has ", "holds "].contains { text.hasPrefix($0) }
         let sentence = name.isEmpty ? text : name + (isPredicate ? " " : ": ") + text
         guard let node = node(path) else {
-            problems.append(ConfigurationProblem(path: self.path, text: sentence))
-            return
+            return ConfigurationProblem(path: self.path, text: sentence)
         }
-        guard let place, let scalar = node.scalar else { return note(node, sentence) }
+        guard let place, let scalar = node.scalar else { return problem(node, sentence) }
         guard let found = sourcePlace(of: place, in: scalar) else {
-            return note(node, sentence + " (line \(place.line), column \(place.column) of it)")
+            return problem(node, sentence + " (line \(place.line), column \(place.column) of it)")
         }
-        problems.append(
-            ConfigurationProblem(
-                path: self.path,
-                line: found.line,
-                column: found.column,
-                text: sentence
-            )
+        return ConfigurationProblem(
+            path: self.path,
+            line: found.line,
+            column: found.column,
+            text: sentence
         )
     }
 

@@ -70,13 +70,15 @@ public final class YAMLReader {
     }
 
     func note(_ node: Node, _ text: String) {
-        problems.append(
-            ConfigurationProblem(
-                path: path,
-                line: node.mark?.line ?? 1,
-                column: node.mark?.column ?? 1,
-                text: text
-            )
+        problems.append(problem(node, text))
+    }
+
+    func problem(_ node: Node, _ text: String) -> ConfigurationProblem {
+        ConfigurationProblem(
+            path: path,
+            line: node.mark?.line ?? 1,
+            column: node.mark?.column ?? 1,
+            text: text
         )
     }
 

@@ -170,6 +170,24 @@ import Testing
         #expect(check.status == 2 && check.output == "standard input:2:7: there is no receiver x\n")
     }
 
+    @Test func `a warning is told with its place, and keeps nothing from being set`() throws {
+        let warning = DocumentMistake(line: 4, column: 3, text: "never reached")
+        let cluster = try cluster([
+            Self.check: NotifyCheck(
+                asOf: "",
+                mistakes: [],
+                warnings: [warning],
+                rules: NotifySamples.rules
+            ), "GET /api/v1/notify": NotifyStatus(asOf: "", version: 0),
+            Self.set: ChangeDone(asOf: "", text: "version 1 holds"),
+        ])
+        let line = "warning: standard input:4:3: never reached\n"
+        let set = try cluster.muster("notify", "set", "-", input: "x")
+        #expect(set.status == 0 && set.error.hasPrefix(line), "\(set)")
+        let check = try cluster.muster("notify", "check", "-", input: "x")
+        #expect(check.status == 0 && check.output.hasSuffix(line), "\(check)")
+    }
+
     @Test func `a test says what each place has answered, and the worst decides the status`()
         throws
     {

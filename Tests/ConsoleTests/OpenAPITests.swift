@@ -129,6 +129,7 @@ import Yams
                 NotifyCheck(
                     asOf: "",
                     mistakes: [DocumentMistake(line: 1, column: 1, text: "x")],
+                    warnings: [DocumentMistake(line: 2, column: 1, text: "y")],
                     rules: NotifySamples.rules
                 )
             ), ("SetDocumentRequest", SetDocumentRequest(text: "", file: "f", reason: "x")),

@@ -286,7 +286,7 @@ import Testing
         status.sites[0].fencing = true
         try cluster.answer(["GET /api/v1/status": ["body": try FakeCluster.json(status)]])
         let fencing = try cluster.muster("status").output
-        #expect(fencing.contains("NO SITE is active: a is being fenced"))
+        #expect(fencing.contains("prod  NO SITE IS ACTIVE  site a is being fenced"))
         #expect(fencing.contains("muster run certify 3 a-1 --reason TEXT"))
         #expect(fencing.contains("being fenced"))
     }

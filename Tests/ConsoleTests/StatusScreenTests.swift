@@ -171,6 +171,35 @@ import Testing
         #expect(Verdict(activeSite: resting, problems: []) == .healthy)
     }
 
+    @Test func `that no site is active is worse than all, and said first`() {
+        var fenced = Samples.site("a", "standby", 3)
+        fenced.fencing = true
+        let status = Samples.status([fenced, Samples.site("b", "standby", 3)])
+        #expect(status.verdict == .down)
+        #expect(StatusCheck.state(status) == .critical)
+        #expect(StatusCheck.line(status).contains("6 of 6 nodes Online, NO SITE active |"))
+        #expect(screen(status)[0].hasPrefix("✖ prod  NO SITE IS ACTIVE  site a is being fenced"))
+    }
+
+    @Test func `a site below a threshold of the rules is shown as such`() throws {
+        var site = Samples.site("a", "active", 3)
+        let rule = NotifyThresholdRule(name: "restore", site: "a", minimum: 4, severity: .warning)
+        site.thresholds = [
+            NotifyThresholdStatus(rule: rule, online: 3, total: 3, firesAtLoss: 0)
+        ]
+        func line() throws -> String {
+            try #require(screen(Samples.status([site])).first { $0.hasPrefix("  site a ") })
+        }
+        #expect(try line().contains("▲ 3 of 3 Online"))
+        #expect(try line().hasSuffix("below restore (4)"))
+        #expect(StatusScreen.tone(site) == .warning)
+        site.thresholds?[0].rule.severity = .critical
+        #expect(StatusScreen.tone(site) == .bad)
+        // Planned work alone: nothing is lost, and nobody would be told.
+        site.thresholds?[0].firesAtLoss = 1
+        #expect(StatusScreen.tone(site) == .good)
+    }
+
     @Test func `what keeps the controller from acting comes first, nothing is too wide`() {
         var status = Samples.degraded
         status.controller.tilted = true

@@ -14,13 +14,23 @@ import YAMLFiles
         alertmanagers: ["main"],
         commands: ["page"]
     )
-    private static let sites: [SiteName] = ["lyon", "paris"]
+    private static let nodes: OrderedTable<SiteName, Int> = {
+        var nodes: OrderedTable<SiteName, Int> = OrderedTable()
+        nodes["lyon"] = 0
+        nodes["paris"] = 3
+        return nodes
+    }()
 
     private static func read(
         _ text: String,
         _ channels: NotifyChannels = channels
     ) throws(ConfigurationError) -> NotifyRules {
-        try NotifyRulesFile.parse(text, path: "n.yaml", channels: channels, sites: sites)
+        try NotifyRulesFile.parse(text, path: "n.yaml", channels: channels, nodes: nodes).rules
+    }
+
+    private func warnings(_ text: String) throws -> [String] {
+        try NotifyRulesFile.parse(text, path: "n.yaml", channels: Self.channels, nodes: Self.nodes)
+            .warnings.map(\.description)
     }
 
     private func problems(_ text: String, _ channels: NotifyChannels = channels) -> [String] {
@@ -230,6 +240,80 @@ import YAMLFiles
                 "n.yaml:3:3: did not find expected key"
             ]
         )
+    }
+
+    @Test func `what is never reached, never enough or told by what fails is warned of`() throws {
+        let text = """
+            receivers:
+              ops: {mail: [ops@example.com, b@example.com]}
+              chat: {webhooks: [team]}
+            routes:
+              - receivers: [ops]
+              - receivers: [chat]
+            thresholds:
+              all: {site: paris, minimum: 9}
+              three: {site: paris, minimum: 3}
+            """
+        #expect(
+            try warnings(text) == [
+                "n.yaml:5:3: routes: when mail fails nobody learns of it: what cannot be delivered is "
+                    + "told by mail only; name a receiver in undeliverable.receivers that is reached "
+                    + "another way",
+                "n.yaml:6:5: routes[2]: never reached: route 1 takes all of it before; put this one "
+                    + "first, or say `continue: yes` there",
+                "n.yaml:8:31: thresholds.all.minimum: site paris has 3 nodes: 9 can never be Online; it "
+                    + "is told at the first loss, and lasts until none is left",
+            ]
+        )
+        #expect(try warnings(Self.whole) == [])
+        let told = text + "\nundeliverable: {receivers: [ops, chat]}"
+        #expect(try warnings(told).count == 2)
+        let same = text + "\nundeliverable: {receivers: [ops]}"
+        #expect(
+            try warnings(same).last?.hasPrefix("n.yaml:10:28: undeliverable.receivers: when ")
+                == true
+        )
+    }
+
+    @Test(
+        arguments: [
+            ("kinds: [node.offline]", "kinds: [node.*]", false),
+            ("kinds: [node.*]", "kinds: [node.offline, node.held]", true),
+            ("sites: [paris]", "sites: [paris, lyon]", false),
+            ("sites: [paris, lyon]", "sites: [paris]", true), ("sites: [paris]", "", false),
+            ("severity: critical", "", false), ("", "severity: critical", true),
+            ("", "planned: yes", false), ("planned: yes", "", true), ("continue: yes", "", false),
+        ]
+    )
+    func `a route is never reached when one before takes all that it would`(
+        first: String,
+        second: String,
+        isHidden: Bool
+    ) throws {
+        func route(_ keys: String) -> String {
+            "- receivers: [ops]\n" + (keys.isEmpty ? "" : "  \(keys)\n")
+        }
+        let text =
+            "receivers: {ops: {mail: [a@example.com], webhooks: [team]}}\nroutes:\n"
+            + route(first) + route(second) + "- {receivers: [ops], planned: yes, severity: info}\n"
+        #expect(try warnings(text).contains { $0.contains("never reached") } == isHidden)
+    }
+
+    @Test(arguments: ["nonsense", "https://", "https://a b/{kind}", "wiki.example.com/{kind}"])
+    func `links that lead nowhere are refused`(pages: String) {
+        #expect(
+            problems("pages: \"\(pages)\"\n") == [
+                "n.yaml:1:8: pages: \(pages) is no address such as "
+                    + "https://wiki.example.org/muster/{kind}"
+            ]
+        )
+    }
+
+    @Test(arguments: [
+        "https://w.example/{kind}", "http://w.example/n?k={kind}", "https://w/all#{kind}",
+    ])
+    func `links to pages of one's own are taken`(pages: String) {
+        #expect(problems("pages: \"\(pages)\"\n") == [])
     }
 
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

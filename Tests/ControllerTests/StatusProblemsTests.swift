@@ -87,6 +87,51 @@ import Testing
         #expect(problems.first { $0.subject == "s-1" }?.mend == "muster node show s-1")
     }
 
+    @Test func `a site below a threshold of the rules is wrong, as severe as they say`() throws {
+        let rules = NotifyRules(
+            thresholds: [
+                NotifyThreshold(
+                    name: "fix",
+                    site: "north",
+                    minimum: 1,
+                    hold: .seconds(600),
+                    severity: .warning,
+                    advice: "call the shop"
+                ), NotifyThreshold(name: "none", site: "south", minimum: 1),
+            ]
+        )
+        let record = NotifyRulesRecord(rules: rules, version: 1, by: "x", at: Self.start.wall)
+        let nodes = [("n-1", "north"), ("n-2", "north"), ("s-1", "south")].map { name, site in
+            var node = Self.node(NodeName(name)!, SiteName(site)!)
+            node.isAdmitted = true
+            return Record.node(node)
+        }
+        let found = try problems(nodes + [.notifyRules(record)]).filter {
+            $0.text.contains("threshold")
+        }
+        #expect(
+            found.map(\.text) == [
+                "site south has 0 of 1 node Online, threshold none is 1",
+                "site north has 0 of 2 nodes Online, threshold fix is 1, told after 10m00s of it: "
+                    + "call the shop",
+            ]
+        )
+        #expect(found.map(\.severity) == [.critical, .warning])
+        #expect(found.map(\.mend) == ["muster node list --site south", ""])
+        // Since its last node was lost, as far as the records tell it.
+        #expect(found.last?.since == Self.since(300))
+    }
+
+    @Test func `while a run fences the old site no site is active, and that is said`() throws {
+        var (run, step) = Self.run(.asking, .fence(with: nil))
+        run.isFenced = true
+        let found = try problems([.run(run), .runStep(step)])
+        let row = try #require(found.first { $0.text.hasPrefix("no site is active") })
+        #expect(row.severity == .critical && row.mend == "muster run follow 3")
+        #expect(row.text.hasSuffix("run 3 fences site north, and site south may not act before"))
+        #expect(row.since == Self.since(50))
+    }
+
     @Test func `after a restore it is said what was not said, and for whom is waited`() throws {
         let unsaid = try problems(generation: 2).first { $0.subject == "controller" }
         #expect(unsaid?.text.contains("which site is active was not said") == true)

@@ -27,7 +27,8 @@ struct NotifyCheckCommand: AsyncParsableCommand {
         commandName: "check",
         abstract: "Say every mistake of rules, with its line; nothing is changed.",
         discussion: """
-            The controller judges: names of its configuration, sites and templates, too. Exits 0 when \
+            The controller judges: names of its configuration, sites and templates, too. What may not be \
+            meant as it is written is a warning: it does not keep the rules from being set. Exits 0 when \
             there is no mistake, and 2 when there is one.
             """
     )
@@ -51,6 +52,9 @@ struct NotifyCheckCommand: AsyncParsableCommand {
                     let parts = NotifyWords.wrapped(line, indent: "  ", width: session.width)
                     for part in parts { Terminal.writeLine(part) }
                 }
+                for line in answer.value.warningLines(in: request.file, session.style) {
+                    Terminal.writeLine(line)
+                }
             } else {
                 for line in PlanWords.mistakes(answer.value.mistakes, in: request.file) {
                     Terminal.writeLine(line)
@@ -67,7 +71,7 @@ struct NotifySet: AsyncParsableCommand {
         abstract: "Make a file the rules, in place of all there were; says what differs.",
         discussion: """
             With --dry-run it says what would differ, and changes nothing. Rules with a mistake are not \
-            set: each is told with its line.
+            set: each is told with its line. Warnings are told, too, and keep nothing from being set.
             """
     )
 
@@ -98,6 +102,10 @@ struct NotifySet: AsyncParsableCommand {
             )
             for line in changes { Terminal.writeLine(line) }
             if changes.isEmpty { Terminal.writeLine("nothing differs") }
+            let style = session.options.colour.errorStyle
+            for line in check.value.warningLines(in: request.file, style) {
+                Terminal.writeErrorLine(line)
+            }
             guard !dryRun else {
                 return Terminal.writeErrorLine("a dry run: nothing was changed")
             }
@@ -121,6 +129,12 @@ struct NotifySet: AsyncParsableCommand {
 }
 
 extension NotifyCheck {
+    /// `warning: notify.yaml:7:5: …`
+    fileprivate func warningLines(in file: String?, _ style: Style) -> [String] {
+        PlanWords.mistakes(warnings ?? [], in: file)
+            .map { "\(style.paint("warning:", .warning)) \($0)" }
+    }
+
     /// Each mistake in a line of its own.
     fileprivate func refusal(_ what: String, in file: String?) -> ConsoleError {
         let lines = PlanWords.mistakes(mistakes, in: file)

@@ -7,9 +7,9 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "What is active, what is wrong, and what happened last, in one screen.",
         discussion: """
-            Exits 0 when the cluster is healthy and 2 when it is degraded or down. With --check it \
-            prints one line and exits as monitoring plugins do: 0 OK, 1 WARNING, 2 CRITICAL, \
-            3 UNKNOWN (no controller answers, or it lets us not in).
+            Exits 0 when the cluster is healthy and 2 when it is degraded, down or without an active \
+            site. With --check it prints one line and exits as monitoring plugins do: 0 OK, 1 WARNING, \
+            2 CRITICAL, 3 UNKNOWN (no controller answers, or it lets us not in).
             """
     )
 

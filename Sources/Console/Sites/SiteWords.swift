@@ -60,6 +60,18 @@ enum SiteWords {
         return "told at the \(NotifyWords.ordinal(UInt32(clamping: losses))) loss"
     }
 
+    /// Thresholds of the rules that it is below, told or not yet; its own minimum is not among them.
+    static func thresholdsBelow(_ site: SiteStatus) -> [NotifyThresholdStatus] {
+        (site.thresholds ?? []).filter {
+            $0.rule.name != "minimum" && $0.firesAtLoss == 0 && $0.online < $0.rule.minimum
+        }
+    }
+
+    /// `below restore-a-node (4)`, for each such threshold.
+    static func below(_ site: SiteStatus) -> [String] {
+        thresholdsBelow(site).map { "below \($0.rule.name) (\($0.rule.minimum))" }
+    }
+
     // MARK: Readiness
 
     static func tone(_ level: String) -> Tone {

@@ -39,10 +39,7 @@ enum StatusCheck {
             parts.append("\(first.subject): \(first.text)\(more > 0 ? " (+\(more) more)" : "")")
         }
         let isFencing = status.sites.contains { $0.fencing == true }
-        let active =
-            isFencing
-            ? "NO SITE is active: \(status.activeSite) is being fenced"
-            : "site \(status.activeSite) active"
+        let active = isFencing ? "NO SITE active" : "site \(status.activeSite) active"
         parts.append("\(online) of \(total) nodes Online, \(active)")
         let name = plain(status.cluster.name)
         let text = plain(parts.joined(separator: "; "))

@@ -61,7 +61,7 @@ struct StatusScreen {
 
     private func banner() -> [String] {
         let tone = connectionNote == nil ? Self.tone(status.verdict) : .bad
-        let verdict = status.verdict.rawValue.uppercased()
+        let verdict = Self.word(status)
         let word = style.badge(connectionNote == nil ? verdict : "NO CONNECTION", tone)
         let name = style.paint(status.cluster.name, .strong)
         let active = activeText
@@ -80,10 +80,16 @@ struct StatusScreen {
             + [style.paint(String(repeating: style.rule, count: width), .faint)]
     }
 
+    /// That no site is active is said instead of any other verdict: nothing is worse.
+    private static func word(_ status: ClusterStatus) -> String {
+        status.sites.contains { $0.fencing == true }
+            ? "NO SITE IS ACTIVE" : status.verdict.rawValue.uppercased()
+    }
+
     /// Which site is active under which epoch.
     private var activeText: String {
         if let site = status.sites.first(where: { $0.fencing == true }) {
-            return "NO SITE is active: \(site.name) is being fenced"
+            return "site \(site.name) is being fenced"
         }
         guard !status.activeSite.isEmpty else { return "no site is active" }
         let epoch = "\(status.cluster.generation).\(status.cluster.epoch)"
@@ -122,6 +128,7 @@ struct StatusScreen {
             }
             if site.inMaintenance > 0 { extra.append("\(site.inMaintenance) in maintenance") }
             if site.invited > 0 { extra.append("\(site.invited) invited") }
+            extra += SiteWords.below(site)
             if let told = SiteWords.told(site) { extra.append(told) }
             let count = "\(style.symbol(tone)) \(site.online) of \(site.total) Online"
             table.add([
@@ -294,6 +301,8 @@ struct StatusScreen {
         if site.total == 0 { return .plain }
         if site.online == 0 { return site.inMaintenance == site.total ? .warning : .bad }
         if site.online < site.minimum { return .bad }
-        return site.online < site.total ? .warning : .good
+        let below = SiteWords.thresholdsBelow(site).map(\.rule.severity)
+        if below.contains(.critical) { return .bad }
+        return site.online < site.total || below.contains(.warning) ? .warning : .good
     }
 }

@@ -41,23 +41,29 @@ extension ConsoleRoutes {
         let asOf = DriverLoop.moment().wall.iso8601
         let check: NotifyCheck
         switch await read(body.text, body.file) {
-        case .success(let rules):
-            check = NotifyCheck(asOf: asOf, mistakes: [], rules: NotifyRulesView(rules))
-        case .failure(let error):
+        case .success(let read):
             check = NotifyCheck(
                 asOf: asOf,
-                mistakes: error.problems.map {
-                    DocumentMistake(line: $0.line, column: $0.column, text: $0.text)
-                }
+                mistakes: [],
+                warnings: read.warnings.map { DocumentMistake($0) },
+                rules: NotifyRulesView(read.rules)
             )
+        case .failure(let error):
+            check = NotifyCheck(asOf: asOf, mistakes: error.problems.map { DocumentMistake($0) })
         }
         return try ConsoleAnswer.json(check)
     }
 
     func setNotifyRules(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: SetDocumentRequest.self)
-        let rules = try await rules(body.text, body.file)
-        return try await change(.setNotifyRules(rules), body, request)
+        let read = try await rules(body.text, body.file)
+        let remark = read.warnings.map(\.description).joined(separator: "; ")
+        return try await change(
+            .setNotifyRules(read.rules),
+            body,
+            request,
+            remark: remark.isEmpty ? nil : remark
+        )
     }
 
     func previewNotice(_ request: ConsoleRequest) async throws -> Response {
@@ -73,7 +79,7 @@ extension ConsoleRoutes {
             )
         }
         var other: NotifyRules?
-        if let text = body.text { other = try await rules(text, body.file) }
+        if let text = body.text { other = try await rules(text, body.file).rules }
         let preview = await views { views in
             let message = views.machine.preview(of: kind, state, rules: other)
             return NotifyPreview(
@@ -100,9 +106,11 @@ extension ConsoleRoutes {
         )
     }
 
-    private func rules(_ text: String, _ file: String?) async throws -> NotifyRules {
+    private typealias ReadRules = (rules: NotifyRules, warnings: [ConfigurationProblem])
+
+    private func rules(_ text: String, _ file: String?) async throws -> ReadRules {
         switch await read(text, file) {
-        case .success(let rules): return rules
+        case .success(let read): return read
         case .failure(let error):
             throw API.Failure(
                 code: RefusalCode.invalid.rawValue,
@@ -115,16 +123,16 @@ extension ConsoleRoutes {
     private func read(
         _ text: String,
         _ file: String?
-    ) async -> Result<NotifyRules, ConfigurationError> {
-        let (channels, sites) = await driver.read { machine, _ in
-            (machine.settings.channels, machine.sites.keys)
+    ) async -> Result<ReadRules, ConfigurationError> {
+        let (channels, nodes) = await driver.read { machine, _ in
+            (machine.settings.channels, machine.nodesOfSites)
         }
         return Result { () throws(ConfigurationError) in
             try NotifyRulesFile.parse(
                 text,
                 path: file ?? "rules",
                 channels: channels,
-                sites: sites
+                nodes: nodes
             )
         }
     }
@@ -231,5 +239,11 @@ extension ConsoleRoutes {
     func endSilence(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: PlainChange.self)
         return try await change(.endSilence(try request.number("number")), body, request)
+    }
+}
+
+extension DocumentMistake {
+    init(_ problem: ConfigurationProblem) {
+        self.init(line: problem.line, column: problem.column, text: problem.text)
     }
 }

@@ -82,7 +82,7 @@ extension ConsoleRoutes {
             check.plan = PlanDetail(record, asOf: now.iso8601)
         } catch {
             let mistakes = error.problems.map {
-                DocumentMistake(line: $0.line, column: $0.column, text: $0.text)
+                DocumentMistake($0)
             }
             check = PlanCheck(asOf: now.iso8601, mistakes: mistakes)
         }

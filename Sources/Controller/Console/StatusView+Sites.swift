@@ -24,6 +24,20 @@ extension StatusView {
         }
     }
 
+    /// While a run fences the old site no site is active, however well all nodes are.
+    func addFencing(_ add: AddProblem) {
+        guard let run = machine.runs.liveRun, machine.runs.isFencing(run.from) else { return }
+        let fence = machine.runs.steps(of: run.id).first { $0.step.act.isFence }
+        add(
+            .critical,
+            "run \(run.id)",
+            "no site is active: run \(run.id) fences site \(run.from), and site \(run.to) may not "
+                + "act before",
+            fence?.startedAt ?? run.startedAt,
+            "muster run follow \(run.id)"
+        )
+    }
+
     /// Since a restore or an adoption: what is not known, and whom the controller waits for.
     func addRestoreProblems(_ add: AddProblem) {
         let start = machine.startedAt.wall
@@ -149,6 +163,34 @@ extension StatusView {
                 since,
                 isLost && site.name == machine.cluster.activeSite
                     ? "" : "muster node list --site \(site.name)"
+            )
+        }
+    }
+    /// Sites below a threshold of the rules, also while its `for` runs and nobody was told yet.
+    func addThresholds(_ add: AddProblem) {
+        let own = NotifyThreshold.own
+        for threshold in machine.thresholdsInForce where threshold.name != own {
+            let standing = machine.standing(of: threshold.site)
+            guard machine.isBelow(standing, threshold) else { continue }
+            let told = machine.belowSince(threshold)
+            let since =
+                told ?? machine.belowSince(threshold.site, minimum: Int(threshold.minimum))
+            var text =
+                "site \(threshold.site) has \(standing.online) of "
+                + "\(counted(standing.total, "node")) Online, threshold \(threshold.name) is "
+                + "\(threshold.minimum)"
+            if told == nil, threshold.hold > .zero {
+                text += ", told after \(threshold.hold.forPeople) of it"
+            }
+            if !threshold.advice.isEmpty { text += ": \(threshold.advice)" }
+            let isLost = machine.lostSince(threshold.site) != nil
+            add(
+                API.Severity(rawValue: threshold.severity.rawValue),
+                "site \(threshold.site)",
+                text,
+                since ?? now.wall,
+                isLost && threshold.site == machine.cluster.activeSite
+                    ? "" : "muster node list --site \(threshold.site)"
             )
         }
     }

@@ -88,6 +88,7 @@ struct StatusView {
             note(rank, severity, subject, text, since, mend)
         }
         addRunProblems { note(0, $0, $1, $2, $3, $4) }
+        addFencing { note(1, $0, $1, $2, $3, $4) }
         addLostSites { note(1, $0, $1, $2, $3, $4) }
         addControllerProblems(add)
         addAutomaticProblems(add)
@@ -96,6 +97,7 @@ struct StatusView {
         addDataProblems(add)
         addWorkProblems(add)
         addMinimums(add)
+        addThresholds(add)
         addNoticeProblems(add)
         return found.sorted { ($0.rank, $0.problem.since) < ($1.rank, $1.problem.since) }
             .map(\.problem)

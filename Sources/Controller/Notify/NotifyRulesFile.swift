@@ -13,22 +13,29 @@ struct NotifyRulesFile {
     /// - Parameters:
     ///   - path: what the places of mistakes begin with.
     ///   - channels: what the controller's configuration has names for.
-    ///   - sites: those there are.
+    ///   - nodes: how many each site has.
+    /// - Returns: the rules, and by line what may not be meant as it is written.
     /// - Throws: every mistake, by line.
     static func parse(
         _ text: String,
         path: String,
         channels: NotifyChannels,
-        sites: [SiteName]
-    ) throws(ConfigurationError) -> NotifyRules {
+        nodes: OrderedTable<SiteName, Int>
+    ) throws(ConfigurationError) -> (rules: NotifyRules, warnings: [ConfigurationProblem]) {
         var file = NotifyRulesFile(reader: YAMLReader(path: path))
         let rules = file.rules(text)
-        if let rules { file.check(rules, channels, sites) }
+        if let rules { file.check(rules, channels, nodes.keys) }
         guard let rules, file.reader.problems.isEmpty else {
-            let sorted = file.reader.problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
-            throw ConfigurationError(problems: sorted)
+            throw ConfigurationError(problems: byLine(file.reader.problems))
         }
-        return rules
+        let warnings = rules.warnings(nodes: nodes).map {
+            file.reader.problem($0.text, path: $0.path)
+        }
+        return (rules, byLine(warnings))
+    }
+
+    private static func byLine(_ problems: [ConfigurationProblem]) -> [ConfigurationProblem] {
+        problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
     }
 
     private init(reader: YAMLReader) {

@@ -22,10 +22,13 @@ extension ControllerMachine {
 
     /// Since when a site has fewer nodes Online than its minimum; nil while it has enough.
     public func belowMinimumSince(_ site: SiteName) -> WallTime? {
+        sites[site].flatMap { belowSince(site, minimum: Int($0.minimum)) }
+    }
+
+    /// Since when a site has fewer nodes Online than so many; nil while it has enough.
+    public func belowSince(_ site: SiteName, minimum: Int) -> WallTime? {
         let (online, total) = count(of: site)
-        guard let minimum = sites[site].map({ Int($0.minimum) }), online < minimum else {
-            return nil
-        }
+        guard online < minimum else { return nil }
         let losses = joinedMembers(of: site).filter { $0.record.status == .offline }
             .map(\.record.statusSince).sorted()
         // So many may be lost; the next one is too many. A site that has fewer members than its

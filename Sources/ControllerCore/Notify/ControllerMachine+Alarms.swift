@@ -271,7 +271,11 @@ extension NotifyRoute {
 
     func takes(_ alarm: AlarmRecord) -> Bool {
         alarm.severity.rank >= severity.rank && (planned || !alarm.isPlanned)
-            && (kinds.isEmpty || kinds.contains { $0.matches(alarm.kind) })
+            && matches(alarm.kind)
             && (sites.isEmpty || sites.contains { $0.text == alarm.site })
+    }
+
+    func matches(_ kind: EventKind) -> Bool {
+        kinds.isEmpty || kinds.contains { $0.matches(kind) }
     }
 }

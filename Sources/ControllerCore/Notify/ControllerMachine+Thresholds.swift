@@ -196,7 +196,8 @@ extension ControllerMachine {
         "\(threshold.site)/\(threshold.name)"
     }
 
-    private func isBelow(_ standing: SiteStanding, _ threshold: NotifyThreshold) -> Bool {
+    /// Fewer are Online than its minimum, and not by planned work alone.
+    public func isBelow(_ standing: SiteStanding, _ threshold: NotifyThreshold) -> Bool {
         standing.losses > 0 && standing.online < Int(threshold.minimum)
     }
 

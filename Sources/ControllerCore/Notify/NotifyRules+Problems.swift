@@ -295,6 +295,12 @@ private struct RulesCheck {
         known(rules.undeliverable, ["undeliverable", "receivers"])
         if !rules.pages.isPlainLine(bytesMax: 300) {
             say(["pages"], "is not one line of at most 300 bytes")
+        } else if !NotifyRules.isPages(rules.pages) {
+            say(
+                ["pages"],
+                "\(kept(rules.pages, bytesMax: 100)) is no address such as "
+                    + "https://wiki.example.org/muster/{kind}"
+            )
         }
         if rules.source.utf8.count > NotifyRules.sourceBytesMax {
             say([], "the document has more than \(NotifyRules.sourceBytesMax) bytes")

@@ -62,6 +62,18 @@ public struct NotifyRules: Hashable, Sendable {
         receivers.first { $0.name == name }
     }
 
+    /// An address of pages, or the command that shows them.
+    static func isPages(_ text: String) -> Bool {
+        guard text != pagesDefault, text != pagesFormerDefault else { return true }
+        // A page may be one of many of a document.
+        let parts = text.replacing("{kind}", with: "kind").split(
+            separator: "#",
+            maxSplits: 1,
+            omittingEmptySubsequences: false
+        )
+        return WebAddress(String(parts[0])) != nil && !text.contains(" ")
+    }
+
     public func page(of kind: EventKind) -> String {
         let pages = pages == Self.pagesFormerDefault ? Self.pagesDefault : pages
         return pages.replacing("{kind}", with: kind.rawValue)

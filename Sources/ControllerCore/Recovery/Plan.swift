@@ -116,7 +116,7 @@ public enum PlanAct: Hashable, Sendable {
     /// Of a drill: tasks that the standby site's nodes run in isolation. Every other run leaves it out.
     case sandbox(SandboxWork)
 
-    var isFence: Bool {
+    public var isFence: Bool {
         if case .fence = self { true } else { false }
     }
 

@@ -61,7 +61,7 @@ public struct RunBook: Hashable, Sendable {
 
     public var liveRun: RunRecord? { live.flatMap { runs[$0] } }
 
-    func isFencing(_ site: SiteName) -> Bool {
+    public func isFencing(_ site: SiteName) -> Bool {
         liveRun.map { $0.isFenced && !$0.isActivated && $0.from == site } ?? false
     }
 

@@ -1,22 +1,20 @@
-import Model
-
 /// The address of an HTTP request. What is behind the host may be a secret: only ``place`` is for
 /// people and logs.
-struct WebAddress: Hashable, Sendable {
-    static let bytesMax = 2_048
-    static let expected =
+public struct WebAddress: Hashable, Sendable {
+    public static let bytesMax = 2_048
+    public static let expected =
         "an address such as https://chat.example.org/hooks/abc, without user, password and fragment"
 
-    let text: String
-    let isEncrypted: Bool
+    public let text: String
+    public let isEncrypted: Bool
     /// Without brackets.
-    let host: String
+    public let host: String
     /// `chat.example.org:443`.
-    let place: String
+    public let place: String
     /// Path and query, from the first slash on; empty when there is none.
-    let rest: String
+    public let rest: String
 
-    init?(_ text: String) {
+    public init?(_ text: String) {
         let scheme: String
         if text.hasPrefix("https://") {
             scheme = "https://"
@@ -40,17 +38,17 @@ struct WebAddress: Hashable, Sendable {
     }
 
     /// Nothing that leads out of this machine.
-    var isLoopback: Bool {
+    public var isLoopback: Bool {
         if host == "localhost" || host == "::1" { return true }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 
-    func appending(path: String) -> String {
+    public func appending(path: String) -> String {
         (text.hasSuffix("/") ? String(text.dropLast()) : text) + path
     }
 
-    func appending(query: String) -> String {
+    public func appending(query: String) -> String {
         text + (rest.contains("?") ? "&" : rest.isEmpty ? "/?" : "?") + query
     }
 
