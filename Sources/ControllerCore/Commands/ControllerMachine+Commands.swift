@@ -80,7 +80,7 @@ extension ControllerMachine {
     /// One node's word is enough to stop a controller, and its key may be stolen: whoever shows what is
     /// not so can be removed all the same. It is told nothing of it before this controller acts again.
     private func mayInDoubt(_ command: Command) -> Bool {
-        if case .removeNodes = command.verb, command.force, doubt != nil, !isUnsaid { return true }
+        if case .removeNodes = command.verb, command.force, doubt != nil { return true }
         return command.verb.isReading
     }
 
