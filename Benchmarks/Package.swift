@@ -12,6 +12,11 @@ let package = Package(
     ],
     targets: [
         .executableTarget(
+            name: "Runs",
+            dependencies: [.product(name: "MusterCore", package: "muster")],
+            path: "Benchmarks/Runs"
+        ),
+        .executableTarget(
             name: "Work",
             dependencies: [
                 .product(name: "Benchmark", package: "benchmark"),
@@ -19,6 +24,6 @@ let package = Package(
             ],
             path: "Benchmarks/Work",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
-        )
+        ),
     ]
 )

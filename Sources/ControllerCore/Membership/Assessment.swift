@@ -38,7 +38,8 @@ extension ControllerMachine {
         )
     }
 
-    private func offlineReason(_ member: Member) -> String? {
+    /// Nil of a node that is Online.
+    func offlineReason(_ member: Member) -> String? {
         let record = member.record
         switch record.membership {
         case .removed: return "removed"
@@ -145,10 +146,10 @@ extension ControllerMachine {
     public func count(of site: SiteName) -> (online: Int, total: Int) {
         var online = 0
         var total = 0
-        for member in nodes.values where member.record.site == site {
-            guard member.record.membership == .joined else { continue }
+        for place in nodes.values.indices where nodes.values[place].record.site == site {
+            guard nodes.values[place].record.membership == .joined else { continue }
             total += 1
-            if member.record.status == .online { online += 1 }
+            if nodes.values[place].record.status == .online { online += 1 }
         }
         return (online, total)
     }

@@ -103,11 +103,15 @@ extension ControllerMachine {
     private func isBelowMinimum(_ site: SiteName) -> Bool {
         var counted = 0
         var joined = 0
-        for member in nodes.values
-        where member.record.site == site && member.record.membership == .joined {
+        for place in nodes.values.indices
+        where nodes.values[place].record.site == site
+            && nodes.values[place].record.membership == .joined
+        {
             joined += 1
-            let isHeld = runs.live != nil && isStoppedByIntent(member)
-            if member.record.status == .online || member.isCleared || isHeld { counted += 1 }
+            let isThere =
+                nodes.values[place].record.status == .online || nodes.values[place].isCleared
+                || (runs.live != nil && isStoppedByIntent(nodes.values[place]))
+            if isThere { counted += 1 }
         }
         return counted < lossLine(of: site, joined: joined)
     }

@@ -28,13 +28,13 @@ extension ControllerMachine {
     func lookAtTasks(_ run: RunRecord) -> StepProgress {
         var count = 0
         var holders: [String] = []
-        for member in nodes.values where member.record.site == run.from {
-            let id = member.record.id
+        for place in nodes.values.indices where nodes.values[place].record.site == run.from {
+            let id = nodes.values[place].record.id
             guard work.hasWork(id) else { continue }
             let here = work.tasks(of: id).count { !(run.tasksLinger && work.isDrainable($0)) }
             guard here > 0 else { continue }
             count += here
-            holders.append(member.record.name.text)
+            holders.append(nodes.values[place].record.name.text)
         }
         guard count > 0 else { return .done("no task runs on site \(run.from)") }
         let tasks = "\(counted(count, "task")) \(count == 1 ? "has" : "have")"
@@ -45,11 +45,11 @@ extension ControllerMachine {
     func draining(on site: SiteName) -> (count: Int, nodes: [String]) {
         var count = 0
         var names: [String] = []
-        for member in nodes.values where member.record.site == site {
-            let here = work.countDrainable(member.record.id)
+        for place in nodes.values.indices where nodes.values[place].record.site == site {
+            let here = work.countDrainable(nodes.values[place].record.id)
             guard here > 0 else { continue }
             count += here
-            names.append(member.record.name.text)
+            names.append(nodes.values[place].record.name.text)
         }
         return (count, names.sorted())
     }

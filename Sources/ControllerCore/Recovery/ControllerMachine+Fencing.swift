@@ -100,24 +100,29 @@ extension ControllerMachine {
         }
         proveWhatIs(run)
         if let hook {
-            for member in members(of: run.from)
-            where runs.fence(of: member.record.id, in: run.id) == nil {
-                command(hook, against: member, record, run)
+            for place in unfencedPlaces(run) {
+                command(hook, against: nodes.values[place], record, run)
             }
         }
         let open = unfenced(run)
         guard open.isEmpty else { return .waiting(open) }
-        let count = members(of: run.from).count
+        let count = places(of: run.from).count
         return .done("\(counted(count, "node")) of site \(run.from) cannot act any more")
     }
 
     /// Records every proof that there is now.
     mutating func proveWhatIs(_ run: RunRecord) {
-        for member in members(of: run.from)
-        where runs.fence(of: member.record.id, in: run.id) == nil {
-            if let (proof, text) = proof(of: member, in: run) {
-                noteFenced(member, run.id, proof, text)
+        for place in unfencedPlaces(run) {
+            if let (proof, text) = proof(of: nodes.values[place], in: run) {
+                noteFenced(nodes.values[place], run.id, proof, text)
             }
+        }
+    }
+
+    /// Members of the old site that are not proven, by their places among the nodes.
+    func unfencedPlaces(_ run: RunRecord) -> [Int] {
+        places(of: run.from).filter {
+            runs.fence(of: nodes.values[$0].record.id, in: run.id) == nil
         }
     }
 
@@ -150,10 +155,12 @@ extension ControllerMachine {
 
     /// Which nodes are not proven, and what would prove each; empty when all are.
     func unfenced(_ run: RunRecord) -> String {
-        let open = members(of: run.from).filter {
-            runs.fence(of: $0.record.id, in: run.id) == nil
+        // Of more than the first few the number is said.
+        let open = unfencedPlaces(run)
+        return short(open) { place in
+            let member = nodes.values[place]
+            return "\(member.record.name) \(reasonUnfenced(member, run.id))"
         }
-        return short(open.map { "\($0.record.name) \(reasonUnfenced($0, run.id))" })
     }
 
     private func reasonUnfenced(_ member: Member, _ run: RunID) -> String {

@@ -38,34 +38,33 @@ extension ControllerMachine {
     }
 
     public func fenceOutlook(of site: SiteName, with hook: HookName?) -> [FenceOutlook] {
-        members(of: site).sorted { $0.record.name < $1.record.name }.map { member in
-            let record = member.record
-            func outlook(_ proof: FenceProof?, _ text: String) -> FenceOutlook {
-                FenceOutlook(node: record.name, proof: proof, text: text)
-            }
-            if record.conflict != nil {
-                return outlook(nil, "held, its identity was seen twice: you have to certify it")
-            }
-            if isOtherMachine(member) {
-                return outlook(
-                    nil,
-                    "back as another boot or machine than the one that ran its services: you have to "
-                        + "certify that those are gone"
-                )
-            }
-            if member.isSynced {
-                return outlook(.statement, "reachable: it says when nothing of it runs any more")
-            }
-            if record.fencesItself == true {
-                let wait = settings.lease.wait.forPeople
-                return outlook(
-                    .waited,
-                    "not reachable: it fences itself, at most \(wait) are waited"
-                )
-            }
-            if let hook { return outlook(.command, "not reachable: hook \(hook) is executed") }
-            return outlook(nil, "not reachable and does not fence itself: you have to certify it")
+        places(of: site).map { fenceOutlook(of: nodes.values[$0], with: hook) }
+    }
+
+    private func fenceOutlook(of member: Member, with hook: HookName?) -> FenceOutlook {
+        let record = member.record
+        func outlook(_ proof: FenceProof?, _ text: String) -> FenceOutlook {
+            FenceOutlook(node: record.name, proof: proof, text: text)
         }
+        if record.conflict != nil {
+            return outlook(nil, "held, its identity was seen twice: you have to certify it")
+        }
+        if isOtherMachine(member) {
+            return outlook(
+                nil,
+                "back as another boot or machine than the one that ran its services: you have to "
+                    + "certify that those are gone"
+            )
+        }
+        if member.isSynced {
+            return outlook(.statement, "reachable: it says when nothing of it runs any more")
+        }
+        if record.fencesItself == true {
+            let wait = settings.lease.wait.forPeople
+            return outlook(.waited, "not reachable: it fences itself, at most \(wait) are waited")
+        }
+        if let hook { return outlook(.command, "not reachable: hook \(hook) is executed") }
+        return outlook(nil, "not reachable and does not fence itself: you have to certify it")
     }
 
     /// Services of the old site that run and that a step would stop.
@@ -139,12 +138,17 @@ extension ControllerMachine {
 
     /// Nodes of the old site that are not proven unable to act, each with what it waits for.
     public func openFences(of run: RunRecord) -> [FenceOutlook] {
+        openFences(of: run) { _ in true }
+    }
+
+    private func openFences(
+        of run: RunRecord,
+        where isMeant: (Member) -> Bool
+    ) -> [FenceOutlook] {
         guard run.isFenced, !run.isActivated, !run.state.isEnded else { return [] }
         let hook = fenceHook(of: run)
-        return fenceOutlook(of: run.from, with: hook).filter { outlook in
-            guard let id = member(named: outlook.node)?.record.id else { return false }
-            return !runs.fences(of: run.id).contains { $0.node == id }
-        }
+        return unfencedPlaces(run).filter { isMeant(nodes.values[$0]) }
+            .map { fenceOutlook(of: nodes.values[$0], with: hook) }
     }
 
     private func fenceHook(of run: RunRecord) -> HookName? {
@@ -169,19 +173,13 @@ extension ControllerMachine {
 
     /// Empty when the run goes on by itself, or has ended.
     public func personNeeds(of run: RunRecord) -> [PersonNeed] {
-        let steps = runs.steps(of: run.id)
-        guard !run.state.isEnded, run.state != .rollingBack, Int(run.step) < steps.count else {
-            return []
-        }
-        let record = steps[Int(run.step)]
+        guard !run.state.isEnded, run.state != .rollingBack,
+            let record = runs.stepRecords[.init(run: run.id, index: run.step)]
+        else { return [] }
         let abort = run.isActivated ? [] : ["muster run abort \(run.id)"]
         var needs: [PersonNeed] = []
-        for outlook in openFences(of: run) where outlook.proof == nil {
-            guard let member = member(named: outlook.node),
-                member.reachability == .unreachable || isOtherMachine(member)
-            else {
-                continue
-            }
+        let open = openFences(of: run) { $0.reachability == .unreachable || isOtherMachine($0) }
+        for outlook in open where outlook.proof == nil {
             needs.append(
                 PersonNeed(
                     text: "node \(outlook.node) is \(outlook.text)",

@@ -124,12 +124,21 @@ extension ControllerMachine {
     }
 
     /// Members of a site that have, or may have, something to run, by name.
-    func members(of site: SiteName) -> [Member] {
-        nodes.values.filter {
-            $0.record.site == site
-                && ($0.record.membership == .joined || $0.record.membership == .removing)
+    func members(of site: SiteName) -> [Member] { places(of: site).map { nodes.values[$0] } }
+
+    /// The same, by their places among the nodes. What a run waits for is looked at with each message of
+    /// each node: a node is read where it stands, and none is copied.
+    func places(of site: SiteName) -> [Int] {
+        var found: [Int] = []
+        for id in nodeIDs.values {
+            let place = nodes.lowerBound(id)
+            guard nodes.values[place].record.site == site else { continue }
+            switch nodes.values[place].record.membership {
+            case .joined, .removing: found.append(place)
+            case .invited, .removed: break
+            }
         }
-        .sorted { $0.record.name < $1.record.name }
+        return found
     }
 
     /// Whoever cannot be reached is left to the fence: only that is a proof.
@@ -141,17 +150,19 @@ extension ControllerMachine {
         let parts = GroupSet.parts(groups, scope)
         var running: [String] = []
         var unknown: [String] = []
-        for member in members(of: run.from) {
-            guard member.isSynced else {
-                if member.reachability != .unreachable { unknown.append(member.record.name.text) }
+        var away: [String] = []
+        for place in places(of: run.from) {
+            guard nodes.values[place].isSynced else {
+                let name = nodes.values[place].record.name.text
+                away.append(name)
+                if nodes.values[place].reachability != .unreachable { unknown.append(name) }
                 continue
             }
-            for known in member.services.values {
-                let report = known.report
-                guard parts.contains(where: { $0.covers(report) }), !report.hasStopped else {
-                    continue
-                }
-                running.append("\(report.name) on \(member.record.name)")
+            for known in nodes.values[place].services.values {
+                guard !known.report.hasStopped,
+                    parts.contains(where: { $0.covers(known.report) })
+                else { continue }
+                running.append("\(known.report.name) on \(nodes.values[place].record.name)")
             }
         }
         if !unknown.isEmpty { return .waiting("nothing is known yet of \(short(unknown))") }
@@ -160,7 +171,6 @@ extension ControllerMachine {
             let services = running.isEmpty ? "" : "still running: \(short(running))"
             return .waiting([services, tasks].filter { !$0.isEmpty }.joined(separator: "; "))
         }
-        let away = members(of: run.from).filter { !$0.isSynced }.map(\.record.name.text)
         return .done(
             away.isEmpty
                 ? "stopped on every node"
@@ -177,18 +187,19 @@ extension ControllerMachine {
         var waiting: [String] = []
         var failed: [String] = []
         var healthy = 0
-        for member in members(of: run.to) {
-            guard member.isSynced, member.record.isAdmitted, !member.isCleared,
-                !run.isDrilling || member.knowsDrills
+        for place in places(of: run.to) {
+            guard nodes.values[place].isSynced, nodes.values[place].record.isAdmitted,
+                !nodes.values[place].isCleared,
+                !run.isDrilling || nodes.values[place].knowsDrills
             else { continue }
             var isHealthy = true
-            for known in member.services.values {
+            for known in nodes.values[place].services.values where known.report.state != .running {
                 let report = known.report
                 guard parts.contains(where: { $0.covers(report) }),
-                    isWanted(report.name, on: member), report.state != .running
+                    isWanted(report.name, on: nodes.values[place])
                 else { continue }
                 isHealthy = isHealthy && !report.isRequired
-                let text = "\(report.name) on \(member.record.name)"
+                let text = "\(report.name) on \(nodes.values[place].record.name)"
                 if report.state == .failed {
                     if report.isRequired { failed.append("\(text): \(report.detail)") }
                 } else {
@@ -218,26 +229,31 @@ extension ControllerMachine {
     private func lookAtService(of run: RunRecord) -> StepProgress {
         var online = 0
         var reasons: [String] = []
-        let joined = members(of: run.to).filter { $0.record.membership == .joined }
-        for member in joined {
-            let assessment = assess(member)
-            if member.isSynced, assessment.status == .online {
+        var joined = 0
+        for place in places(of: run.to) where nodes.values[place].record.membership == .joined {
+            joined += 1
+            let member = nodes.values[place]
+            let reason = offlineReason(member)
+            if member.isSynced, reason == nil {
                 online += 1
             } else {
-                let reason = assessment.reason.isEmpty ? "it has no session" : assessment.reason
-                reasons.append("\(member.record.name): \(reason)")
+                let text = kept(reason ?? "", bytesMax: Limits.textBytesMax)
+                let shown = text.isEmpty ? "it has no session" : text
+                reasons.append("\(member.record.name): \(shown)")
             }
         }
         let least = leastNodes(for: run)
-        let text = "\(online) of \(counted(joined.count, "node")) of site \(run.to) are Online"
+        let text = "\(online) of \(counted(joined, "node")) of site \(run.to) are Online"
         if online >= least { return .done(text) }
         return .waiting("\(text), at least \(least) are needed (\(short(reasons)))")
     }
 
     /// The first five, and how many more there are.
-    public func short(_ texts: [String]) -> String {
-        let shown = texts.prefix(5).joined(separator: ", ")
-        return texts.count > 5 ? "\(shown) and \(texts.count - 5) more" : shown
+    public func short(_ texts: [String]) -> String { short(texts) { $0 } }
+
+    func short<Item>(_ items: [Item], _ text: (Item) -> String) -> String {
+        let shown = items.prefix(5).map(text).joined(separator: ", ")
+        return items.count > 5 ? "\(shown) and \(items.count - 5) more" : shown
     }
 
     // MARK: The point of no return
@@ -267,10 +283,11 @@ extension ControllerMachine {
 
     /// Nodes of the old site that have a hook: its token is of the epoch that is to end.
     private func hooksOfOldSite(_ run: RunRecord) -> [String] {
-        members(of: run.from).filter {
-            run.tasksLinger ? work.hasExclusive($0.record.id) : work.hasTasks($0.record.id)
+        places(of: run.from).filter {
+            let id = nodes.values[$0].record.id
+            return run.tasksLinger ? work.hasExclusive(id) : work.hasTasks(id)
         }
-        .map(\.record.name.text)
+        .map { nodes.values[$0].record.name.text }
     }
 
     private mutating func activate(_ run: RunRecord) {

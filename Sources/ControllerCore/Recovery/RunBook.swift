@@ -74,7 +74,12 @@ public struct RunBook: Hashable, Sendable {
     }
 
     public func fences(of run: RunID) -> [FenceRecord] {
-        fenceRecords.values.filter { $0.run == run }
+        // No name of a node is before this one.
+        let first = fenceRecords.lowerBound(FenceKey(run: run, node: "0"))
+        let keys = fenceRecords.keys
+        var end = first
+        while end < keys.count, keys[end].run == run { end += 1 }
+        return Array(fenceRecords.values[first..<end])
     }
 
     /// What was done in a step, in its order: the newest ``RunDeedRecord/keptMax``.
