@@ -163,26 +163,6 @@ struct HostileReadingTests {
         #expect(admitted == 60)
     }
 
-    /// As in `FenceDoubtTests`, and the copy comes a moment before the run: what it starts is not what the
-    /// first machine runs.
-    @Test func `a machine that was never seen to stop is not forgotten for another one`() {
-        var (stage, production, standby) = Stage.twoSites()
-        stage.live([production, standby], for: 2)
-        stage.step(.disconnected(production, .timedOut))
-        stage.live([standby], for: 30)
-        let copy = stage.hello("n1", boot: "another")
-        stage.say(.ready(nonce: stage.machine.member(named: "n1")!.record.nonce), on: copy)
-        stage.say(.service(.plain("db", .starting, isWanted: true)), on: copy)
-        stage.say(.synced(services: 1, handlers: 0, attempts: 0), on: copy)
-        stage.beat(copy)
-        stage.live([copy, standby], for: 5)
-        stage.begin(.failover)
-        stage.report("db", .stopped, isWanted: false, on: copy)
-        stage.beat(copy, floor: Stage.floorOfSession1)
-        stage.live([standby], for: 1)
-        #expect(stage.machine.cluster.activeSite == "a")
-    }
-
     /// A plan may promote the data between the fence and the activation, and say how that is undone.
     @Test func `the old site does not act again before what was done at the new one is undone`() {
         var (stage, production, standby) = Stage.twoSites()
