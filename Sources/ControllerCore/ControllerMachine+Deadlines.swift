@@ -72,7 +72,8 @@ extension ControllerMachine {
             let silence = now.instant - member.detector.lastHeard
             let cause =
                 member.wasHeard
-                ? "no heartbeat for \(silence.forPeople)" : "not heard since the controller started"
+                ? "no heartbeat for \(silence.forPeople)"
+                : member.record.lossCause ?? "not heard since the controller started"
             lose(id, cause: cause, isLoss: member.wasHeard)
         } else if now.instant >= member.detector.suspectAt, member.reachability == .reachable {
             touch(id) { $0.reachability = .suspect }

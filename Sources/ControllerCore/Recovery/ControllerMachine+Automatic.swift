@@ -80,6 +80,12 @@ extension ControllerMachine {
         }
     }
 
+    /// Since when an operator is asked whether to fail over from the active site, also by the controller
+    /// before this one; nil while nobody is.
+    public var proposedSince: WallTime? {
+        openAlarms(.failoverProposed).first { $0.subject == cluster.activeSite.text }?.since
+    }
+
     /// Every site that was the active one when it was proposed, once.
     private var openProposals: [String] {
         var found: [String] = []
