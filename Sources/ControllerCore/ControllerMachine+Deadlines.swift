@@ -86,7 +86,7 @@ extension ControllerMachine {
         guard let link = nodes[id]?.link, let expiry = link.expiry, now.instant >= expiry.at else {
             return
         }
-        let text = "the node's certificate ended at \(expiry.of.iso8601)"
+        let text = "the node's certificate ended at \(expiry.of.forPeople)"
         dismiss(link.connection, .badCertificate, text)
         unlink(id)
         lose(id, cause: text, isLoss: false)

@@ -23,7 +23,7 @@ extension StatusView {
                 .info,
                 "silence \(silence.number)",
                 "silence \(silence.number) of \(silence.draft.owner) over "
-                    + "\(silence.draft.matchers) until \(silence.draft.until.iso8601): "
+                    + "\(silence.draft.matchers) until \(silence.draft.until.forPeople): "
                     + silence.reason,
                 silence.at,
                 "muster notify unsilence \(silence.number)"

@@ -63,11 +63,11 @@ extension ControllerMachine {
             .silenceBegun,
             .info,
             "silence \(silence.number)",
-            "\(by) has silenced \(draft.matchers) until \(draft.until.iso8601).",
+            "\(by) has silenced \(draft.matchers) until \(draft.until.forPeople).",
             cause: reason,
             consequence: "to end it now: muster notify unsilence \(silence.number)"
         )
-        return .done("silence \(silence.number) until \(draft.until.iso8601)", orders: [])
+        return .done("silence \(silence.number) until \(draft.until.forPeople)", orders: [])
     }
 
     private func check(_ draft: SilenceDraft, _ reason: String) throws(Refused) {
@@ -104,7 +104,7 @@ extension ControllerMachine {
             throw Refused(.invalid, "a silence needs a reason", mend: "--reason TEXT")
         }
         guard draft.until > now.wall else {
-            throw Refused(.invalid, "\(draft.until.iso8601) has passed already")
+            throw Refused(.invalid, "\(draft.until.forPeople) has passed already")
         }
         guard draft.until - now.wall <= SilenceDraft.lifetimeMax else {
             throw Refused(

@@ -162,7 +162,7 @@ extension ControllerMachine {
         if let pause = cluster.automatic.pause {
             add(
                 .pause,
-                "paused by \(pause.by) at \(pause.at.iso8601): \(pause.reason)",
+                "paused by \(pause.by) at \(pause.at.forPeople): \(pause.reason)",
                 "muster automatic resume"
             )
         }
@@ -210,7 +210,7 @@ extension ControllerMachine {
         // and after a start the brake begins anew.
         guard elapsed < brake || now.instant < brakedSince + brake else { return nil }
         return
-            "the brake is on: the last automatic failover was at \(last.iso8601), and the next is "
+            "the brake is on: the last automatic failover was at \(last.forPeople), and the next is "
             + "\(brake.forPeople) later at the earliest"
     }
 
