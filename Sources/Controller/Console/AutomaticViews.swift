@@ -95,11 +95,4 @@ extension ConsoleRoutes {
     func showAutomatic(_ request: ConsoleRequest) async throws -> Response {
         try ConsoleAnswer.json(await views(\.automatic))
     }
-
-    func changeAutomatic(
-        _ request: ConsoleRequest,
-        _ verb: Command.Verb
-    ) async throws -> Response {
-        try await change(verb, try request.body(as: PlainChange.self), request)
-    }
 }
