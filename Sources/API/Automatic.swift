@@ -13,6 +13,9 @@ public struct AutomaticStatus: Codable, Hashable, Sendable {
     public var belowMilliseconds: UInt64?
     /// Until then nothing is done or proposed; nil when the site is not below its minimum.
     public var remainingMilliseconds: UInt64?
+    /// Since when an operator is asked whether to fail over, also by the controller before this one;
+    /// left out while nobody is.
+    public var proposedAt: String?
     public var pause: AutomaticPause?
     public var brake: AutomaticBrake
     /// What would stand in the way now; empty when a failover would be automatic.

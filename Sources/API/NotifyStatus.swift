@@ -266,7 +266,6 @@ public struct NotifyDeliveryList: Codable, Hashable, Sendable {
 
     public static let limitDefault = 100
     public static let limitMax = 1_000
-    public static let undeliveredDays = 7
     public static let undeliveredMax = 100
 
     public init(
@@ -327,11 +326,20 @@ public struct NoticeSummary: Codable, Hashable, Sendable {
     public var configured: Bool
     /// Deliveries that wait or are under way.
     public var pending: UInt32
+    /// What was refused or given up in the last 7 days and neither tried again nor dropped since; tests,
+    /// and places that no receiver has any more, do not count; left out for none.
+    public var undelivered: UInt32?
     public var silences: [NotifySilence]
 
-    public init(configured: Bool, pending: UInt32 = 0, silences: [NotifySilence] = []) {
+    public init(
+        configured: Bool,
+        pending: UInt32 = 0,
+        undelivered: UInt32? = nil,
+        silences: [NotifySilence] = []
+    ) {
         self.configured = configured
         self.pending = pending
+        self.undelivered = undelivered
         self.silences = silences
     }
 }

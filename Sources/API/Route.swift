@@ -99,7 +99,9 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
     case listNotices
     case showNotice
     case retryDelivery
+    case retryDeliveries
     case dropDelivery
+    case dropUndelivered
     case listSilences
     case addSilence
     case endSilence
@@ -266,7 +268,9 @@ public enum Route: String, Hashable, Sendable, CaseIterable {
         case .listNotices: (.get, "/notify/notices", .viewer)
         case .showNotice: (.get, "/notify/notices/{number}", .viewer)
         case .retryDelivery: (.post, "/notify/deliveries/{number}/retry", .operator)
+        case .retryDeliveries: (.post, "/notify/deliveries/retry", .operator)
         case .dropDelivery: (.post, "/notify/deliveries/{number}/drop", .operator)
+        case .dropUndelivered: (.post, "/notify/deliveries/drop", .operator)
         case .listSilences: (.get, "/notify/silences", .viewer)
         case .addSilence: (.post, "/notify/silences", .operator)
         case .endSilence: (.delete, "/notify/silences/{number}", .operator)

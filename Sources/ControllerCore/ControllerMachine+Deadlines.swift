@@ -73,7 +73,8 @@ extension ControllerMachine {
             let silence = now.instant - member.detector.lastHeard
             let cause =
                 member.wasHeard
-                ? "no heartbeat for \(silence.forPeople)" : "not heard since the controller started"
+                ? "no heartbeat for \(silence.forPeople)"
+                : member.record.lossCause ?? "not heard since the controller started"
             lose(id, cause: cause, isLoss: member.wasHeard)
         } else if now.instant >= member.detector.suspectAt, member.reachability == .reachable {
             touch(id) { $0.reachability = .suspect }
@@ -86,7 +87,7 @@ extension ControllerMachine {
         guard let link = nodes[id]?.link, let expiry = link.expiry, now.instant >= expiry.at else {
             return
         }
-        let text = "the node's certificate ended at \(expiry.of.iso8601)"
+        let text = "the node's certificate ended at \(expiry.of.forPeople)"
         dismiss(link.connection, .badCertificate, text)
         unlink(id)
         lose(id, cause: text, isLoss: false)

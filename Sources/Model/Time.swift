@@ -149,6 +149,11 @@ public struct WallTime: Hashable, Comparable, Sendable {
             + "\(twoDigits(ofDay / 1_000 % 60)).\(fractionText)Z"
     }
 
+    /// `2026-11-23 06:41:12 UTC`: whoever is woken reads no milliseconds.
+    public var forPeople: String {
+        iso8601.prefix { $0 != "." }.replacing("T", with: " ") + " UTC"
+    }
+
     /// Reads what ``iso8601`` writes, with or without the fraction, and with `Z` or an offset
     /// such as `+02:00`.
     public init?(iso8601 text: String) {

@@ -268,6 +268,20 @@ import Testing
         #expect(try cluster.muster("notify", "pending", "drop", "12").output == "dropped\n")
     }
 
+    @Test func `all that waits or did not arrive is tried again with one command`() throws {
+        let cluster = try cluster([
+            "POST /api/v1/notify/deliveries/retry": ChangeDone(asOf: "", text: "3 deliveries"),
+            "POST /api/v1/notify/deliveries/drop": ChangeDone(asOf: "", text: "2 dropped"),
+        ])
+        let retry = try cluster.muster("notify", "pending", "retry", "--all", "--reason", "mended")
+        #expect(retry.output == "3 deliveries\n", "\(retry)")
+        #expect(try cluster.requests().last?["body"] as? String == #"{"reason":"mended"}"#)
+        #expect(try cluster.muster("notify", "pending", "drop", "--all").output == "2 dropped\n")
+        for words in [["retry"], ["retry", "12", "--all"], ["drop"]] {
+            #expect(try cluster.muster(["notify", "pending"] + words).status == 64, "\(words)")
+        }
+    }
+
     @Test func `what was refused or given up is listed below what waits, with how to retry it`()
         throws
     {

@@ -101,6 +101,7 @@ import Yams
         status.notices = NoticeSummary(
             configured: true,
             pending: 1,
+            undelivered: 2,
             silences: [NotifySamples.silence]
         )
         status.sites[0].thresholds = NotifySamples.thresholds

@@ -52,6 +52,23 @@ import Testing
         }
     }
 
+    @Test func `a run that has ended is followed with the times of its steps`() throws {
+        var detail = RunSamples.done
+        detail.steps[1].startedAt = Samples.ago(29)
+        detail.steps[1].endedAt = Samples.ago(12)
+        detail.steps[2].startedAt = Samples.ago(12)
+        let cluster = try cluster(["GET /api/v1/runs/3": detail])
+        let run = try cluster.muster("run", "follow", "3")
+        #expect(run.status == 0, "\(run.error)")
+        // The cluster says that it is 03:14:15; the last step says nothing of its time.
+        for line in [
+            "03:13:46  1/4 gate: done: so it is", "03:14:03  2/4 stop-services: done: so it is",
+            "03:14:03  3/4 fence: done: so it is", "03:14:15  4/4 activate: done: so it is",
+        ] {
+            #expect(run.output.contains(line), "\(line) in \(run.output)")
+        }
+    }
+
     @Test func `a drill's preview names the steps that it leaves out`() throws {
         var preview = RunSamples.preview()
         preview.kind = "drill"

@@ -128,6 +128,16 @@ import Testing
                 == "failover automatic, brake free; site a below its minimum for 25s, failover in 55s"
         )
         #expect(line({ $0.remainingMilliseconds = 0 }).hasSuffix("NOT by itself"))
+        // A controller that was started again counts anew, and asks nobody twice.
+        func asked(_ automatic: inout AutomaticStatus) {
+            automatic.mode = "manual"
+            automatic.asOf = Samples.ago(0)
+            automatic.proposedAt = Samples.ago(120)
+        }
+        #expect(
+            line(asked, age: 5_000)
+                == "failover manual; site a seems lost, a failover was proposed 2m 5s ago: you decide"
+        )
         #expect(
             line {
                 $0.mode = "manual"

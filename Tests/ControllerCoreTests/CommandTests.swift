@@ -50,6 +50,7 @@ struct CommandTests {
                 SilenceDraft(owner: "o", until: WallTime(milliseconds: 1_700_000_900_000))
             ),
             .endSilence(1), .testReceiver("ops"), .retryDelivery(1), .dropDelivery(1),
+            .retryDeliveries, .dropUndelivered,
         ]
     }()
 

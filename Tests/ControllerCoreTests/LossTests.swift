@@ -28,6 +28,26 @@ struct LossTests {
         #expect(stage.machine.lostSince("a") == since)
     }
 
+    @Test func `why a node was lost is told by the next controller, too`() {
+        var (stage, production, standby) = Stage.twoSites()
+        stage.live([production, standby], for: 2)
+        stage.step(.disconnected(production, .timedOut))
+        stage.live([standby], for: 20)
+        func reason(_ name: NodeName) -> String? {
+            stage.machine.member(named: name).map { stage.machine.assess($0).reason }
+        }
+        let told = reason("n1")
+        #expect(told?.hasPrefix("unreachable: ") == true)
+        for _ in 1...2 {
+            stage.restart()
+            stage.pass(.seconds(60))
+            #expect(reason("n1") == told)
+            #expect(stage.machine.member(named: "n1")?.record.statusReason == told)
+            // This one was Online, and nothing more is known of it.
+            #expect(reason("n2") == "unreachable: not heard since the controller started")
+        }
+    }
+
     @Test func `a site is below its minimum since the node was lost that it could not spare`() {
         var (stage, production, standby) = Stage.twoSites()
         let second = stage.online("n3")

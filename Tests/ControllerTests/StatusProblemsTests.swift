@@ -31,7 +31,8 @@ import Testing
     private func problems(
         _ more: [Record] = [],
         generation: UInt16 = 1,
-        said: SiteName? = nil
+        said: SiteName? = nil,
+        change: (inout ControllerMachine) -> Void = { _ in }
     ) throws -> [Problem] {
         let founding = try World.founding().map { record -> Record in
             if case .cluster(var cluster) = record, let said {
@@ -60,6 +61,7 @@ import Testing
             now = Moment(instant: now.instant + pause, wall: now.wall + pause)
             _ = machine.step(.deadlineReached, at: now)
         }
+        change(&machine)
         return StatusView(
             views: NodeViews(machine: machine, now: now),
             account: nil,
@@ -120,6 +122,60 @@ import Testing
         #expect(found.map(\.mend) == ["muster node list --site south", ""])
         // Since its last node was lost, as far as the records tell it.
         #expect(found.last?.since == Self.since(300))
+    }
+
+    @Test func `a node that is held is back: that is no loss`() throws {
+        let held: NodeID = "id-s-1"
+        let found = try problems(change: { machine in
+            machine.nodes.update(held) { $0.heldUntil = Self.start.instant + .seconds(90) }
+        })
+        let row = try #require(found.first { $0.subject == "s-1" })
+        #expect(row.severity == .warning && row.mend == "muster node release s-1")
+        #expect(try problems().first { $0.subject == "s-1" }?.severity == .critical)
+    }
+
+    private static func delivery(
+        _ number: UInt64,
+        _ state: DeliveryRecord.State,
+        to address: String,
+        ended seconds: Int64
+    ) -> Record {
+        var record = DeliveryRecord(
+            number: number,
+            notice: 1,
+            receiver: "ops",
+            destination: .mail(to: address, among: [address]),
+            severity: .critical,
+            queuedAt: start.wall + .seconds(-seconds - 5)
+        )
+        record.state = state
+        record.endedAt = start.wall + .seconds(-seconds)
+        record.lastError = state == .delivered ? "" : "no such user"
+        return .delivery(record)
+    }
+
+    @Test func `what did not arrive is told until somebody has seen to it, with the count`() throws
+    {
+        let rules = NotifyRules(
+            receivers: [NotifyReceiver(name: "ops", mail: ["a@x.example", "b@x.example"])]
+        )
+        let set = NotifyRulesRecord(rules: rules, version: 1, by: "x", at: Self.start.wall)
+        let found = try problems([
+            .notifyRules(set), Self.delivery(2, .refused, to: "a@x.example", ended: 400),
+            Self.delivery(3, .givenUp, to: "b@x.example", ended: 300),
+            Self.delivery(4, .delivered, to: "a@x.example", ended: 200),
+            Self.delivery(5, .dropped, to: "a@x.example", ended: 100),
+            // No receiver has it any more.
+            Self.delivery(6, .refused, to: "c@x.example", ended: 50),
+        ])
+        let row = try #require(found.first { $0.subject == "notices" })
+        #expect(
+            row.text
+                == "2 messages did not arrive and are not tried again: mail to b@x.example, mail to "
+                + "a@x.example"
+        )
+        #expect(row.severity == .warning && row.since == Self.since(400))
+        #expect(row.mend == "muster notify pending retry --all")
     }
 
     @Test func `while a run fences the old site no site is active, and that is said`() throws {

@@ -18,6 +18,20 @@ import Testing
             #expect(failed.status == 1 || failed.status == 3, "\(failed.everything)")
             #expect(failed.errors.contains("did you mean node-1"), "\(failed.errors)")
 
+            let lists = [
+                ("node", "list"), ("service", "list"), ("event", "list"), ("node", "pairs"),
+            ]
+            for (topic, verb) in lists {
+                let typo = try await muster(topic, verb, "--site", "nort")
+                #expect(typo.status == 3, "\(typo.everything)")
+                #expect(typo.errors.contains("there is no site nort"), "\(typo.errors)")
+                #expect(typo.errors.contains("did you mean north"), "\(typo.errors)")
+            }
+            let node = try await muster("service", "list", "--node", "nod-1")
+            #expect(node.status == 3 && node.errors.contains("did you mean node-1"))
+            let empty = try await muster("service", "list", "--site", "north")
+            #expect(empty.status == 0, "\(empty.everything)")
+
             let viewer = try await cluster.addOperator("vera", role: "viewer")
             try cluster.folder.write("vera/context.yaml", contextFile(cluster, "vera"))
             try FileManager.default.copyItem(

@@ -2,6 +2,10 @@ import Model
 import Testing
 
 struct WallTimeTests {
+    @Test func `people read a time without its milliseconds`() {
+        #expect(WallTime(milliseconds: 1_700_000_000_789).forPeople == "2023-11-14 22:13:20 UTC")
+    }
+
     @Test(
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"),

@@ -19,4 +19,16 @@ extension ChangeOptions {
             }
         }
     }
+
+    /// Makes a change that needs nothing but to be said.
+    func sendAlone(_ route: Route, over connection: ConnectionOptions) async throws {
+        try await Session.run(connection) { session in
+            let answer: Answer<ChangeDone> = try await session.client.send(
+                route,
+                nil,
+                PlainChange(reason: reason, force: forced)
+            )
+            Terminal.writeLine(answer.value.text)
+        }
+    }
 }

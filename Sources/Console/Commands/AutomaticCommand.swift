@@ -76,16 +76,3 @@ struct AutomaticLiftBrake: AsyncParsableCommand {
 
     func run() async throws { try await change.sendAlone(.liftBrake, over: connection) }
 }
-
-extension ChangeOptions {
-    fileprivate func sendAlone(_ route: Route, over connection: ConnectionOptions) async throws {
-        try await Session.run(connection) { session in
-            let answer: Answer<ChangeDone> = try await session.client.send(
-                route,
-                nil,
-                PlainChange(reason: reason, force: forced)
-            )
-            Terminal.writeLine(answer.value.text)
-        }
-    }
-}

@@ -97,7 +97,7 @@ struct NotifyPendingList: AsyncParsableCommand {
         abstract: "What waits or is under way, the newest first; below it, what did not arrive.",
         discussion: """
             What was refused or given up in the last 7 days is shown too: mend what OUTCOME says, then \
-            `muster notify pending retry NUMBER`. Exits 2 when an attempt has failed, or something did \
+            `muster notify pending retry --all`. Exits 2 when an attempt has failed, or something did \
             not arrive.
             """,
         aliases: ["ls"]
@@ -133,7 +133,7 @@ struct NotifyPendingList: AsyncParsableCommand {
     private func hint(_ list: NotifyDeliveryList, _ first: NotifyDelivery, _ style: Style) {
         if list.deliveries.isEmpty { Terminal.writeErrorLine("nothing waits to be delivered") }
         let count = list.undelivered?.count ?? 0
-        let number = count == 1 ? "\(first.number)" : "NUMBER"
+        let number = count == 1 ? "\(first.number)" : "--all"
         Terminal.writeErrorLine(
             "\(counted(count, "message")) did not arrive, and \(count == 1 ? "is" : "are") not tried"
                 + " again"
@@ -145,40 +145,64 @@ struct NotifyPendingList: AsyncParsableCommand {
     }
 }
 
-/// The number of a delivery.
-struct DeliveryNumberArgument: ParsableArguments {
+/// The number of a delivery, or all of them.
+struct DeliveriesArgument: ParsableArguments {
     @Argument(
         help: ArgumentHelp("As `muster notify pending` shows it.", valueName: "number")
     )
-    var number: UInt64
+    var number: UInt64?
+
+    @Flag(help: "All of them, instead of one.")
+    var all = false
+
+    func validate() throws {
+        guard all == (number == nil) else {
+            throw ValidationError(
+                all ? "--all stands for itself." : "Say the number of a delivery, or --all."
+            )
+        }
+    }
 }
 
 struct NotifyRetry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Try a delivery now: one that waits, was given up, refused or dropped."
+        abstract: "Try a delivery now: one that waits, was given up, refused or dropped.",
+        discussion: """
+            With --all everything that `muster notify pending` shows: what waits, and what was given up \
+            or refused in the last 7 days.
+            """
     )
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var change: ChangeOptions
-    @OptionGroup var delivery: DeliveryNumberArgument
+    @OptionGroup var deliveries: DeliveriesArgument
 
     func run() async throws {
-        try await change.send(.retryDelivery, "\(delivery.number)", over: connection)
+        guard let number = deliveries.number else {
+            return try await change.sendAlone(.retryDeliveries, over: connection)
+        }
+        try await change.send(.retryDelivery, "\(number)", over: connection)
     }
 }
 
 struct NotifyDrop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drop",
-        abstract: "Give up a delivery that waits; it is not told as undeliverable."
+        abstract: "Drop a delivery that waits, was given up or refused: it is not tried any more.",
+        discussion: """
+            With --all what was given up or refused in the last 7 days, and nothing that waits.
+            """
     )
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var change: ChangeOptions
-    @OptionGroup var delivery: DeliveryNumberArgument
+    @OptionGroup var deliveries: DeliveriesArgument
 
     func run() async throws {
-        try await change.send(.dropDelivery, "\(delivery.number)", over: connection)
+        guard let number = deliveries.number else {
+            return try await change.sendAlone(.dropUndelivered, over: connection)
+        }
+        try await change.send(.dropDelivery, "\(number)", over: connection)
     }
 }

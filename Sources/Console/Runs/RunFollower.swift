@@ -106,8 +106,11 @@ struct RunFollower {
                 + RunPage.stateWord(step) + (text.isEmpty ? "" : ": \(text)")
             if told.count <= index { told.append("") }
             guard step.state != "pending", told[index] != line else { continue }
+            let isNew = told[index].isEmpty
             told[index] = line
-            Terminal.writeLine("\(TimeText.short(now.iso8601, at: now))  \(line)")
+            // When it was, and not when it was looked at; what a step that goes on says is of now.
+            let at = step.endedAt ?? (isNew ? step.startedAt : nil) ?? now.iso8601
+            Terminal.writeLine("\(TimeText.short(at, at: now))  \(line)")
         }
     }
 }

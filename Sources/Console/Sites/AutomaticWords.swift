@@ -1,4 +1,5 @@
 import API
+import Model
 
 /// Failovers that nobody orders, as they are shown.
 enum AutomaticWords {
@@ -8,6 +9,10 @@ enum AutomaticWords {
         ageMilliseconds: Int64 = 0
     ) -> (text: String, tone: Tone) {
         let (state, tone) = state(status)
+        if let proposed = proposed(status, ageMilliseconds: ageMilliseconds) {
+            let text = "failover \(state); site \(status.activeSite) seems lost, \(proposed)"
+            return (text, .bad)
+        }
         guard let below = status.belowMilliseconds, let remaining = status.remainingMilliseconds
         else { return ("failover \(state)", tone) }
         let shown = DurationText.text(milliseconds: Int64(clamping: below) + ageMilliseconds)
@@ -23,6 +28,16 @@ enum AutomaticWords {
             "failover \(state); site \(status.activeSite) below its minimum for \(shown), \(next)",
             .bad
         )
+    }
+
+    /// `a failover was proposed 8m ago: you decide`. How long is still to be waited says nothing then: a
+    /// controller that was started again begins to count anew.
+    private static func proposed(_ status: AutomaticStatus, ageMilliseconds: Int64 = 0) -> String? {
+        guard status.mode != "automatic", let at = status.proposedAt,
+            let now = WallTime(iso8601: status.asOf), let age = TimeText.age(of: at, at: now)
+        else { return nil }
+        let shown = DurationText.text(milliseconds: max(0, age + ageMilliseconds))
+        return "a failover was proposed \(shown) ago: you decide"
     }
 
     private static func state(_ status: AutomaticStatus) -> (String, Tone) {
@@ -49,6 +64,7 @@ enum AutomaticWords {
         add("controller stands", status.authority)
         add("active site", status.activeSite)
         add("hold", DurationText.text(milliseconds: Int64(clamping: status.holdMilliseconds)))
+        if let proposed = proposed(status) { add("asked", proposed, .bad) }
         if let below = status.belowMilliseconds {
             let left = Int64(clamping: status.remainingMilliseconds ?? 0)
             add(

@@ -14,7 +14,7 @@ extension NodeViews {
         func milliseconds(_ duration: Duration) -> UInt64 {
             UInt64(max(0, duration.wholeMilliseconds))
         }
-        return AutomaticStatus(
+        var status = AutomaticStatus(
             asOf: asOf,
             mode: settings.mode.rawValue,
             authority: settings.authority.text,
@@ -37,6 +37,8 @@ extension NodeViews {
             },
             sticky: outlook.sticky.map(\.text)
         )
+        status.proposedAt = machine.proposedSince?.iso8601
+        return status
     }
 }
 
@@ -92,12 +94,5 @@ extension StatusView {
 extension ConsoleRoutes {
     func showAutomatic(_ request: ConsoleRequest) async throws -> Response {
         try ConsoleAnswer.json(await views(\.automatic))
-    }
-
-    func changeAutomatic(
-        _ request: ConsoleRequest,
-        _ verb: Command.Verb
-    ) async throws -> Response {
-        try await change(verb, try request.body(as: PlainChange.self), request)
     }
 }

@@ -41,6 +41,11 @@ extension ConsoleRoutes {
         )
     }
 
+    /// A change that needs nothing but to be said.
+    func changePlainly(_ request: ConsoleRequest, _ verb: Command.Verb) async throws -> Response {
+        try await change(verb, try request.body(as: PlainChange.self), request)
+    }
+
     // MARK: Nodes
 
     func addNode(_ request: ConsoleRequest) async throws -> Response {

@@ -74,6 +74,8 @@ extension ConsoleRoutes {
                     }
             )
         }
+        // A node that was removed may be of a site that was.
+        if list.nodes.isEmpty { try await checkSite(site) }
         return try ConsoleAnswer.json(list)
     }
 
@@ -111,6 +113,10 @@ extension ConsoleRoutes {
                         && (name == nil || service.name == name)
                 }
             )
+        }
+        if list.services.isEmpty {
+            try await checkSite(site)
+            if let node { try await checkNode(node) }
         }
         return try ConsoleAnswer.json(list)
     }
@@ -160,13 +166,20 @@ extension ConsoleRoutes {
         } else {
             page = try newestEvents(limit: limit, filter, asOf: asOf)
         }
-        if page.events.isEmpty { try await checkSite(of: filter) }
+        // A site that was removed may have events.
+        if page.events.isEmpty { try await checkSite(filter.site) }
         return try ConsoleAnswer.json(page)
     }
 
-    /// A site that was removed may have events; one that has none and is not there was mistyped.
-    private func checkSite(of filter: EventQuery) async throws {
-        guard let site = filter.site else { return }
+    private func checkNode(_ text: String) async throws {
+        let name = try ConsoleRequest.name(text, as: NodeNameKind.self)
+        guard await views({ $0.machine.member(named: name) == nil }) else { return }
+        throw await unknownNode(name)
+    }
+
+    /// Of a list that is empty: a site that is not there was mistyped.
+    func checkSite(_ site: String?) async throws {
+        guard let site else { return }
         let isKnown = await driver.read { machine, _ in
             machine.sites.keys.contains { $0.text == site }
         }

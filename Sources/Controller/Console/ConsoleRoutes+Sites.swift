@@ -90,6 +90,7 @@ extension ConsoleRoutes {
                     ? [] : unpaired.filter { site == nil || $0.site == site }
             )
         }
+        if list.pairs.isEmpty, list.unpaired.isEmpty { try await checkSite(site) }
         return try ConsoleAnswer.json(list)
     }
 

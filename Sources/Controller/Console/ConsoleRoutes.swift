@@ -203,7 +203,9 @@ struct ConsoleRoutes: Sendable {
         case .listNotices: try await listNotices(request)
         case .showNotice: try await showNotice(request)
         case .retryDelivery: try await changeDelivery(request) { .retryDelivery($0) }
+        case .retryDeliveries: try await changePlainly(request, .retryDeliveries)
         case .dropDelivery: try await changeDelivery(request) { .dropDelivery($0) }
+        case .dropUndelivered: try await changePlainly(request, .dropUndelivered)
         case .listSilences: try await listSilences(request)
         case .addSilence: try await addSilence(request)
         case .endSilence: try await endSilence(request)
@@ -263,9 +265,9 @@ struct ConsoleRoutes: Sendable {
         case .acceptLoss: try await acceptLoss(request)
         case .answerRun: try await answerRun(request)
         case .showAutomatic: try await showAutomatic(request)
-        case .pauseAutomatic: try await changeAutomatic(request, .pauseAutomatic)
-        case .resumeAutomatic: try await changeAutomatic(request, .resumeAutomatic)
-        case .liftBrake: try await changeAutomatic(request, .liftBrake)
+        case .pauseAutomatic: try await changePlainly(request, .pauseAutomatic)
+        case .resumeAutomatic: try await changePlainly(request, .resumeAutomatic)
+        case .liftBrake: try await changePlainly(request, .liftBrake)
         case .setSetting: try await setSetting(request)
         case .unsetSetting: try await unsetSetting(request)
         case .startPreflight: try await startPreflight(request)

@@ -37,11 +37,13 @@ extension NodeViews {
     }
 
     var noticeSummary: NoticeSummary {
-        NoticeSummary(
+        let missed = notify.missed(at: now.wall).count
+        return NoticeSummary(
             configured: notify.rules.map { !$0.routes.isEmpty } ?? false,
             pending: UInt32(
                 clamping: notify.deliveries.values.filter { $0.state == .pending }.count
             ),
+            undelivered: missed == 0 ? nil : UInt32(clamping: missed),
             silences: silences
         )
     }
@@ -183,27 +185,9 @@ extension NodeViews {
 
     /// What was refused or given up lately, and whoever looks for what waits must not miss.
     private func undelivered(receiver: String?) -> [NotifyDelivery] {
-        let age = Duration.seconds(NotifyDeliveryList.undeliveredDays * 86_400)
-        var takenAt: [String: WallTime] = [:]
-        var found: [(at: WallTime, record: DeliveryRecord)] = []
-        for record in notify.deliveries.values {
-            let at = record.endedAt ?? record.queuedAt
-            let place = record.destination.text
-            switch record.state {
-            case .delivered: takenAt[place] = max(at, takenAt[place] ?? at)
-            case .refused, .givenUp:
-                guard receiver == nil || record.receiver.text == receiver, now.wall - at <= age
-                else { continue }
-                found.append((at, record))
-            case .pending, .dropped: break
-            }
-        }
-        return found.filter { at, record in
-            let isTest = notify.notices[record.notice]?.message.state == .test
-            return !isTest || (takenAt[record.destination.text].map { $0 <= at } ?? true)
-        }
-        .sorted { ($0.at, $0.record.number) > ($1.at, $1.record.number) }
-        .prefix(NotifyDeliveryList.undeliveredMax).map { delivery($0.record) }
+        notify.undelivered(at: now.wall)
+            .filter { receiver == nil || $0.receiver.text == receiver }
+            .prefix(NotifyDeliveryList.undeliveredMax).map(delivery)
     }
 
     /// - Returns: nil when there is none of that number, or it was long ago.

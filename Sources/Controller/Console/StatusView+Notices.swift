@@ -7,28 +7,52 @@ import Model
 
 extension StatusView {
     func addNoticeProblems(_ add: AddProblem) {
+        let missed = machine.notify.missed(at: now.wall)
+        var failing: [String] = []
         for alarm in machine.notify.alarms.values
         where alarm.kind == .noticeUndeliverable && alarm.state == .firing {
+            failing.append(alarm.subject)
+            let count = missed.count { $0.destination.text == alarm.subject }
             add(
                 .critical,
                 "notices",
-                "notices do not arrive: \(alarm.subject): \(alarm.cause)",
+                "notices do not arrive: \(alarm.subject): \(alarm.cause)"
+                    + (count > 1 ? "; \(count) messages are left" : ""),
                 alarm.since,
                 "muster notify pending"
             )
         }
+        addMissed(missed.filter { !failing.contains($0.destination.text) }, add)
         addWaiting(add)
         for silence in machine.notify.silences.values where silence.draft.until > now.wall {
             add(
                 .info,
                 "silence \(silence.number)",
                 "silence \(silence.number) of \(silence.draft.owner) over "
-                    + "\(silence.draft.matchers) until \(silence.draft.until.iso8601): "
+                    + "\(silence.draft.matchers) until \(silence.draft.until.forPeople): "
                     + silence.reason,
                 silence.at,
                 "muster notify unsilence \(silence.number)"
             )
         }
+    }
+
+    /// Their places take messages again, and nobody has read these.
+    private func addMissed(_ missed: [DeliveryRecord], _ add: AddProblem) {
+        guard let oldest = missed.last else { return }
+        var places: [String] = []
+        for record in missed where !places.contains(record.destination.text) {
+            places.append(record.destination.text)
+        }
+        let isOne = missed.count == 1
+        add(
+            .warning,
+            "notices",
+            "\(counted(missed.count, "message")) did not arrive and \(isOne ? "is" : "are") not tried "
+                + "again: \(machine.short(places))",
+            oldest.endedAt ?? oldest.queuedAt,
+            "muster notify pending retry --all"
+        )
     }
 
     /// A row for each server that has not taken something and is tried again: mails to everybody go

@@ -147,8 +147,10 @@ struct StatusView {
             record.maintenance != nil || record.drain != nil || record.membership == .removing
         guard record.membership != .invited else { return }
         if assessment.status == .offline {
+            // A node that is held is back: the loss is over, and it waits for whether it stays.
+            let isHeld = member.heldUntil != nil
             add(
-                isPlanned ? .info : .critical,
+                isPlanned ? .info : isHeld ? .warning : .critical,
                 name,
                 "node \(name) is Offline: \(assessment.reason)",
                 record.statusSince,

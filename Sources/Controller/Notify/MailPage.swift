@@ -29,7 +29,7 @@ struct MailPage: Sendable {
         if notice.items.count + notice.itemsLeftOut > 1 { page += table }
         page += """
             <p style="font-size:12px;opacity:0.7">Muster cluster \(Self.escaped(cluster)), \
-            notice \(Self.escaped(notice.id)), \(Self.time(notice.at))</p>
+            notice \(Self.escaped(notice.id)), \(notice.at.forPeople)</p>
             </body>
             </html>
 
@@ -52,8 +52,8 @@ struct MailPage: Sendable {
             if !item.consequence.isEmpty {
                 what += "<br>Consequence: \(Self.escaped(item.consequence))"
             }
-            var since = Self.time(item.since)
-            if let end = item.endedAt { since += "<br>until \(Self.time(end))" }
+            var since = item.since.forPeople
+            if let end = item.endedAt { since += "<br>until \(end.forPeople)" }
             let cells = [
                 Self.pill(word, tone), Self.escaped(item.site), Self.escaped(item.subject), what,
                 since,
@@ -63,12 +63,6 @@ struct MailPage: Sendable {
         text += "</table>\n"
         if notice.itemsLeftOut > 0 { text += "<p>and \(notice.itemsLeftOut) more</p>\n" }
         return text
-    }
-
-    /// `2026-11-26 04:10:00 UTC`: whoever is woken reads no milliseconds.
-    private static func time(_ time: WallTime) -> String {
-        let text = time.iso8601.prefix { $0 != "." }
-        return text.replacing("T", with: " ") + " UTC"
     }
 
     private static func pill(_ word: String, _ tone: NoticeTone) -> String {

@@ -63,7 +63,9 @@ public enum Authorization {
         ("notify.unsilence", .operator),
         ("notify.test", .operator),
         ("notify.retry", .operator),
+        ("notify.retry-all", .operator),
         ("notify.drop", .operator),
+        ("notify.drop-all", .operator),
     ]
 
     public static func least(for verb: String) -> OperatorRole? {
@@ -127,7 +129,9 @@ extension Command.Verb {
         case .endSilence: "notify.unsilence"
         case .testReceiver: "notify.test"
         case .retryDelivery: "notify.retry"
+        case .retryDeliveries: "notify.retry-all"
         case .dropDelivery: "notify.drop"
+        case .dropUndelivered: "notify.drop-all"
         }
     }
 
@@ -175,6 +179,7 @@ extension Command.Verb {
         case .endSilence(let number): "silence \(number)"
         case .testReceiver(let name): name.text
         case .retryDelivery(let number), .dropDelivery(let number): "delivery \(number)"
+        case .retryDeliveries, .dropUndelivered: "deliveries"
         }
     }
 
@@ -199,7 +204,7 @@ extension Command.Verb {
             .resumeSchedule, .setCalendar,
             .removeCalendar, .pairNodes, .unpairNode, .removePlan, .abortRun, .certifyNode,
             .pauseAutomatic, .resumeAutomatic, .liftBrake, .endSilence,
-            .testReceiver, .retryDelivery, .dropDelivery:
+            .testReceiver, .retryDelivery, .retryDeliveries, .dropDelivery, .dropUndelivered:
             ""
         case .setNotifyRules(let rules): kept(rules.source, bytesMax: 16 << 10)
         case .addSilence(let draft):

@@ -240,7 +240,9 @@ extension ControllerMachine {
         case .endSilence(let number): return try endSilence(number, by: by)
         case .testReceiver(let name): return try testReceiver(name, by: by)
         case .retryDelivery(let number): return try retryDelivery(number)
+        case .retryDeliveries: return try retryDeliveries()
         case .dropDelivery(let number): return try dropDelivery(number, by: by)
+        case .dropUndelivered: return try dropUndelivered(by: by)
         case .retryTasks(let ids): return try handleTasks(ids, "given again") { $0.retry($1) }
         case .resolveTasks(let ids, let isDone):
             return try handleTasks(ids, "resolved") { $0.resolve($1, as: isDone ? .done : .failed) }

@@ -208,7 +208,7 @@ extension ControllerMachine {
             .nodeDraining,
             .info,
             name.text,
-            "Node \(name) is being drained by \(by), until \(deadline.iso8601).",
+            "Node \(name) is being drained by \(by), until \(deadline.forPeople).",
             cause: reason
         )
         return .done("node \(name) is being drained", orders: [])
@@ -248,10 +248,10 @@ extension ControllerMachine {
             .maintenanceBegun,
             .info,
             name.text,
-            "Node \(name) is in maintenance by \(owner) until \(until.iso8601).",
+            "Node \(name) is in maintenance by \(owner) until \(until.forPeople).",
             cause: command.reason
         )
-        return .done("node \(name) is in maintenance until \(until.iso8601)", orders: [])
+        return .done("node \(name) is in maintenance until \(until.forPeople)", orders: [])
     }
 
     mutating func endMaintenance(_ name: NodeName, by: String) throws(Refused) -> Reply.Outcome {

@@ -277,7 +277,7 @@ extension ControllerMachine {
                     .nodeRenewed,
                     .info,
                     name.text,
-                    "Node \(name) has a new certificate, valid until \(issued.notAfter.iso8601)."
+                    "Node \(name) has a new certificate, valid until \(issued.notAfter.forPeople)."
                 )
             }
         case .operatorJoining(let request, let token, let name):

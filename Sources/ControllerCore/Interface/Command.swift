@@ -140,8 +140,12 @@ public struct Command: Hashable, Sendable {
         case testReceiver(ReceiverName)
         /// Delivers again at once: one that waits, was given up, refused or dropped.
         case retryDelivery(UInt64)
-        /// Takes one that waits out.
+        /// The same of all that wait, were given up or refused.
+        case retryDeliveries
+        /// Takes one out that waits, was given up or refused.
         case dropDelivery(UInt64)
+        /// The same of all that were given up or refused.
+        case dropUndelivered
     }
 }
 

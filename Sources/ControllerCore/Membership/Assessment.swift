@@ -47,7 +47,7 @@ extension ControllerMachine {
         case .joined, .removing: break
         }
         if let conflict = record.conflict { return "identity seen twice: \(conflict)" }
-        if member.reachability == .unreachable { return "unreachable: \(member.lossCause)" }
+        if member.reachability == .unreachable { return NodeRecord.unreachable + member.lossCause }
         guard let link = member.link else {
             // The detection interval is still running: what was last known holds until it ends.
             return record.status == .online ? nil : record.statusReason
@@ -152,5 +152,15 @@ extension ControllerMachine {
             if nodes.values[place].record.status == .online { online += 1 }
         }
         return (online, total)
+    }
+}
+
+extension NodeRecord {
+    fileprivate static let unreachable = "unreachable: "
+
+    /// Why it was lost, as the controller before this one knew it: to that one it was unreachable already.
+    var lossCause: String? {
+        guard status == .offline, statusReason.hasPrefix(Self.unreachable) else { return nil }
+        return String(statusReason.dropFirst(Self.unreachable.count))
     }
 }

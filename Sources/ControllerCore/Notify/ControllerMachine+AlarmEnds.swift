@@ -168,7 +168,7 @@ extension ControllerMachine {
 
     /// Places that no receiver has any more: nothing that they take could end it.
     mutating func closeUndeliverable() {
-        let known = (notify.rules?.receivers ?? []).flatMap(\.destinations).map(\.text)
+        let known = notify.knownPlaces
         for alarm in notify.alarms.values
         where alarm.kind == .noticeUndeliverable && !known.contains(alarm.subject) {
             closeAlarm(alarm.key, text: "No receiver has \(alarm.subject) any more.")

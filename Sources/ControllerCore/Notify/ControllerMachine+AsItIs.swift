@@ -107,6 +107,6 @@ extension ControllerMachine {
                 + (running.count == 1 ? "itself" : "themselves")
         }
         return "its \(count) stop\(running.count == 1 ? "s by itself" : " by themselves") until "
-            + (now.wall + (end - now.instant)).iso8601
+            + (now.wall + (end - now.instant)).forPeople
     }
 }

@@ -5,6 +5,8 @@ import Protocol
 
 extension ControllerMachine {
     static let subjectBytesMax = 250
+    /// What a list of mails shows of a subject, or little more.
+    static let subjectCharactersMax = 120
     static let bodyBytesMax = 32 << 10
 
     /// - Parameter items: the worst first, each with what to do about it where that is not what is
@@ -17,7 +19,7 @@ extension ControllerMachine {
         leftOut: Int
     ) -> NoticeMessage {
         let listed = Array(items.prefix(NoticeMessage.itemsMax))
-        let also = NoticeOthers(items.map(\.item), leftOut: leftOut).text
+        let others = NoticeOthers(items.map(\.item), leftOut: leftOut)
         let leftOut = leftOut + items.count - listed.count
         var severity = Severity.info
         for (item, _) in items
@@ -32,7 +34,8 @@ extension ControllerMachine {
             now: now.wall,
             items: listed,
             leftOut: leftOut,
-            also: also,
+            also: others.text,
+            alsoBrief: others.brief,
             rules: rules
         )
         return NoticeMessage(
@@ -90,17 +93,61 @@ struct NoticeFiller {
     let now: WallTime
     let items: [(item: NoticeItem, advice: String)]
     let leftOut: Int
-    let also: String
+    var also: String
+    /// The same without names.
+    let alsoBrief: String
     let rules: NotifyRules
+    /// Characters of the headline; nil for all.
+    var headlineMax: Int?
 
+    /// Whoever is woken reads how bad it is, where and what; what else there is, and the rest of a long
+    /// headline, stand in the text.
     func subject(_ template: String) -> String {
+        let limit = ControllerMachine.subjectCharactersMax
+        var filler = self
+        var line = filler.line(template)
+        if line.count > limit {
+            filler.also = alsoBrief
+            line = filler.line(template)
+        }
+        if line.count > limit, let item = items.first?.item {
+            filler.headlineMax = max(40, Self.headline(item).count - (line.count - limit))
+            line = filler.line(template)
+        }
+        return kept(cut(line, to: limit), bytesMax: ControllerMachine.subjectBytesMax)
+    }
+
+    private func line(_ template: String) -> String {
         let text = fill(template, NoticeTemplate.defaultSubject, bytesMax: 2_000)
         // One line, whatever was filled in.
         var line = ""
         for scalar in text.unicodeScalars {
             line.unicodeScalars.append(scalar.isPlain ? scalar : " ")
         }
-        return kept(line, bytesMax: ControllerMachine.subjectBytesMax)
+        return line
+    }
+
+    private static func headline(_ item: NoticeItem) -> String {
+        item.text.hasSuffix(".") ? String(item.text.dropLast()) : item.text
+    }
+
+    /// At the last end of a clause that fits, or of a word.
+    private func cut(_ text: String, to limit: Int) -> String {
+        guard text.count > limit else { return text }
+        let room = text.prefix(max(1, limit - 1))
+        var clause: Substring?
+        var word: Substring?
+        for index in room.indices.dropFirst(20) where text[index] == " " {
+            word = text[..<index]
+            if ":;,".contains(text[text.index(before: index)]) {
+                clause = text[..<text.index(before: index)]
+            } else if text[text.index(after: index)...].hasPrefix("(") {
+                clause = text[..<index]
+            }
+        }
+        // A clause that says too little is no better than a half one.
+        if let clause, clause.count * 2 >= limit { return "\(clause)…" }
+        return "\(word ?? room)…"
     }
 
     func body(_ template: String) -> String {
@@ -160,11 +207,11 @@ struct NoticeFiller {
         case .site: item.site
         case .subject: item.subject
         case .text: flat(item.text)
-        case .headline: flat(item.text.hasSuffix(".") ? String(item.text.dropLast()) : item.text)
+        case .headline: cut(flat(Self.headline(item)), to: headlineMax ?? .max)
         case .cause: flat(item.cause)
         case .consequence: flat(item.consequence)
-        case .since: item.since.iso8601
-        case .ended: item.endedAt?.iso8601 ?? ""
+        case .since: item.since.forPeople
+        case .ended: item.endedAt?.forPeople ?? ""
         case .duration: ((item.endedAt ?? now) - item.since).forPeople
         case .todo: advice.isEmpty ? item.kind.todo(item.subject, site: item.site) : advice
         case .link: rules.page(of: item.kind)

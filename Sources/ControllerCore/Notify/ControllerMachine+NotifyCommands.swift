@@ -63,11 +63,11 @@ extension ControllerMachine {
             .silenceBegun,
             .info,
             "silence \(silence.number)",
-            "\(by) has silenced \(draft.matchers) until \(draft.until.iso8601).",
+            "\(by) has silenced \(draft.matchers) until \(draft.until.forPeople).",
             cause: reason,
             consequence: "to end it now: muster notify unsilence \(silence.number)"
         )
-        return .done("silence \(silence.number) until \(draft.until.iso8601)", orders: [])
+        return .done("silence \(silence.number) until \(draft.until.forPeople)", orders: [])
     }
 
     private func check(_ draft: SilenceDraft, _ reason: String) throws(Refused) {
@@ -104,7 +104,7 @@ extension ControllerMachine {
             throw Refused(.invalid, "a silence needs a reason", mend: "--reason TEXT")
         }
         guard draft.until > now.wall else {
-            throw Refused(.invalid, "\(draft.until.iso8601) has passed already")
+            throw Refused(.invalid, "\(draft.until.forPeople) has passed already")
         }
         guard draft.until - now.wall <= SilenceDraft.lifetimeMax else {
             throw Refused(
@@ -188,49 +188,5 @@ extension ControllerMachine {
             "test \(notice.map { "\($0.number)" } ?? "") goes to \(places)",
             orders: []
         )
-    }
-
-    private func delivery(_ number: UInt64) throws(Refused) -> DeliveryRecord {
-        guard let delivery = notify.deliveries[number] else {
-            throw Refused(
-                .unknownName,
-                "there is no delivery \(number)",
-                mend: "muster notify pending"
-            )
-        }
-        return delivery
-    }
-
-    mutating func retryDelivery(_ number: UInt64) throws(Refused) -> Reply.Outcome {
-        var delivery = try delivery(number)
-        switch delivery.state {
-        case .delivered:
-            throw Refused(.notNow, "delivery \(number) has arrived already")
-        case .pending:
-            guard notify.underWay[number] == nil else {
-                return .done("delivery \(number) is under way", orders: [])
-            }
-        case .refused, .givenUp, .dropped:
-            notify.ended.removeAll { $0 == number }
-            notify.pendingCount += 1
-            delivery.state = .pending
-            delivery.endedAt = nil
-            delivery.queuedAt = now.wall
-        }
-        delivery.nextAt = now.wall
-        notify.deliveries[number] = delivery
-        put(.delivery(delivery))
-        notify.queue.insert(.init(at: now.instant, delivery: number))
-        return .done("delivery \(number) is attempted now", orders: [])
-    }
-
-    mutating func dropDelivery(_ number: UInt64, by: String) throws(Refused) -> Reply.Outcome {
-        var delivery = try delivery(number)
-        guard delivery.state == .pending else {
-            throw Refused(.notNow, "delivery \(number) is \(delivery.state.rawValue) already")
-        }
-        delivery.lastError = "dropped by \(by)"
-        end(&delivery, as: .dropped)
-        return .done("delivery \(number) is dropped", orders: [])
     }
 }

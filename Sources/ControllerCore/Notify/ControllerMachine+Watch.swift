@@ -103,7 +103,7 @@ extension ControllerMachine {
                 last == nil
                     ? "No drill was ever made with site \(site)."
                     : "The last drill with site \(site) is more than \(drillDays) days ago.",
-                cause: last == nil ? "" : "it ended at \(since.iso8601)"
+                cause: last == nil ? "" : "it ended at \(since.forPeople)"
             )
         } else if isStandby(site) {
             tell(.drillMade, .info, site.text, "The last drill with site \(site) is recent enough.")
@@ -158,7 +158,7 @@ extension ControllerMachine {
                 .certificateExpiring,
                 .critical,
                 subject,
-                "\(what) ends at \(end.iso8601) and was not renewed.",
+                "\(what) ends at \(end.forPeople) and was not renewed.",
                 cause: left > .zero ? "\(left.forPeople) left" : "it has ended",
                 consequence: consequence
             )
@@ -167,7 +167,7 @@ extension ControllerMachine {
                 .certificateRenewed,
                 .info,
                 subject,
-                "\(what) is valid until \(end.iso8601)."
+                "\(what) is valid until \(end.forPeople)."
             )
         }
     }

@@ -44,6 +44,12 @@ struct NoticeOthers {
         return parts.joined(separator: "; ")
     }
 
+    /// `and 4 more`: where there is no room for names.
+    var brief: String {
+        let count = others.count + leftOut
+        return count == 0 ? "" : "and \(count) more"
+    }
+
     private func subjects(of items: [NoticeItem]) -> [String] {
         var found: [String] = []
         for item in items where !found.contains(item.subject) {

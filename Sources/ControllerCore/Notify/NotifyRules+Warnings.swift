@@ -16,8 +16,8 @@ extension NotifyRules {
             return first.map {
                 NotifyProblem(
                     path: ["routes", "\(place)"],
-                    text: "never reached: route \($0 + 1) takes all of it before; put this one first, "
-                        + "or say `continue: yes` there"
+                    text: "never reached: route \($0 + 1) takes all of it before; put this one "
+                        + "first, or say `continue: yes` there"
                 )
             }
         }
@@ -30,8 +30,8 @@ extension NotifyRules {
             }
             return NotifyProblem(
                 path: ["thresholds", threshold.name.text, "minimum"],
-                text: "site \(threshold.site) has \(counted(count, "node")): \(threshold.minimum) can "
-                    + "never be Online; it is told at the first loss, and lasts until none is left"
+                text: "site \(threshold.site) has \(counted(count, "node")): \(threshold.minimum) "
+                    + "can never be Online; it is told at the first loss, and lasts until none is left"
             )
         }
     }

@@ -101,7 +101,7 @@ extension ControllerMachine {
             add(
                 "certificate",
                 notAfter > now.wall,
-                "valid until \(notAfter.iso8601)",
+                "valid until \(notAfter.forPeople)",
                 mend: "restart the agent; it renews its certificate when it can connect"
             )
         }

@@ -80,6 +80,12 @@ extension ControllerMachine {
         }
     }
 
+    /// Since when an operator is asked whether to fail over from the active site, also by the controller
+    /// before this one; nil while nobody is.
+    public var proposedSince: WallTime? {
+        openAlarms(.failoverProposed).first { $0.subject == cluster.activeSite.text }?.since
+    }
+
     /// Every site that was the active one when it was proposed, once.
     private var openProposals: [String] {
         var found: [String] = []
@@ -160,7 +166,7 @@ extension ControllerMachine {
         if let pause = cluster.automatic.pause {
             add(
                 .pause,
-                "paused by \(pause.by) at \(pause.at.iso8601): \(pause.reason)",
+                "paused by \(pause.by) at \(pause.at.forPeople): \(pause.reason)",
                 "muster automatic resume"
             )
         }
@@ -208,7 +214,7 @@ extension ControllerMachine {
         // and after a start the brake begins anew.
         guard elapsed < brake || now.instant < brakedSince + brake else { return nil }
         return
-            "the brake is on: the last automatic failover was at \(last.iso8601), and the next is "
+            "the brake is on: the last automatic failover was at \(last.forPeople), and the next is "
             + "\(brake.forPeople) later at the earliest"
     }
 

@@ -51,7 +51,8 @@ extension Command.Verb {
             .resumeAutomatic,
             .liftBrake,
             // Who is told of a run changes nothing of it.
-            .setNotifyRules, .addSilence, .endSilence, .testReceiver, .retryDelivery, .dropDelivery:
+            .setNotifyRules, .addSilence, .endSilence, .testReceiver, .retryDelivery,
+            .retryDeliveries, .dropDelivery, .dropUndelivered:
             true
         }
     }

@@ -68,14 +68,14 @@ extension ControllerMachine {
         let paths = view.differences.prefix(3).map(\.path).joined(separator: ", ")
         let more = Int(view.count) > 3 ? " and \(Int(view.count) - 3) more" : ""
         let verb = view.kind == .private ? "must differ and does not" : "differs"
-        let at = view.comparedAt.map { ", compared at \($0.iso8601)" } ?? ""
+        let at = view.comparedAt.map { ", compared at \($0.forPeople)" } ?? ""
         return "\(paths)\(more) \(verb)\(at)"
     }
 
     private func lastKnown(_ view: DriftView) -> String {
         guard let at = view.comparedAt else { return "" }
         return view.count == 0
-            ? "; it was as it should be at \(at.iso8601)"
-            : "; \(view.count) differences when it was compared at \(at.iso8601)"
+            ? "; it was as it should be at \(at.forPeople)"
+            : "; \(view.count) differences when it was compared at \(at.forPeople)"
     }
 }

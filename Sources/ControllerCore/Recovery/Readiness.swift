@@ -260,7 +260,7 @@ extension ControllerMachine {
                     topic: "drill",
                     level: .warning,
                     text:
-                        "how old the last drill is, is not known: it ended at \(at.iso8601), by a "
+                        "how old the last drill is, is not known: it ended at \(at.forPeople), by a "
                         + "clock that was set back since",
                     mend: "look at the clock of the controller's host; muster drill \(site)"
                 )
@@ -271,7 +271,7 @@ extension ControllerMachine {
             ReadinessFinding(
                 topic: "drill",
                 level: isOld ? .warning : .fine,
-                text: "the last drill ended at \(at.iso8601)"
+                text: "the last drill ended at \(at.forPeople)"
                     + (isOld ? ", more than \(drillDays) days ago" : ""),
                 mend: isOld ? "muster drill \(site)" : ""
             )

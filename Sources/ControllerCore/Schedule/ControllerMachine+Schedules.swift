@@ -65,7 +65,7 @@ extension ControllerMachine {
             auditOwn(
                 "schedule.fire",
                 name.text,
-                reason: "task \(task), due \(firing.due.iso8601)"
+                reason: "task \(task), due \(firing.due.forPeople)"
                     + (firing.skipped > 0 ? ", \(firing.skipped) left out" : "")
             )
         case .refused(let refused):
@@ -77,7 +77,7 @@ extension ControllerMachine {
                 .scheduleRefused,
                 .critical,
                 name.text,
-                "The task of schedule \(name), due \(firing.due.iso8601), was turned away.",
+                "The task of schedule \(name), due \(firing.due.forPeople), was turned away.",
                 cause: refused.text,
                 consequence: "it is tried again; \(refused.mend)"
             )
@@ -127,14 +127,14 @@ extension ControllerMachine {
             .info,
             draft.name.text,
             "Schedule \(draft.name) was added by \(by): \(draft.recurrence).",
-            consequence: "it fires next at \(next.iso8601)"
+            consequence: "it fires next at \(next.forPeople)"
         )
-        return .done("schedule \(draft.name) fires next at \(next.iso8601)", orders: [])
+        return .done("schedule \(draft.name) fires next at \(next.forPeople)", orders: [])
     }
 
     private func neverText(_ draft: ScheduleDraft) -> String {
         switch draft.recurrence {
-        case .once(let time): "\(time.iso8601) has passed already: it would never fire"
+        case .once(let time): "\(time.forPeople) has passed already: it would never fire"
         case .calendar, .every: "it would never fire, as its excluded dates are"
         }
     }
@@ -224,7 +224,7 @@ extension ControllerMachine {
         schedules.reckon(name, at: now)
         saveSchedule(name)
         let next = schedules.entries[name]?.next
-        let text = next.map { "it fires next at \($0.iso8601)" } ?? "it fires no more"
+        let text = next.map { "it fires next at \($0.forPeople)" } ?? "it fires no more"
         tell(
             .scheduleResumed,
             .info,

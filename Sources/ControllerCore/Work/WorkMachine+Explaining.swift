@@ -115,7 +115,7 @@ extension WorkMachine {
     ) -> String {
         switch entry.state {
         case .delayed:
-            let until = entry.notBefore.map { $0.iso8601 } ?? "its time"
+            let until = entry.notBefore.map { $0.forPeople } ?? "its time"
             if entry.failures > 0 { return "an attempt failed; the next is made at \(until)" }
             guard entry.attempt > 0, let detail = entry.result?.detail else {
                 return "it was asked for at \(until), not before"

@@ -117,7 +117,8 @@ final class Operators {
             .preflight, .cancelTasks, .retryTasks, .resolveTasks, .readPayload, .readFile,
             .addSchedule, .removeSchedule, .pauseSchedule, .resumeSchedule, .setCalendar,
             .removeCalendar, .retryStep, .abortRun, .answerRun, .pauseAutomatic, .addSilence,
-            .endSilence, .testReceiver, .retryDelivery, .dropDelivery:
+            .endSilence, .testReceiver, .retryDelivery, .retryDeliveries, .dropDelivery,
+            .dropUndelivered:
             role == .operator || role == .admin
         case .addNode, .removeNodes, .createToken, .revokeToken, .addOperator, .removeOperator,
             .addSite, .removeSite, .setSiteMinimum, .set, .unset, .backup, .pairNodes, .unpairNode,

@@ -40,6 +40,54 @@ struct NoticeOthersTests {
         )
     }
 
+    private func subject(_ headline: String, also: String = "", template: String? = nil) -> String {
+        var first = item("n1")
+        first.text = headline + "."
+        return NoticeFiller(
+            cluster: "prod",
+            state: .firing,
+            now: WallTime(milliseconds: 1_000),
+            items: [(first, "")],
+            leftOut: 0,
+            also: also,
+            alsoBrief: also.isEmpty ? "" : "and 3 more",
+            rules: NotifyRules()
+        ).subject(template ?? NoticeTemplate.defaultSubject)
+    }
+
+    @Test func `a long subject keeps how bad it is, where and what`() {
+        #expect(subject("Node n1 is Offline") == "[prod] CRITICAL Node n1 is Offline")
+        #expect(
+            subject("Node n1 is Offline", also: "also n2")
+                == "[prod] CRITICAL Node n1 is Offline; also n2"
+        )
+        let names = (2...4).map { "a-node-with-a-long-name-\($0).example.com" }
+        #expect(
+            subject("Node n1 is Offline", also: "also \(names.joined(separator: ", "))")
+                == "[prod] CRITICAL Node n1 is Offline; and 3 more"
+        )
+        let lost =
+            "Site north seems lost: 1 of 4 nodes of site north are Online, at least 3 are needed, for "
+            + "1m00s without a break"
+        #expect(
+            subject(lost)
+                == "[prod] CRITICAL Site north seems lost: 1 of 4 nodes of site north are Online, at least "
+                + "3 are needed…"
+        )
+        #expect(
+            subject(lost, also: "also n2")
+                == "[prod] CRITICAL Site north seems lost: 1 of 4 nodes of site north are Online, at "
+                + "least 3 are needed…; and 3 more"
+        )
+        let word = String(repeating: "x", count: 300)
+        #expect(subject(word).count == 120)
+        let many = subject(
+            "Text " + String(repeating: "long ", count: 60),
+            template: "{{text}} {{text}}"
+        )
+        #expect(many.count <= 120 && many.hasSuffix("long…"), "\(many)")
+    }
+
     @Test func `what is over is said to be, beside what is not`() {
         #expect(text([item("n1"), item("n2", .resolved)]) == "n2 is well again")
         #expect(

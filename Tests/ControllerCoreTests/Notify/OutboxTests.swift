@@ -185,6 +185,60 @@ struct OutboxTests {
         #expect(stage.told(.noticeUndeliverable) == 0)
     }
 
+    @Test func `all that did not arrive is tried again at once, with what waits`() throws {
+        var (stage, other) = decided()
+        stage.deliver(.refused("no such user"))
+        stage.live([other], for: 12)
+        // That one is about the first, and its place is down.
+        stage.deliver(.failed("busy"))
+        #expect(stage.machine.notify.undelivered(at: stage.now.wall).count == 1)
+        stage.ask(.retryDeliveries)
+        #expect(stage.deliveries.count == 2)
+        #expect(stage.audits.last?.verb == "notify.retry-all")
+        stage.ask(.retryDeliveries)
+        #expect(stage.deliveries.count == 2, "they are under way")
+        stage.deliver()
+        #expect(stage.machine.notify.undelivered(at: stage.now.wall).isEmpty)
+        #expect(stage.machine.notify.deliveries.values.allSatisfy { $0.state == .delivered })
+        try stage.expectStored()
+    }
+
+    @Test func `what did not arrive is left to be seen to, until it is tried again or dropped`()
+        throws
+    {
+        var (stage, other) = decided()
+        stage.deliver(.refused("no such user"))
+        func missed() -> Int { stage.machine.notify.missed(at: stage.now.wall).count }
+        #expect(missed() == 1)
+        let number = try #require(stage.machine.notify.missed(at: stage.now.wall).first?.number)
+        // The place takes messages again: this one is left nevertheless.
+        stage.ask(.testReceiver("ops"))
+        stage.deliver()
+        stage.live([other], for: 12)
+        stage.deliver()
+        #expect(!stage.openAlarms.contains { $0.hasPrefix("notice") })
+        #expect(missed() == 1)
+        stage.ask(.dropUndelivered)
+        #expect(missed() == 0)
+        let dropped = stage.machine.notify.deliveries[number]
+        #expect(dropped?.state == .dropped)
+        #expect(dropped?.lastError == "dropped by root; no such user")
+        stage.ask(.dropDelivery(number))
+        #expect(stage.lastRefusal == .notNow)
+        stage.ask(.retryDelivery(number))
+        stage.deliver(.refused("no such user"))
+        #expect(missed() == 1)
+        // Nobody is told by this place any more.
+        var rules = NotifyRules.ops()
+        rules.receivers[0].mail = ["other@example.com"]
+        stage.ask(.setNotifyRules(rules))
+        #expect(missed() == 0)
+        #expect(stage.machine.notify.undelivered(at: stage.now.wall).count == 1)
+        stage.advance(.seconds(8 * 86_400))
+        #expect(stage.machine.notify.undelivered(at: stage.now.wall).isEmpty)
+        try stage.expectStored()
+    }
+
     @Test func `as many attempts at once as the shell takes, and a history that ends`() throws {
         var (stage, _) = Stage.told(nodes: 1)
         for _ in 0..<100 { stage.ask(.testReceiver("ops")) }

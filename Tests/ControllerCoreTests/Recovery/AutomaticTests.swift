@@ -192,8 +192,11 @@ struct AutomaticTests {
             stage.live([standby], for: 70)
             #expect(stage.openAlarms.contains("failover.proposed a"))
             #expect(stage.messages.map(\.state) == [.firing])
+            let since = stage.machine.proposedSince
+            #expect(since != nil)
             // A new controller goes on with it, and asks nobody twice.
             stage.restart()
+            #expect(stage.machine.proposedSince == since)
             let again = stage.attach("n2", [.plain("db", isSelfFenced: true)])
             stage.live([again], for: 100)
             #expect(stage.told(.failoverProposed) == 1)
@@ -208,6 +211,7 @@ struct AutomaticTests {
             }
             #expect(stage.told(.failoverWithdrawn) == 1)
             #expect(!stage.openAlarms.contains("failover.proposed a"))
+            #expect(stage.machine.proposedSince == nil)
             #expect(stage.messages.map(\.state) == [.firing, .resolved])
         }
     }

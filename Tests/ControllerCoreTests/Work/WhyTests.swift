@@ -107,7 +107,7 @@ struct WhyTests {
         func text(_ id: TaskID) -> String { stage.machine.work.explain(id)?.text ?? "" }
         let later = TaskSubmission(type: .push, notBefore: stage.now.wall + .seconds(60))
         _ = stage.submit([TaskOffer(submission: later)])
-        #expect(text(TaskID(1)).hasPrefix("it was asked for at 2023-11-14T22:14:20"))
+        #expect(text(TaskID(1)).hasPrefix("it was asked for at 2023-11-14 22:14:20"))
         let node = stage.online("n1", handlers: [.plain()])
         let key = ExclusiveKey("k", isOrdered: true)
         let ids = stage.submit(count: 3, exclusive: key)
