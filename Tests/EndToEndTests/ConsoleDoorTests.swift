@@ -6,7 +6,7 @@ import Testing
 
 /// Those who come to the console's door and do not behave.
 @Suite struct ConsoleDoorTests {
-    private static let client =
+    static let client =
         ((#filePath as NSString).deletingLastPathComponent) + "/Peers/console.py"
 
     private func run(

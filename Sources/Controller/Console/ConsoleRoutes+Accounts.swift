@@ -138,6 +138,13 @@ extension ConsoleRoutes {
     func renewOperator(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: RenewRequest.self)
         let caller = caller(request)
+        guard server.renewals.take(caller.name) != nil else {
+            throw API.Failure(
+                code: RefusalCode.tooFast.rawValue,
+                detail: "the certificate of \(caller.name) is renewed again and again",
+                mend: "try again in a few seconds; one renewal in its life is enough"
+            )
+        }
         let key = try accept(body.signingRequest)
         let outcome = await driver.perform { number in
             .signingRequested(

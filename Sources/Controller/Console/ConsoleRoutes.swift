@@ -127,8 +127,9 @@ struct ConsoleRoutes: Sendable {
         )
     }
 
-    /// What is read is judged here, by the route's least role; commands are judged, and audited,
-    /// by the machine, and so is the reading of what tasks carry.
+    /// Who may not is turned away before a byte of the body is read, by the route's least role. What a
+    /// command is about is judged, and audited, by the machine, and so is the reading of what tasks
+    /// carry.
     private func admit(_ request: ConsoleRequest, to route: Route) async throws {
         if route == .enrolOperator, !server.enrolments.take() {
             // Each attempt is written to the audit log: a stranger must not fill the disk with it.
@@ -149,15 +150,13 @@ struct ConsoleRoutes: Sendable {
                 mend: "muster context list"
             )
         }
-        guard route.method == .get, !route.isReadingAudited else { return }
         let account = try await account(of: caller)
-        guard route.access.rawValue != OperatorRole.viewer.rawValue else { return }
         guard let least = OperatorRole(rawValue: route.access.rawValue), account.role >= least
         else {
             throw API.Failure(
                 code: RefusalCode.forbidden.rawValue,
-                detail: "this is for the role \(route.access.rawValue) and up; "
-                    + "\(caller.name) is \(account.role.rawValue)",
+                detail: "this needs the role \(route.access.rawValue); \(caller.name) is "
+                    + "\(account.role.rawValue)",
                 mend: "ask an admin"
             )
         }
@@ -298,9 +297,6 @@ struct ConsoleRoutes: Sendable {
 }
 
 extension Route {
-    /// Who reads it is written down by the machine, which judges who may, too.
-    var isReadingAudited: Bool { self == .getTaskPayload || self == .showTaskOutput }
-
     /// Bytes of the body that are read.
     var bodyBytesMax: Int {
         if self == .submitTask { return TaskRequest.bodyBytesMax }

@@ -37,6 +37,8 @@ final class ConsoleServer: Sendable {
     /// Of those, one account's: nobody takes all of them.
     let ownFollowers = AccountGate(max: 8)
     let enrolments = RateGate(perSecond: 1, burst: 20)
+    /// Each is signed, journalled and audited, as a node's.
+    let renewals = RateGates<OperatorName>(every: .seconds(10), burst: 30)
     let refusals: RefusalRecorder
     let limits: ConsoleDoor.Limits
     /// A connection on which no request is under way is closed after this.
