@@ -76,6 +76,39 @@ import Testing
         }
     }
 
+    /// A batch takes memory from its first byte on.
+    @Test func `batches are read for who may send them, and few for one account`() async throws {
+        try await TestCluster.with { cluster in
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let person = try await cluster.addOperator("otto", role: "operator")
+            let begun = try [(viewer, "vera", "8"), (person, "otto", "6")].map { who, name, count in
+                let input = cluster.folder[name]
+                #expect(mkfifo(input, 0o600) == 0)
+                let pipe = try Descriptor.open(input, flags: O_RDWR)
+                let program = try run(
+                    ["batches", address(cluster), count, who.root, who.credential!],
+                    cluster,
+                    input: input
+                )
+                return (program: program, pipe: pipe)
+            }
+            try await begun[0].program.says(String(repeating: "403\n", count: 8))
+            try await begun[1].program.says(
+                String(repeating: "waits\n", count: 4) + "429\n429\n"
+            )
+            // Others' are read.
+            let answer = try await cluster.admin.ask(
+                .submitTasks,
+                body: [TaskRequest(type: "PUSH")]
+            )
+            #expect((200..<300).contains(answer.status), "\(answer.text)")
+            for (program, pipe) in begun {
+                try pipe.writeAll([10])
+                #expect(try await program.wait() == .exited(0), "\(program.everything)")
+            }
+        }
+    }
+
     @Test func `a connection that outlives its certificate is nobody's any more`() async throws {
         try await TestCluster.with(settings: "certificates: {operator: 20s}") { cluster in
             let input = cluster.folder["input"]

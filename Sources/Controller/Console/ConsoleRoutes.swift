@@ -71,12 +71,8 @@ struct ConsoleRoutes: Sendable {
                 server.refusals.record(failure, asked, to: route)
                 throw failure
             }
-            // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
-            let isLarge = route == .submitTasks
-            guard !isLarge || server.largeBodies.enter() else {
-                throw Self.tooMany("the controller is reading \(server.largeBodies.max) batches")
-            }
-            defer { if isLarge { server.largeBodies.leave() } }
+            let places = try batchPlaces(asked, to: route)
+            defer { withExtendedLifetime(places) {} }
             if route.method != .get {
                 asked.bytes = try await RequestBodyReader.read(
                     request,
@@ -86,6 +82,7 @@ struct ConsoleRoutes: Sendable {
             guard route.access != .anyone || route == .enrolOperator else {
                 return marked(try await respond(route, asked))
             }
+            // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
             guard server.requests.enter() else {
                 throw Self.tooMany(
                     "the controller is answering \(server.requests.max) requests"
@@ -125,6 +122,26 @@ struct ConsoleRoutes: Sendable {
             detail: detail,
             mend: "try again in a second"
         )
+    }
+
+    /// A batch of tasks takes memory from its first byte on, so its places are taken before it is read:
+    /// few in all, and few of them by one account, whose sender may be slow.
+    private func batchPlaces(
+        _ request: ConsoleRequest,
+        to route: Route
+    ) throws(API.Failure) -> (AccountPlace, GatePlace)? {
+        guard route == .submitTasks else { return nil }
+        let name = caller(request).name
+        guard let own = server.ownLargeBodies.enter(name) else {
+            throw Self.tooMany(
+                "the controller is reading \(server.ownLargeBodies.max) batches of \(name), as many "
+                    + "as one account may have under way"
+            )
+        }
+        guard let place = GatePlace(in: server.largeBodies) else {
+            throw Self.tooMany("the controller is reading \(server.largeBodies.max) batches")
+        }
+        return (own, place)
     }
 
     /// Who may not is turned away before a byte of the body is read, by the route's least role. What a

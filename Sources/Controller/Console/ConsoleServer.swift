@@ -32,6 +32,8 @@ final class ConsoleServer: Sendable {
     let requests = RequestGate(max: 256)
     /// Batches of tasks that are read or answered at once; each may hold much memory.
     let largeBodies = RequestGate(max: 32)
+    /// Of these, one account's.
+    let ownLargeBodies = AccountGate(max: 4)
     /// Those who follow the output of a task; each is sent so much at a time and then waited for.
     let followers = RequestGate(max: 64)
     /// Of those, one account's: nobody takes all of them.
