@@ -58,12 +58,15 @@ import Testing
 
     @Test func `bodies that never come keep nobody else from being answered`() async throws {
         try await TestCluster.with { cluster in
-            let count = 300
+            // More than are answered at once, and each operator has so many connections.
+            var credentials = [cluster.admin.credential!]
+            for number in 1...8 {
+                let person = try await cluster.addOperator("person-\(number)", role: "admin")
+                credentials.append(person.credential!)
+            }
+            let count = 32 * credentials.count
             let slow = try run(
-                [
-                    "slow", address(cluster), "\(count)", cluster.admin.root,
-                    cluster.admin.credential!,
-                ],
+                ["slow", address(cluster), "32", cluster.admin.root] + credentials,
                 cluster
             )
             try await slow.says("open")
@@ -106,6 +109,34 @@ import Testing
                 try pipe.writeAll([10])
                 #expect(try await program.wait() == .exited(0), "\(program.everything)")
             }
+        }
+    }
+
+    @Test func `who shows a certificate has so many connections, and a node's makes no operator`()
+        async throws
+    {
+        try await TestCluster.with { cluster in
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let agent = try await cluster.addAgent("good")
+            /// All of 127/8 is this machine: each holds from an address of its own.
+            func hold(_ credential: String, from source: String, _ expected: Int) async throws {
+                let input = cluster.folder["input-" + source]
+                #expect(mkfifo(input, 0o600) == 0)
+                let pipe = try Descriptor.open(input, flags: O_RDWR)
+                let held = try run(
+                    ["held", address(cluster), "80", source, cluster.admin.root, credential],
+                    cluster,
+                    input: input
+                )
+                try await held.says("held \(expected)\n")
+                let status: ClusterStatus = try await cluster.admin.get(.getStatus)
+                #expect(status.sites.count == 1)
+                try pipe.writeAll([10])
+                #expect(try await held.wait() == .exited(0), "\(held.everything)")
+            }
+            // 32 of one operator; as one without a certificate, 16 more of one address.
+            try await hold(viewer.credential!, from: "127.0.0.2", 48)
+            try await hold(agent.state + "/credential.pem", from: "127.0.0.3", 16)
         }
     }
 
