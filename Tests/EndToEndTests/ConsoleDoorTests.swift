@@ -140,6 +140,19 @@ import Testing
         }
     }
 
+    @Test func `one account follows the events so often and no more`() async throws {
+        try await TestCluster.with { cluster in
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let followers = try (1...8).map { _ in try Follower(viewer) }
+            for follower in followers { try await follower.says("event: pulse") }
+            let refused = try await viewer.refusal(.streamEvents)
+            #expect(refused.code == "too-fast" && refused.detail.contains("8 times already"))
+            let other = try Follower(cluster.admin)
+            try await other.says("event: pulse")
+            for follower in followers + [other] { try await follower.program.destroy() }
+        }
+    }
+
     @Test func `a connection that outlives its certificate is nobody's any more`() async throws {
         try await TestCluster.with(settings: "certificates: {operator: 20s}") { cluster in
             let input = cluster.folder["input"]

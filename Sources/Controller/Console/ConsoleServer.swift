@@ -38,6 +38,8 @@ final class ConsoleServer: Sendable {
     let followers = RequestGate(max: 64)
     /// Of those, one account's: nobody takes all of them.
     let ownFollowers = AccountGate(max: 8)
+    /// The same of those who follow the events, of whom ``EventFeed`` takes so many.
+    let ownStreams = AccountGate(max: 8)
     let enrolments = RateGate(perSecond: 1, burst: 20)
     /// Each is signed, journalled and audited, as a node's.
     let renewals = RateGates<OperatorName>(every: .seconds(10), burst: 30)
