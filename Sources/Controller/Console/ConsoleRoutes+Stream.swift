@@ -118,10 +118,10 @@ extension ConsoleRoutes {
     ) async throws -> UInt64 {
         var last = after
         while true {
-            let page = try events(after: last, limit: EventPage.limitMax, filter, asOf: "")
+            let page = try await listing(limit: EventPage.limitMax, filter).page(after: last)
             for event in page.events { try await write(event, &writer) }
             last = page.next
-            if page.events.count < EventPage.limitMax { return last }
+            if !page.isCut { return last }
         }
     }
 

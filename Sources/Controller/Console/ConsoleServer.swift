@@ -40,6 +40,10 @@ final class ConsoleServer: Sendable {
     let ownFollowers = AccountGate(max: 8)
     /// The same of those who follow the events, of whom ``EventFeed`` takes so many.
     let ownStreams = AccountGate(max: 8)
+    /// Looks of one account through the event log and the audit log.
+    let ownLooks = AccountGate(max: 4)
+    /// The whole audit log is reckoned through by one at a time.
+    let verifications = RequestGate(max: 1)
     let enrolments = RateGate(perSecond: 1, burst: 20)
     /// Each is signed, journalled and audited, as a node's.
     let renewals = RateGates<OperatorName>(every: .seconds(10), burst: 30)
