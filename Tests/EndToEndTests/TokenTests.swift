@@ -76,6 +76,34 @@ import Testing
         }
     }
 
+    /// What a stranger causes is bounded, and keeps nobody from joining.
+    @Test func `a flood of tokens that are none is written down at a rate`() async throws {
+        try await TestCluster.with { cluster in
+            let invited = try await cluster.token()
+            let request = try await cluster.signingRequest("flood").request
+            let body = EnrolRequest(
+                tokenID: "6f1d1c1e-6d0b-4f0a-9d8e-2b7a5c3e1f90",
+                secret: String(repeating: "A", count: 43),
+                signingRequest: request
+            )
+            let text = String(decoding: try JSONEncoder().encode(body), as: UTF8.self)
+            let flood = try await cluster.folder.run(
+                PythonAgent.python,
+                [
+                    ConsoleDoorTests.client, "repeat", "127.0.0.1:\(cluster.consolePort)", "300",
+                    cluster.admin.root, "-", "POST", Route.enrolOperator.path, text,
+                ]
+            )
+            #expect(flood.status == 0 && !flood.output.contains("429"), "\(flood.everything)")
+            let strangers = try await cluster.audit().filter { $0.actor == "stranger" }
+            #expect((20...21).contains(strangers.count), "\(strangers.count)")
+            _ = try await cluster.addOperator("vera", role: "viewer")
+            let joined = try await PythonAgent(cluster: cluster, name: "one")
+                .join(token: invited.token)
+            #expect(joined.status == 0, "\(joined.errors)")
+        }
+    }
+
     @Test func `a name or an address that is taken is refused with who has it`() async throws {
         try await TestCluster.with { cluster in
             _ = try await cluster.addPython("taken")

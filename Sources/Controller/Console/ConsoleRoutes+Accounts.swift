@@ -122,6 +122,13 @@ extension ConsoleRoutes {
                 mend: "copy it again, or ask an admin for a new one"
             )
         }
+        let refused = await server.enrolments.refusal(
+            of: id,
+            secretHash: hash,
+            purpose: .operatorAccount,
+            source: request.context.source
+        )
+        if let refused { throw API.Failure(refused) }
         let key = try accept(body.signingRequest)
         let outcome = await driver.perform { number in
             .signingRequested(

@@ -44,7 +44,7 @@ final class ConsoleServer: Sendable {
     let ownLooks = AccountGate(max: 4)
     /// The whole audit log is reckoned through by one at a time.
     let verifications = RequestGate(max: 1)
-    let enrolments = RateGate(perSecond: 1, burst: 20)
+    let enrolments: EnrolmentGate
     /// Each is signed, journalled and audited, as a node's.
     let renewals = RateGates<OperatorName>(every: .seconds(10), burst: 30)
     let refusals: RefusalRecorder
@@ -74,6 +74,7 @@ final class ConsoleServer: Sendable {
         self.limits = limits
         self.log = log
         refusals = RefusalRecorder(driver: driver)
+        enrolments = EnrolmentGate(driver: driver)
     }
 
     /// New connections are served with this credential from now on.
@@ -193,41 +194,6 @@ private final class Bound: Sendable {
             return endpoints
         }
         if all.count == expected { onReady(all) }
-    }
-}
-
-/// A token bucket over all who ask.
-final class RateGate: Sendable {
-    private struct State {
-        var tokens: Int64
-        var filledAt: Instant
-    }
-
-    private let interval: Int64
-    private let burst: Int64
-    private let state: Mutex<State>
-
-    /// - Parameters:
-    ///   - perSecond: 1 or more.
-    ///   - burst: how many may come at once.
-    init(perSecond: Int64, burst: Int64) {
-        interval = 1_000_000_000 / perSecond
-        self.burst = burst
-        state = Mutex(State(tokens: burst, filledAt: BootClock.now()))
-    }
-
-    func take() -> Bool {
-        let now = BootClock.now()
-        return state.withLock { state in
-            let grown = (now - state.filledAt).nanoseconds / interval
-            if grown > 0 {
-                state.tokens = min(burst, state.tokens + grown)
-                state.filledAt += .nanoseconds(grown * interval)
-            }
-            guard state.tokens > 0 else { return false }
-            state.tokens -= 1
-            return true
-        }
     }
 }
 
