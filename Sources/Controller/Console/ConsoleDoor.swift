@@ -31,9 +31,9 @@ final class ConsoleDoor: ChannelDuplexHandler, RemovableChannelHandler {
         var answersWithin: Duration?
 
         /// Open connections at each address where the console listens; more wait to be accepted. All
-        /// that are let in, and some that are just being closed: who is turned away keeps nobody
-        /// from being accepted.
-        var connectionsMax: Int { membersMax + 3 * strangersMax }
+        /// that are let in, and as many strangers that are just being closed, which takes TLS half a
+        /// second: who is turned away keeps nobody from being accepted.
+        var connectionsMax: Int { membersMax + 4 * strangersMax }
 
         var admission: Admission {
             Admission(
