@@ -54,14 +54,18 @@ public struct EventPage: Codable, Hashable, Sendable {
     public var events: [Event]
     /// Give it as `after` for what comes next: the highest sequence that was looked at.
     public var next: UInt64
+    /// Whether more may follow after `next`; left out when nothing does. One request with `after` looks
+    /// through so many events and no more: with a filter that few pass, a page may be short, or empty.
+    public var isCut: Bool?
 
     public static let limitDefault = 100
     public static let limitMax = 1_000
 
-    public init(asOf: String, events: [Event], next: UInt64) {
+    public init(asOf: String, events: [Event], next: UInt64, isCut: Bool? = nil) {
         self.asOf = asOf
         self.events = events
         self.next = next
+        self.isCut = isCut
     }
 }
 

@@ -26,7 +26,7 @@ struct ControllerService {
         _ = muster_set_dumpable(false)
         let log = ProgramLog.start(configuration)
         DescriptorLimit.raise(
-            for: configuration.transport.membersMax + configuration.transport.strangersMax,
+            for: configuration.transport.membersMax + 2 * configuration.transport.strangersMax,
             log: log
         )
         let store = try SQLiteStore.open(

@@ -7,7 +7,7 @@ import Logging
 /// soft limit is raised as far as the hard one allows, and it is told when that is not enough.
 enum DescriptorLimit {
     /// The store, logs, listeners, the console's connections, event loops.
-    private static let reserve = 1_024
+    private static let reserve = 2_048
 
     static func raise(for connections: Int, log: Logger) {
         let needed = rlim_t(connections + reserve)

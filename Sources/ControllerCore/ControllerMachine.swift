@@ -82,7 +82,6 @@ public struct ControllerMachine: Hashable, Sendable {
         static let findingsPerNodeMax = 128
         /// Each is signed, journalled and audited.
         static let renewalsPerHourMax = 300
-        static let wrongSecretsMax: UInt16 = 5
         static let outputReadingsMax = 256
         static let outputReadingFor: Duration = .seconds(600)
         /// Orders are numbered in durable blocks of this size.

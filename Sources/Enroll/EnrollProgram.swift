@@ -31,13 +31,14 @@ struct Failure: Error, Hashable, Sendable {
 struct EnrollProgram {
     static let help = """
         usage: muster-agent-enroll join --state DIR [--name NAME] [--controller ADDRESS]...
-                                        (--token TOKEN | --token-file FILE)
+                                        [--token-file FILE]
                muster-agent-enroll renew --state DIR
                muster-agent-enroll install --state DIR --certificate BASE64 --issuer BASE64
 
         Part of muster-agent, which calls it: `muster-agent join` is what you want.
 
-          join      makes this node a member of the cluster that issued the token
+          join      makes this node a member of the cluster that issued the token, which is read
+                    from the standard input where no file is given
           renew     prints a signing request for a new key (DER in base64)
           install   stores the certificate that answers it, with its key
 
@@ -158,9 +159,15 @@ struct EnrollProgram {
     }
 
     private func tokenText(_ options: Options) throws(Failure) -> String {
-        if let token = options["token"] { return token }
         guard let path = options["token-file"] else {
-            throw Failure(ExitCode.usage, "--token or --token-file is missing")
+            guard let token = SecretInput.readLine(prompt: "Token: "), !token.isEmpty else {
+                throw Failure(
+                    ExitCode.usage,
+                    "there is no token",
+                    mend: "pipe it in, type it, or give --token-file"
+                )
+            }
+            return token
         }
         do throws(HostError) {
             return String(
@@ -176,7 +183,7 @@ struct EnrollProgram {
 /// `--key value` words.
 struct Options {
     private static let known = [
-        "state", "token", "token-file", "name", "controller", "certificate", "issuer",
+        "state", "token-file", "name", "controller", "certificate", "issuer",
     ]
 
     private var values: [String: String] = [:]

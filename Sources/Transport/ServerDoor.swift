@@ -62,17 +62,20 @@ final class ServerDoor: Sendable {
     /// Lets a new connection in as far as the handshake, or closes it.
     func accept(_ channel: any Channel) throws {
         live.count { $0.accepted += 1 }
-        let key = AddressKey(channel.remoteAddress)
-        if let reason = admission.enter(key) {
-            turnAway(channel, reason)
-            return
+        let place: Admission.Place
+        switch admission.enter(
+            AddressKey(channel.remoteAddress),
+            displacement: Displaced.telling(channel)
+        ) {
+        case .admitted(let given): place = given
+        case .refused(let reason): return turnAway(channel, reason)
         }
         guard let (connection, context) = register(channel) else {
-            admission.leave(key, asMember: false)
+            admission.leave(place)
             turnAway(channel, .shutdown)
             return
         }
-        let handshake = ServerHandshakeHandler(door: self, connection: connection, key: key)
+        let handshake = ServerHandshakeHandler(door: self, connection: connection, place: place)
         let tls = NIOSSLServerHandler(
             context: context,
             customVerificationCallback: handshake.verificationCallback

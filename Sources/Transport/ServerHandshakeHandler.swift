@@ -16,7 +16,7 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
 
     private let door: ServerDoor
     private let connection: ConnectionID
-    private let key: AddressKey
+    private let place: Admission.Place
     private let judged = JudgedPeer()
     private let begunAt = BootClock.now()
     private var timeout: Scheduled<Void>?
@@ -26,10 +26,10 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     /// Why the handshake is given up. Closing makes further errors, which say nothing.
     private var end: CloseReason?
 
-    init(door: ServerDoor, connection: ConnectionID, key: AddressKey) {
+    init(door: ServerDoor, connection: ConnectionID, place: Admission.Place) {
         self.door = door
         self.connection = connection
-        self.key = key
+        self.place = place
     }
 
     var verificationCallback: NIOSSLCustomVerificationCallback {
@@ -53,6 +53,7 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let displaced = event as? Displaced { return giveUp(displaced.reason, context) }
         guard case TLSUserEvent.handshakeCompleted(let offered) = event else {
             context.fireUserInboundEventTriggered(event)
             return
@@ -95,7 +96,7 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         isGone = true
         timeout?.cancel()
         door.remove(connection)
-        door.admission.leave(key, asMember: isMember)
+        door.admission.leave(place)
     }
 
     // MARK: After the handshake
@@ -119,7 +120,7 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         }
         switch judged.verdict {
         case .accept(let credential):
-            isMember = door.admission.becomeMember(key)
+            isMember = door.admission.becomeMember(place)
             if isMember { return .admitted(.node(credential)) }
             let text = "there are \(door.settings.membersMax) connections of members"
             return .refused(.tooManyMembers, .refusal(.tooFast, text))
@@ -128,10 +129,16 @@ final class ServerHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         case nil:
             // A resumed TLS session brings a certificate that nobody has judged this time.
             let shown = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
-            if shown == nil { return .admitted(.stranger) }
+            if shown == nil { return stranger() }
             let text = "TLS sessions are not resumed here: connect anew"
             return .refused(.badCertificate, .refusal(.badCertificate, text))
         }
+    }
+
+    private func stranger() -> Outcome {
+        guard let reason = door.admission.becomeStranger(place) else { return .admitted(.stranger) }
+        let text = "too many are here without a certificate; try again in a few seconds"
+        return .refused(reason, .refusal(.tooFast, text))
     }
 
     private func admit(_ peer: PeerInfo, _ context: ChannelHandlerContext) throws {

@@ -16,9 +16,10 @@ public struct LineServerSettings: Sendable {
     /// How long the last line and the farewell of TLS may take before the connection is cut.
     public var closeTimeout: Duration = .milliseconds(500)
 
-    /// Connections that have not shown a certificate (yet), handshakes included.
+    /// Connections without a certificate, and as many handshakes that have not ended; see
+    /// ``Admission``.
     public var strangersMax = WireLimits.strangerConnectionsMax
-    /// The same from one IPv4 address or one IPv6 network of 64 bits.
+    /// The same of both from one IPv4 address or one IPv6 network of 64 bits.
     public var strangersPerAddressMax = WireLimits.strangerConnectionsPerAddressMax
     public var membersMax = 4_096
 

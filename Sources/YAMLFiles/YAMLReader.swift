@@ -44,6 +44,17 @@ public final class YAMLReader {
 
     /// The document's top mapping; nil (with a problem noted) when it is not one.
     public func document(_ text: String) -> YAMLSection? {
+        if let refusal = YAMLShape.refusal(of: text) {
+            problems.append(
+                ConfigurationProblem(
+                    path: path,
+                    line: refusal.line,
+                    column: refusal.column,
+                    text: refusal.text
+                )
+            )
+            return nil
+        }
         do {
             guard let node = try Yams.compose(yaml: text) else {
                 return YAMLSection(reader: self, name: "", node: .mapping(Node.Mapping([])))

@@ -417,6 +417,27 @@ import Testing
         #expect(path == "/api/v1/events?kind=node.&site=a&limit=20", "\(path ?? "")")
     }
 
+    @Test func `short pages of events are asked for until there are enough`() throws {
+        let pages = [
+            EventPage(asOf: Samples.ago(0), events: [Samples.events[0]], next: 30, isCut: true),
+            EventPage(asOf: Samples.ago(0), events: [], next: 60, isCut: true),
+            EventPage(asOf: Samples.ago(0), events: [Samples.events[1]], next: 70),
+        ]
+        let cluster = try FakeCluster(answers: [
+            "GET /api/v1/events": try pages.map { ["body": try FakeCluster.json($0)] }
+        ])
+        let run = try cluster.muster("event", "list", "--after", "1", "--site", "a", "-o", "json")
+        #expect(run.status == 0, "\(run.error)")
+        let shown = try JSONDecoder().decode(EventPage.self, from: Data(run.output.utf8))
+        #expect(shown.events == Array(Samples.events[0...1]) && shown.next == 70)
+        #expect(
+            try cluster.requests().map { $0["path"] as? String } == [
+                "/api/v1/events?site=a&limit=20&after=1", "/api/v1/events?site=a&limit=19&after=30",
+                "/api/v1/events?site=a&limit=19&after=60",
+            ]
+        )
+    }
+
     // MARK: Pages
 
     @Test func `a kind is explained from the source tree, without a controller`() throws {

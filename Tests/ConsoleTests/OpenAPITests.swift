@@ -56,7 +56,7 @@ import Yams
             ("ClusterStatus", Samples.degraded), ("NodeDetail", Samples.detail),
             ("NodeList", NodeList(asOf: "", nodes: Samples.nodes)),
             ("ServiceList", ServiceList(asOf: "", services: Samples.services)),
-            ("EventPage", EventPage(asOf: "", events: Samples.events, next: 1)),
+            ("EventPage", EventPage(asOf: "", events: Samples.events, next: 1, isCut: true)),
             ("Failure", Failure(code: "forbidden", detail: "no", mend: "")),
             ("StreamChange", StreamChange(node: Samples.nodes[0])),
             ("DrainRequest", DrainRequest(withinMilliseconds: 1, reason: "x", force: true)),

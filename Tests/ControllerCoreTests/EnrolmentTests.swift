@@ -46,15 +46,53 @@ struct EnrolmentTests {
         #expect(stage.machine.nodes.isEmpty)
     }
 
-    @Test func `five wrong secrets burn a token`() {
+    @Test func `wrong secrets are counted and end no token`() {
         var stage = Stage()
         let token = stage.seed()
         stage.ask(.createToken(token, site: nil, node: nil))
-        for _ in 1...5 { stage.enrol(token, name: "n1", key: "key-1", secretHash: "guess") }
-        #expect(stage.told(.tokenBurnt) == 1)
+        for _ in 1...20 { stage.enrol(token, name: "n1", key: "key-1", secretHash: "guess") }
+        #expect(stage.closed == Array(repeating: .badToken, count: 20))
+        #expect(stage.machine.tokens[token.id]?.wrongSecrets == 20)
+        #expect(stage.told(.tokenBurnt) == 0)
         stage.enrol(token, name: "n1", key: "key-1")
-        #expect(stage.closed.count == 6)
-        #expect(stage.machine.nodes.isEmpty)
+        #expect(stage.sent.last?.message.line.verb == "ENROLLED")
+        // Afterwards there is nothing left to guess.
+        stage.enrol(token, name: "n1", key: "key-1", secretHash: "guess")
+        #expect(stage.machine.tokens[token.id]?.wrongSecrets == 20)
+    }
+
+    @Test func `what a token would be refused for is told without doing anything`() {
+        var stage = Stage()
+        let token = stage.seed()
+        func refusal(_ hash: String? = nil) -> String? {
+            stage.machine.refusal(
+                of: token.id,
+                secretHash: hash ?? token.secretHash,
+                purpose: .node,
+                at: stage.now.wall
+            )?.text
+        }
+        #expect(refusal() == "this join token is not valid")
+        stage.ask(.createToken(token, site: nil, node: nil))
+        #expect(refusal() == nil)
+        #expect(refusal("guess") == "this join token is not valid")
+        #expect(stage.machine.tokens[token.id]?.wrongSecrets == 0)
+        stage.enrol(token, name: "n1", key: "key-1")
+        #expect(refusal() == nil)
+        stage.enrol(token, name: "n2", key: "key-2")
+        #expect(stage.closed.last == .badToken)
+        stage.pass(.seconds(601))
+        #expect(refusal() == "this join token was used already")
+        let old = stage.seed()
+        stage.ask(.createToken(old, site: nil, node: nil))
+        stage.pass(.seconds(901))
+        let expired = stage.machine.refusal(
+            of: old.id,
+            secretHash: old.secretHash,
+            purpose: .node,
+            at: stage.now.wall
+        )
+        #expect(expired?.text.contains("expired") == true)
     }
 
     @Test func `a name that is taken and a key that is known are refused`() {

@@ -1,4 +1,5 @@
 import ControllerCore
+import Foundation
 import Model
 import Testing
 import Transport
@@ -27,6 +28,49 @@ import YAMLFiles
             #expect(read.machine.nodeLimit == nil)
             #expect(read.certificates.node == .seconds(7 * 86_400))
         }
+    }
+
+    /// It names programs that this host runs.
+    @Test func `a file that others could have written is not believed`() throws {
+        let folder = NSTemporaryDirectory() + "/muster-configuration-\(UUID().uuidString)"
+        mkdir(folder, 0o700)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/controller.yaml"
+        try "log: {level: critical}\n".write(toFile: path, atomically: false, encoding: .utf8)
+        func refusal() -> String? {
+            do throws(ConfigurationError) {
+                _ = try ControllerConfiguration.read(path: path)
+                return nil
+            } catch {
+                return error.description
+            }
+        }
+        chmod(path, 0o644)
+        #expect(refusal() == nil)
+        for (mode, text) in [(0o664, "0664"), (0o646, "0646")] as [(mode_t, String)] {
+            chmod(path, mode)
+            #expect(
+                refusal()
+                    == "\(path):1:1: may be written by its group or by others (mode \(text)): refused "
+                    + "(chmod go-w \(path))"
+            )
+        }
+        chmod(path, 0o600)
+        chmod(folder, 0o777)
+        #expect(
+            refusal()?.contains("its directory may be written by its group or by others") == true
+        )
+        // As in /tmp: there only who owns a file can put another one into its place.
+        chmod(folder, 0o1777)
+        #expect(refusal() == nil)
+        chmod(folder, 0o700)
+        symlink(path, folder + "/link.yaml")
+        #expect(throws: ConfigurationError.self) {
+            try ControllerConfiguration.read(path: folder + "/link.yaml")
+        }
+        // Only root can give a file away; the rule itself is tested with the agent's files.
+        guard chown(path, 4_242, 4_242) == 0 else { return }
+        #expect(refusal()?.contains("belongs to uid 4242, not to root") == true)
     }
 
     @Test func `every key is read`() throws {

@@ -95,4 +95,38 @@ import Testing
             #expect(settings.settings.isEmpty)
         }
     }
+
+    @Test func `who is refused again and again is written down at a rate`() async throws {
+        try await TestCluster.with { cluster in
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let gone = try await cluster.addOperator("gone", role: "admin")
+            try await cluster.admin.change(.removeOperator, "gone")
+            let path = Route.addSite.path
+            for (who, name) in [(viewer, "vera"), (gone, "gone")] {
+                let flood = try await cluster.folder.run(
+                    PythonAgent.python,
+                    [
+                        ConsoleDoorTests.client, "repeat", "127.0.0.1:\(cluster.consolePort)",
+                        "400",
+                        who.root, who.credential!, "POST", path, "{\"name\":\"x\"}",
+                    ]
+                )
+                #expect(flood.output == "403 400\n", "\(flood.everything)")
+                let audited = try await cluster.audit().filter {
+                    $0.actor == name && $0.outcome == "forbidden"
+                }
+                #expect(audited.allSatisfy { $0.verb == "addSite" })
+                #expect((100..<250).contains(audited.count), "\(audited.count)")
+                // The next one that is written down tells of the others.
+                #expect(
+                    try await eventually {
+                        _ = try await who.ask(.addSite, body: AddSiteRequest(name: "x"))
+                        return try await cluster.audit().contains {
+                            $0.actor == name && $0.reason.contains("more before it were refused")
+                        }
+                    }
+                )
+            }
+        }
+    }
 }

@@ -22,11 +22,12 @@ import Testing
             let sites: SiteList = try await cluster.admin.get(.listSites)
             #expect(sites.sites.map(\.name) == ["north"])
             let entry = try await cluster.audit().first {
-                $0.verb == "site.add" && $0.actor == "vera"
+                $0.verb == "addSite" && $0.actor == "vera"
             }
             #expect(entry?.outcome == "forbidden")
-            #expect(entry?.object == "south")
-            #expect(entry?.reason == "curious")
+            // It is refused before its body is read.
+            #expect(entry?.object == "/api/v1/sites")
+            #expect(entry?.reason.contains("needs the role admin; vera is viewer") == true)
             #expect(entry?.source.contains("127.0.0.1") == true)
         }
     }
@@ -70,6 +71,29 @@ import Testing
             }
             let alive = try await cluster.stranger.ask(.getHealth)
             #expect(alive.status == 200)
+        }
+    }
+
+    /// Each is signed and audited; a viewer may do it, too.
+    @Test func `who renews again and again is told to wait`() async throws {
+        try await TestCluster.with { cluster in
+            let viewer = try await cluster.addOperator("vera", role: "viewer")
+            let request = try await cluster.signingRequest("renewal").request
+            let body = try JSONEncoder().encode(RenewRequest(signingRequest: request))
+            let flood = try await cluster.folder.run(
+                PythonAgent.python,
+                [
+                    ConsoleDoorTests.client, "repeat", "127.0.0.1:\(cluster.consolePort)", "60",
+                    viewer.root, viewer.credential!, "POST", Route.renewOperator.path,
+                    String(decoding: body, as: UTF8.self),
+                ]
+            )
+            let counts = flood.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+            #expect(
+                counts.count == 4 && counts[0] == 201 && counts[2] == 429,
+                "\(flood.everything)"
+            )
+            #expect((30...40).contains(counts.count > 1 ? counts[1] : 0), "\(flood.output)")
         }
     }
 

@@ -153,11 +153,12 @@ import Testing
             let shown = try await cluster.admin.ask(.getTaskPayload, ["\(id)"])
             #expect(shown.status == 200 && shown.text == "secret")
             // Who has read what a task carries, or was refused, is written down.
-            let readings = try await cluster.audit().filter { $0.object == "\(id)" }
+            let objects = ["\(id)", "/api/v1/tasks/\(id)/payload"]
+            let readings = try await cluster.audit().filter { objects.contains($0.object) }
                 .map { "\($0.actor) \($0.verb) \($0.outcome)" }
             #expect(
                 readings == [
-                    "vera task.output done", "vera task.payload forbidden",
+                    "vera task.output done", "vera getTaskPayload forbidden",
                     "admin task.payload done",
                 ]
             )

@@ -32,7 +32,7 @@ struct AgentProgram {
 
     static let help = """
         usage: muster-agent run          [--config FILE]
-               muster-agent join         --token TOKEN | --token-file FILE
+               muster-agent join         [--token-file FILE]
                                          [--name NAME] [--controller ADDRESS]...
                                          [--config FILE | --state DIR]
                muster-agent preflight    [--config FILE] [--controller ADDRESS]...
@@ -44,7 +44,8 @@ struct AgentProgram {
                muster-agent version
 
           run           supervises this node's services and reports to the controller
-          join          makes this machine a node of the cluster that issued the token
+          join          makes this machine a node of the cluster that issued the token, which is
+                        asked for, or read from the standard input
           preflight     looks whether this machine is fit for its services
           submit        hands a task to the cluster through the agent of this machine, and
                         prints its number
@@ -56,7 +57,8 @@ struct AgentProgram {
           --config FILE       default: \(configurationPathDefault)
           --state DIR         the state folder, for a node without a configuration file
           --controller ADDR   host:port, 192.0.2.7:7400 or [2001:db8::7]:7400; may be repeated
-          --token-file FILE   keeps the token out of the list of processes
+          --token-file FILE   holds the token; only its owner may read it
+          --token TOKEN       the token itself, which the list of processes then shows to everybody
 
         Options of submit:
           --attribute N=V     what the task needs of a node; may be repeated

@@ -21,7 +21,7 @@ enum ProgramFolder {
 }
 
 /// `muster-agent join`: hands over to `muster-agent-enroll`, which alone can read and make
-/// certificates.
+/// certificates. The token goes there by its standard input.
 struct JoinCommand {
     let options: ProgramOptions
 
@@ -30,12 +30,17 @@ struct JoinCommand {
     }
 
     func run() throws(CommandFailure) -> Int32 {
-        guard options["token"] != nil || options["token-file"] != nil else {
-            throw CommandFailure(
-                ExitCode.usage,
-                "--token or --token-file is missing",
-                mend: "an operator makes one with: muster token create"
-            )
+        var token = options["token"]
+        if token == nil, options["token-file"] == nil {
+            token = SecretInput.readLine(prompt: "Token: ")
+            guard token?.isEmpty == false else {
+                throw CommandFailure(
+                    ExitCode.usage,
+                    "there is no token",
+                    mend: "pipe it in, type it, or give --token-file; an operator makes one with: "
+                        + "muster token create"
+                )
+            }
         }
         var controllers = options.controllers
         var name = options["name"]
@@ -49,11 +54,19 @@ struct JoinCommand {
             if controllers.isEmpty { controllers = configuration.controllers.map(\.description) }
         }
         var arguments = [ProgramFolder.enroll, "join", "--state", absolute(state)]
-        if let token = options["token"] { arguments += ["--token", token] }
         if let file = options["token-file"] { arguments += ["--token-file", absolute(file)] }
         if let name { arguments += ["--name", name] }
         for controller in controllers { arguments += ["--controller", controller] }
         let process: SpawnedProcess
+        let input: Descriptor?
+        do throws(HostError) {
+            // Everybody may read the list of processes; a token has no business there.
+            input = try token.map { text throws(HostError) in
+                try Descriptor.memory(Array(text.utf8) + [10])
+            }
+        } catch {
+            throw CommandFailure(ExitCode.failed, "\(error)")
+        }
         do throws(SpawnError) {
             var plan = SpawnPlan(
                 .path(ProgramFolder.enroll),
@@ -61,6 +74,7 @@ struct JoinCommand {
                 environment: ["PATH=\(CommandCheck.searchPath)", "LANG=C.UTF-8"]
             )
             plan.grouping = .ours
+            plan.input = input
             plan.output = duplicate(STDOUT_FILENO)
             plan.error = duplicate(STDERR_FILENO)
             process = try Spawn.start(plan)

@@ -83,10 +83,7 @@ struct EventOptions: ParsableArguments {
 
     func run(isFollowing: Bool) async throws {
         try await Session.run(connection) { session in
-            let answer: Answer<EventPage> = try await session.client.get(
-                Route.listEvents.path,
-                query: filters + [("limit", "\(limit)"), ("after", after.map { "\($0)" })]
-            )
+            let answer = try await page(session)
             guard isFollowing else {
                 let isWide = list.output.format == .wide
                 let now = answer.asOf
@@ -100,6 +97,35 @@ struct EventOptions: ParsableArguments {
             }
             try await follow(session, answer.value)
         }
+    }
+
+    /// A page may be short though more follows: the controller looks at so many for one. Further ones are
+    /// asked for until there are enough.
+    private func page(_ session: Session) async throws -> Answer<EventPage> {
+        var answer = try await ask(session, after: after, limit: limit)
+        guard answer.value.isCut == true, answer.value.events.count < limit else { return answer }
+        var page = answer.value
+        while page.isCut == true, page.events.count < limit {
+            let rest = limit - page.events.count
+            let next = try await ask(session, after: page.next, limit: rest).value
+            page.events += next.events
+            page.next = next.next
+            page.isCut = next.isCut
+        }
+        answer.value = page
+        answer.json = try JSONLine.bytes(page)
+        return answer
+    }
+
+    private func ask(
+        _ session: Session,
+        after: UInt64?,
+        limit: Int
+    ) async throws -> Answer<EventPage> {
+        try await session.client.get(
+            Route.listEvents.path,
+            query: filters + [("limit", "\(limit)"), ("after", after.map { "\($0)" })]
+        )
     }
 
     private var filters: [(String, String?)] {

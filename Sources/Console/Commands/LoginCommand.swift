@@ -2,6 +2,7 @@ import API
 import ArgumentParser
 import Foundation
 import Glibc
+import Host
 import Identity
 import Model
 
@@ -75,8 +76,7 @@ struct LoginCommand: AsyncParsableCommand {
         if let tokenFile {
             text = try ContextStore.readText(ContextStore.absolute(tokenFile))
         } else {
-            if Terminal.isInput { Terminal.writeError("Token: ") }
-            text = Terminal.isInput ? SecretInput.readLine() : Terminal.readLine()
+            text = SecretInput.readLine(prompt: "Token: ")
         }
         guard let text, !text.isEmpty else {
             throw ConsoleError(.usage, "there is no token", hint: "pipe it in, or type it")
@@ -195,20 +195,5 @@ enum Enrolment {
         try directory.replaceRoots([root])
         try directory.replace(try answer.value.credential(for: key))
         return answer.value
-    }
-}
-
-/// Reads a line without showing it.
-enum SecretInput {
-    static func readLine() -> String? {
-        var settings = termios()
-        guard tcgetattr(STDIN_FILENO, &settings) == 0 else { return Terminal.readLine() }
-        var silent = settings
-        silent.c_lflag &= ~tcflag_t(ECHO)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
-        let line = Terminal.readLine()
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
-        Terminal.writeError("\n")
-        return line
     }
 }

@@ -33,7 +33,7 @@ enum TokenOutput {
         Terminal.writeLine(token.token)
         let (place, command) =
             switch use {
-            case .node: ("on the node, as the agent's account", "muster-agent join --token TOKEN")
+            case .node: ("on the node, as the agent's account", "muster-agent join")
             case .operator: ("on the operator's machine", "muster login")
             }
         Terminal.writeErrorLine("\(place): \(style.paint(command, .accent))")

@@ -16,8 +16,7 @@ final class AgentDoor: Sendable {
     private let log: Logger
     /// Set once, before the first connection.
     private let server = Mutex<LineServer?>(nil)
-    /// Each attempt is written to the audit log: strangers must not fill the disk with it.
-    private let enrolments = RateGate(perSecond: 10, burst: 200)
+    private let enrolments: EnrolmentGate
     /// Connections that have said HELLO as strangers.
     private let strangers = Mutex<Set<UInt64>>([])
 
@@ -25,6 +24,7 @@ final class AgentDoor: Sendable {
         self.office = office
         self.driver = driver
         self.log = log
+        enrolments = EnrolmentGate(driver: driver)
     }
 
     func open(
@@ -151,14 +151,32 @@ final class AgentDoor: Sendable {
     }
 
     private func enrol(_ enrolment: Enrolment, _ id: Transport.ConnectionID) {
-        guard enrolments.take() else {
-            return refuse(id, .tooFast, "too many enrolments are attempted; try again later")
-        }
+        let token: JoinToken
         do throws(IdentityError) {
-            let token = try JoinToken(enrolment.token)
-            guard token.kind == .node else {
-                return refuse(id, .badToken, "this is an operator's token; a node's begins mjt1")
-            }
+            token = try JoinToken(enrolment.token)
+        } catch {
+            return refuse(id, error.code == .tokenUnreadable ? .badToken : .invalid, error.sentence)
+        }
+        guard token.kind == .node else {
+            return refuse(id, .badToken, "this is an operator's token; a node's begins mjt1")
+        }
+        Task { await enrol(token, enrolment, id) }
+    }
+
+    /// The token is looked at first: only who has a good one has us check a signature and keep a key.
+    private func enrol(
+        _ token: JoinToken,
+        _ enrolment: Enrolment,
+        _ id: Transport.ConnectionID
+    ) async {
+        let refused = await enrolments.refusal(
+            of: token.id,
+            secretHash: token.secretHash,
+            purpose: .node,
+            source: ""
+        )
+        if let refused { return refuse(id, refused.code, refused.text) }
+        do throws(IdentityError) {
             let key = try office.accept(request: enrolment.request)
             driver.put(
                 .signingRequested(
@@ -176,7 +194,7 @@ final class AgentDoor: Sendable {
                 line: core(id)
             )
         } catch {
-            refuse(id, error.code == .tokenUnreadable ? .badToken : .invalid, error.sentence)
+            refuse(id, .invalid, error.sentence)
         }
     }
 

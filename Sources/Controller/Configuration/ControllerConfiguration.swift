@@ -11,6 +11,7 @@ import YAMLFiles
 /// anywhere else.
 struct ControllerConfiguration: Sendable {
     static let pathDefault = "/etc/muster/controller.yaml"
+    private static let bytesMax = 1 << 20
 
     var stateDirectory = "/var/lib/muster"
     var allowNetworkFileSystem = false
@@ -47,15 +48,22 @@ struct ControllerConfiguration: Sendable {
     var authorityDirectory: String { stateDirectory + "/identity" }
     var storeDirectory: String { stateDirectory + "/store" }
 
+    /// The file names programs that this host runs, so it is believed only of root and of ourselves.
+    ///
     /// - Throws: ``ConfigurationError`` with every problem of the file.
     static func read(path: String) throws(ConfigurationError) -> ControllerConfiguration {
-        let text: String
-        do throws(HostError) {
-            text = try DurableFile.readText(path)
+        let bytes: [UInt8]
+        do throws(TrustedFile.Fault) {
+            bytes = try TrustedFile(path).read(limit: bytesMax)
         } catch {
             throw ConfigurationError(
-                problems: [ConfigurationProblem(path: path, line: 1, column: 1, text: "\(error)")]
+                problems: [ConfigurationProblem(path: path, text: error.text)]
             )
+        }
+        guard bytes.count <= bytesMax, let text = String(validating: bytes, as: UTF8.self) else {
+            let what =
+                bytes.count > bytesMax ? "is larger than \(bytesMax) bytes" : "is not UTF-8 text"
+            throw ConfigurationError(problems: [ConfigurationProblem(path: path, text: what)])
         }
         return try parse(text, path: path)
     }

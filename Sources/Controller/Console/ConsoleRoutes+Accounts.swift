@@ -122,6 +122,13 @@ extension ConsoleRoutes {
                 mend: "copy it again, or ask an admin for a new one"
             )
         }
+        let refused = await server.enrolments.refusal(
+            of: id,
+            secretHash: hash,
+            purpose: .operatorAccount,
+            source: request.context.source
+        )
+        if let refused { throw API.Failure(refused) }
         let key = try accept(body.signingRequest)
         let outcome = await driver.perform { number in
             .signingRequested(
@@ -138,6 +145,13 @@ extension ConsoleRoutes {
     func renewOperator(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: RenewRequest.self)
         let caller = caller(request)
+        guard server.renewals.take(caller.name) != nil else {
+            throw API.Failure(
+                code: RefusalCode.tooFast.rawValue,
+                detail: "the certificate of \(caller.name) is renewed again and again",
+                mend: "try again in a few seconds; one renewal in its life is enough"
+            )
+        }
         let key = try accept(body.signingRequest)
         let outcome = await driver.perform { number in
             .signingRequested(

@@ -158,16 +158,25 @@ extension ConsoleRoutes {
                 default: UInt64(EventPage.limitDefault)
             )
         )
+        let place = try look(request)
+        defer { withExtendedLifetime(place) {} }
+        // A site that was removed may have events; one that has none and is not there was mistyped.
+        let isKnown = await isSite(filter.site)
         let asOf = DriverLoop.moment().wall.iso8601
         let page: EventPage
         if request.query("after") != nil {
             let after = try request.query("after", in: 0...UInt64(Int64.max), default: 0)
-            page = try events(after: after, limit: limit, filter, asOf: asOf)
+            let found = try await listing(limit: limit, filter).page(after: after)
+            page = EventPage(
+                asOf: asOf,
+                events: found.events,
+                next: found.next,
+                isCut: found.isCut ? true : nil
+            )
         } else {
-            page = try newestEvents(limit: limit, filter, asOf: asOf)
+            page = try await newestEvents(limit: limit, filter, asOf: asOf)
         }
-        // A site that was removed may have events.
-        if page.events.isEmpty { try await checkSite(filter.site) }
+        guard isKnown || !page.events.isEmpty else { throw await unknownSite(filter.site ?? "") }
         return try ConsoleAnswer.json(page)
     }
 
@@ -180,56 +189,55 @@ extension ConsoleRoutes {
     /// Of a list that is empty: a site that is not there was mistyped.
     func checkSite(_ site: String?) async throws {
         guard let site else { return }
-        let isKnown = await driver.read { machine, _ in
-            machine.sites.keys.contains { $0.text == site }
-        }
-        guard isKnown else { throw await unknownSite(site) }
+        guard await isSite(site) else { throw await unknownSite(site) }
     }
 
-    /// The store filters by exact kind and subject; prefix and severity are looked at here, in
-    /// portions, so that a rare match is found without reading the log into memory.
-    func events(
-        after: UInt64,
-        limit: Int,
-        _ filter: EventQuery,
-        asOf: String
-    ) throws -> EventPage {
-        var found: [API.Event] = []
-        var next = after
-        while found.count < limit {
-            let portion = try server.store.events(
-                after: next,
-                limit: EventPage.limitMax,
-                matching: filter.stored
-            )
-            for record in portion {
-                next = record.sequence
-                guard let event = JournalWriter.event(record), filter.matches(event) else {
-                    continue
-                }
-                found.append(API.Event(event))
-                if found.count == limit { break }
+    /// One of the places that an account has for looking through a log.
+    private func look(_ request: ConsoleRequest) throws(API.Failure) -> AccountPlace {
+        let name = caller(request).name
+        if let place = server.ownLooks.enter(name) { return place }
+        throw API.Failure(
+            code: RefusalCode.tooFast.rawValue,
+            detail:
+                "\(name) looks through the logs \(server.ownLooks.max) times at once already, as many "
+                + "as one account may",
+            mend: "try again in a second"
+        )
+    }
+
+    private func isSite(_ site: String?) async -> Bool {
+        guard let site else { return true }
+        return await driver.read { machine, _ in machine.sites.keys.contains { $0.text == site } }
+    }
+
+    func listing(limit: Int, _ query: EventQuery) -> EventListing {
+        EventListing(query: query, limit: limit) { [store = server.store, filter = query.stored] in
+            let (after, limit) = ($0, $1)
+            return try await DiskWork.run {
+                try store.events(after: after, limit: limit, matching: filter)
+                    .map { EventListing.Row(sequence: $0.sequence, event: JournalWriter.event($0)) }
             }
-            if portion.count < EventPage.limitMax { break }
         }
-        return EventPage(asOf: asOf, events: found, next: next)
     }
 
     private func newestEvents(
         limit: Int,
         _ filter: EventQuery,
         asOf: String
-    ) throws -> EventPage {
-        let records = try server.store.latestEvents(
-            limit: filter.isExact ? limit : EventPage.limitMax * 10,
-            matching: filter.stored
-        )
-        let events = records.compactMap(JournalWriter.event).filter(filter.matches)
-        return EventPage(
-            asOf: asOf,
-            events: events.suffix(limit).map { API.Event($0) },
-            next: records.last?.sequence ?? 0
-        )
+    ) async throws -> EventPage {
+        let store = server.store
+        return try await DiskWork.run {
+            let records = try store.latestEvents(
+                limit: filter.isExact ? limit : EventPage.limitMax * 10,
+                matching: filter.stored
+            )
+            let events = records.compactMap(JournalWriter.event).filter(filter.matches)
+            return EventPage(
+                asOf: asOf,
+                events: events.suffix(limit).map { API.Event($0) },
+                next: records.last?.sequence ?? 0
+            )
+        }
     }
 
     // MARK: Accounts, sites, settings
@@ -303,26 +311,31 @@ extension ConsoleRoutes {
                 default: UInt64(AuditPage.limitDefault)
             )
         )
-        var found: [API.AuditEntry] = []
-        var upper = try server.store.checkpoint().sequence
-        let next = upper + 1
-        while found.count < limit, upper > 0 {
-            let lower = upper > UInt64(AuditPage.limitMax) ? upper - UInt64(AuditPage.limitMax) : 0
-            let portion = try server.store.audit(from: lower + 1, limit: Int(upper - lower))
-            found =
-                portion.filter { $0.entry.verb.hasPrefix("config.") }.map {
-                    API.AuditEntry(stored: $0)
-                }
-                + found
-            upper = lower
-        }
-        return try ConsoleAnswer.json(
-            AuditPage(
+        let place = try look(request)
+        defer { withExtendedLifetime(place) {} }
+        let store = server.store
+        let page = try await DiskWork.run {
+            var found: [API.AuditEntry] = []
+            var upper = try store.checkpoint().sequence
+            let next = upper + 1
+            while found.count < limit, upper > 0 {
+                let lower =
+                    upper > UInt64(AuditPage.limitMax) ? upper - UInt64(AuditPage.limitMax) : 0
+                let portion = try store.audit(from: lower + 1, limit: Int(upper - lower))
+                found =
+                    portion.filter { $0.entry.verb.hasPrefix("config.") }.map {
+                        API.AuditEntry(stored: $0)
+                    }
+                    + found
+                upper = lower
+            }
+            return AuditPage(
                 asOf: DriverLoop.moment().wall.iso8601,
                 entries: found.suffix(limit),
                 next: next
             )
-        )
+        }
+        return try ConsoleAnswer.json(page)
     }
 
     func showPreflight(_ request: ConsoleRequest) async throws -> Response {
@@ -374,8 +387,16 @@ extension ConsoleRoutes {
     }
 
     func verifyAudit(_ request: ConsoleRequest) async throws -> Response {
+        guard let place = GatePlace(in: server.verifications) else {
+            throw API.Failure(
+                code: RefusalCode.tooFast.rawValue,
+                detail: "the audit log is being verified for somebody already",
+                mend: "try again when that has ended"
+            )
+        }
+        defer { withExtendedLifetime(place) {} }
         let store = server.store
-        let verdict = try await Task.detached { try store.verifyAudit() }.value
+        let verdict = try await DiskWork.run { try store.verifyAudit() }
         let head = try store.checkpoint()
         let asOf = DriverLoop.moment().wall.iso8601
         return try ConsoleAnswer.json(AuditVerification(verdict, head: head, asOf: asOf))

@@ -30,6 +30,15 @@ extension ConsoleRoutes {
         let after =
             lastID == nil && request.query("after") == nil
             ? nil : try lastID ?? request.query("after", in: 0...UInt64(Int64.max), default: 0)
+        guard let place = server.ownStreams.enter(caller.name) else {
+            throw API.Failure(
+                code: RefusalCode.tooFast.rawValue,
+                detail:
+                    "\(caller.name) follows the events \(server.ownStreams.max) times already, as "
+                    + "many as one account may",
+                mend: "end one of them, or muster event list for what there is"
+            )
+        }
         guard let events = server.driver.feed.follow() else {
             throw API.Failure(
                 code: RefusalCode.tooFast.rawValue,
@@ -42,6 +51,8 @@ extension ConsoleRoutes {
             status: .ok,
             headers: headers,
             body: ResponseBody { writer in
+                // Given back when the answer is no more, written or not.
+                defer { withExtendedLifetime(place) {} }
                 do {
                     try await follow(events, after: after, filter, caller, &writer)
                 } catch {
@@ -107,10 +118,10 @@ extension ConsoleRoutes {
     ) async throws -> UInt64 {
         var last = after
         while true {
-            let page = try events(after: last, limit: EventPage.limitMax, filter, asOf: "")
+            let page = try await listing(limit: EventPage.limitMax, filter).page(after: last)
             for event in page.events { try await write(event, &writer) }
             last = page.next
-            if page.events.count < EventPage.limitMax { return last }
+            if !page.isCut { return last }
         }
     }
 

@@ -71,12 +71,8 @@ struct ConsoleRoutes: Sendable {
                 server.refusals.record(failure, asked, to: route)
                 throw failure
             }
-            // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
-            let isLarge = route == .submitTasks
-            guard !isLarge || server.largeBodies.enter() else {
-                throw Self.tooMany("the controller is reading \(server.largeBodies.max) batches")
-            }
-            defer { if isLarge { server.largeBodies.leave() } }
+            let places = try batchPlaces(asked, to: route)
+            defer { withExtendedLifetime(places) {} }
             if route.method != .get {
                 asked.bytes = try await RequestBodyReader.read(
                     request,
@@ -86,6 +82,7 @@ struct ConsoleRoutes: Sendable {
             guard route.access != .anyone || route == .enrolOperator else {
                 return marked(try await respond(route, asked))
             }
+            // Who is slow to say what he wants keeps nobody else waiting: a place is taken after.
             guard server.requests.enter() else {
                 throw Self.tooMany(
                     "the controller is answering \(server.requests.max) requests"
@@ -127,13 +124,30 @@ struct ConsoleRoutes: Sendable {
         )
     }
 
-    /// What is read is judged here, by the route's least role; commands are judged, and audited,
-    /// by the machine, and so is the reading of what tasks carry.
-    private func admit(_ request: ConsoleRequest, to route: Route) async throws {
-        if route == .enrolOperator, !server.enrolments.take() {
-            // Each attempt is written to the audit log: a stranger must not fill the disk with it.
-            throw Self.tooMany("too many enrolments are attempted")
+    /// A batch of tasks takes memory from its first byte on, so its places are taken before it is read:
+    /// few in all, and few of them by one account, whose sender may be slow.
+    private func batchPlaces(
+        _ request: ConsoleRequest,
+        to route: Route
+    ) throws(API.Failure) -> (AccountPlace, GatePlace)? {
+        guard route == .submitTasks else { return nil }
+        let name = caller(request).name
+        guard let own = server.ownLargeBodies.enter(name) else {
+            throw Self.tooMany(
+                "the controller is reading \(server.ownLargeBodies.max) batches of \(name), as many "
+                    + "as one account may have under way"
+            )
         }
+        guard let place = GatePlace(in: server.largeBodies) else {
+            throw Self.tooMany("the controller is reading \(server.largeBodies.max) batches")
+        }
+        return (own, place)
+    }
+
+    /// Who may not is turned away before a byte of the body is read, by the route's least role. What a
+    /// command is about is judged, and audited, by the machine, and so is the reading of what tasks
+    /// carry.
+    private func admit(_ request: ConsoleRequest, to route: Route) async throws {
         guard route.access != .anyone else { return }
         guard let caller = request.caller else {
             throw API.Failure(
@@ -149,15 +163,13 @@ struct ConsoleRoutes: Sendable {
                 mend: "muster context list"
             )
         }
-        guard route.method == .get, !route.isReadingAudited else { return }
         let account = try await account(of: caller)
-        guard route.access.rawValue != OperatorRole.viewer.rawValue else { return }
         guard let least = OperatorRole(rawValue: route.access.rawValue), account.role >= least
         else {
             throw API.Failure(
                 code: RefusalCode.forbidden.rawValue,
-                detail: "this is for the role \(route.access.rawValue) and up; "
-                    + "\(caller.name) is \(account.role.rawValue)",
+                detail: "this needs the role \(route.access.rawValue); \(caller.name) is "
+                    + "\(account.role.rawValue)",
                 mend: "ask an admin"
             )
         }
@@ -300,9 +312,6 @@ struct ConsoleRoutes: Sendable {
 }
 
 extension Route {
-    /// Who reads it is written down by the machine, which judges who may, too.
-    var isReadingAudited: Bool { self == .getTaskPayload || self == .showTaskOutput }
-
     /// Bytes of the body that are read.
     var bodyBytesMax: Int {
         if self == .submitTask { return TaskRequest.bodyBytesMax }

@@ -32,11 +32,21 @@ final class ConsoleServer: Sendable {
     let requests = RequestGate(max: 256)
     /// Batches of tasks that are read or answered at once; each may hold much memory.
     let largeBodies = RequestGate(max: 32)
+    /// Of these, one account's.
+    let ownLargeBodies = AccountGate(max: 4)
     /// Those who follow the output of a task; each is sent so much at a time and then waited for.
     let followers = RequestGate(max: 64)
     /// Of those, one account's: nobody takes all of them.
     let ownFollowers = AccountGate(max: 8)
-    let enrolments = RateGate(perSecond: 1, burst: 20)
+    /// The same of those who follow the events, of whom ``EventFeed`` takes so many.
+    let ownStreams = AccountGate(max: 8)
+    /// Looks of one account through the event log and the audit log.
+    let ownLooks = AccountGate(max: 4)
+    /// The whole audit log is reckoned through by one at a time.
+    let verifications = RequestGate(max: 1)
+    let enrolments: EnrolmentGate
+    /// Each is signed, journalled and audited, as a node's.
+    let renewals = RateGates<OperatorName>(every: .seconds(10), burst: 30)
     let refusals: RefusalRecorder
     let limits: ConsoleDoor.Limits
     /// A connection on which no request is under way is closed after this.
@@ -64,6 +74,7 @@ final class ConsoleServer: Sendable {
         self.limits = limits
         self.log = log
         refusals = RefusalRecorder(driver: driver)
+        enrolments = EnrolmentGate(driver: driver)
     }
 
     /// New connections are served with this credential from now on.
@@ -183,41 +194,6 @@ private final class Bound: Sendable {
             return endpoints
         }
         if all.count == expected { onReady(all) }
-    }
-}
-
-/// A token bucket over all who ask.
-final class RateGate: Sendable {
-    private struct State {
-        var tokens: Int64
-        var filledAt: Instant
-    }
-
-    private let interval: Int64
-    private let burst: Int64
-    private let state: Mutex<State>
-
-    /// - Parameters:
-    ///   - perSecond: 1 or more.
-    ///   - burst: how many may come at once.
-    init(perSecond: Int64, burst: Int64) {
-        interval = 1_000_000_000 / perSecond
-        self.burst = burst
-        state = Mutex(State(tokens: burst, filledAt: BootClock.now()))
-    }
-
-    func take() -> Bool {
-        let now = BootClock.now()
-        return state.withLock { state in
-            let grown = (now - state.filledAt).nanoseconds / interval
-            if grown > 0 {
-                state.tokens = min(burst, state.tokens + grown)
-                state.filledAt += .nanoseconds(grown * interval)
-            }
-            guard state.tokens > 0 else { return false }
-            state.tokens -= 1
-            return true
-        }
     }
 }
 

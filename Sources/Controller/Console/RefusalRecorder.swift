@@ -4,25 +4,21 @@ import HummingbirdCore
 import Identity
 import Model
 import Protocol
-import Synchronization
 
-/// Has what was refused at the door written to the audit log. Strangers must not fill the disk by
-/// it: over a rate they are counted only, and the next record tells how many.
+/// Has what was refused at the door written to the audit log. Nobody must fill the disk by it: over a
+/// rate of each account, and one of all strangers, they are counted only, and the next record of the
+/// same tells how many.
 final class RefusalRecorder: Sendable {
     private let driver: Driver
-    private let gate = RateGate(perSecond: 1, burst: 100)
-    private let unrecorded = Atomic<Int>(0)
+    private let gates: RateGates<OperatorName?>
 
-    init(driver: Driver) {
+    init(driver: Driver, every interval: Duration = .seconds(1), burst: Int64 = 100) {
         self.driver = driver
+        gates = RateGates(every: interval, burst: burst)
     }
 
     func record(_ failure: API.Failure, _ request: ConsoleRequest, to route: Route) {
-        guard gate.take() else {
-            unrecorded.wrappingAdd(1, ordering: .relaxed)
-            return
-        }
-        let missed = unrecorded.exchange(0, ordering: .relaxed)
+        guard let missed = gates.take(request.caller?.name) else { return }
         let more = missed == 0 ? "" : "; \(missed) more before it were refused and not recorded"
         let code = RefusalCode(rawValue: failure.code) ?? .forbidden
         driver.put(

@@ -19,7 +19,7 @@ final class ObserveServer: Sendable {
     private let desk: MetricsDesk
     private let log: Logger
     static let limits = ConsoleDoor.Limits(
-        connectionsMax: 256,
+        membersMax: 0,
         strangersMax: 128,
         strangersPerAddressMax: 64,
         handshakeTimeout: .seconds(5),

@@ -69,61 +69,6 @@ extension ControllerMachine {
         }
     }
 
-    /// Everything that must hold of a token before it may be used with a key.
-    private mutating func admit(
-        _ id: JoinTokenID,
-        _ secretHash: String,
-        purpose: TokenRecord.Purpose,
-        _ key: KeyFingerprint
-    ) throws(Refused) -> TokenRecord {
-        // One sentence for "no such token" and "wrong secret": who guesses learns nothing.
-        let unknown = Refused(
-            .badToken,
-            "this join token is not valid",
-            mend: purpose.newToken(nil)
-        )
-        guard let token = tokens[id], token.purpose == purpose else { throw unknown }
-        guard token.secretHash == secretHash else {
-            guard token.state == .open else { throw unknown }
-            tokens[id]?.wrongSecrets += 1
-            if let wrong = tokens[id]?.wrongSecrets, wrong >= Limits.wrongSecretsMax {
-                tokens[id]?.state = .burnt
-                tell(
-                    .tokenBurnt,
-                    .critical,
-                    id.text,
-                    "Join token \(id) is no longer valid: \(wrong) wrong secrets were tried."
-                )
-                auditOwn("token.burn", id.text, reason: "\(wrong) wrong secrets")
-            }
-            if let changed = tokens[id] { put(.token(changed)) }
-            throw unknown
-        }
-        switch token.state {
-        case .open: break
-        case .used:
-            if token.usedBy == key, let usedAt = token.usedAt,
-                now.wall - usedAt <= settings.enrolmentReplay
-            {
-                return token
-            }
-            throw Refused(
-                .badToken,
-                "this join token was used already",
-                mend: purpose.newToken(token.operatorName)
-            )
-        case .revoked, .burnt: throw unknown
-        }
-        guard now.wall < token.expiresAt else {
-            throw Refused(
-                .badToken,
-                "this join token expired \((now.wall - token.expiresAt).forPeople) ago",
-                mend: purpose.newToken(token.operatorName)
-            )
-        }
-        return token
-    }
-
     private mutating func enrolOperator(
         _ request: RequestID,
         token id: JoinTokenID,
@@ -411,20 +356,6 @@ extension ControllerMachine {
         )
     }
 
-    private mutating func use(
-        _ id: JoinTokenID,
-        key: KeyFingerprint,
-        _ issued: IssuedCertificate
-    ) {
-        guard var token = tokens[id] else { return }
-        token.state = .used
-        token.usedAt = now.wall
-        token.usedBy = key
-        token.issued = issued
-        tokens[id] = token
-        put(.token(token))
-    }
-
     private mutating func install(
         _ issued: IssuedCertificate,
         key: KeyFingerprint,
@@ -473,20 +404,5 @@ extension ControllerMachine {
 
     mutating func reply(_ request: RequestID, _ outcome: Reply.Outcome) {
         effects.replies.append(Reply(request: request, outcome: outcome))
-    }
-}
-
-extension TokenRecord.Purpose {
-    /// How another token is made, to be told to whoever has shown one that is no good.
-    ///
-    /// - Parameter name: of the operator, where the token's secret was right.
-    fileprivate func newToken(_ name: OperatorName?) -> String {
-        switch self {
-        case .node: "make a new one: muster token create"
-        case .operatorAccount:
-            name.map {
-                "an admin makes a new one: muster operator remove \($0), then muster operator add \($0)"
-            } ?? "an admin makes a new one: muster operator add NAME"
-        }
     }
 }

@@ -1,5 +1,6 @@
 import AgentCore
 import Glibc
+import Host
 import Model
 import Testing
 

@@ -63,6 +63,17 @@ import Testing
         #expect(access("\(state)/credential.pem", F_OK) != 0)
     }
 
+    /// What stands in the list of processes is read by everybody on the machine.
+    @Test func `a token is read from the standard input, and given on by it`() throws {
+        let folder = try TemporaryFolder.node()
+        let state = "\(folder.path)/state"
+        let run = try RealProgram.run(["join", "--state", state], input: Self.token + "\n")
+        #expect(run.status == 5, "\(run.text)")
+        #expect(run.text.contains("127.0.0.1:1"))
+        let none = try RealProgram.run(["join", "--state", state], input: "")
+        #expect(none.status == 64 && none.text.contains("there is no token"))
+    }
+
     @Test func `preflight says which controller cannot be reached, with the mend`() throws {
         let folder = try TemporaryFolder.node()
         let run = try RealProgram.run([

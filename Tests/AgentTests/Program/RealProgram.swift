@@ -9,12 +9,16 @@ enum RealProgram {
     static func path(_ name: String) -> String { "\(ProgramFolder.path)/\(name)" }
 
     /// Runs it to its end.
+    ///
+    /// - Parameter input: what comes by its standard input.
     static func run(
         _ arguments: [String],
+        input: String? = nil,
         within limit: Duration = .seconds(20)
     ) throws -> (status: Int32?, text: String) {
+        let feeding = input.map { ["/bin/sh", "-c", "printf %s \"$0\" | \"$@\"", $0] } ?? []
         let run = try ProgramRun(
-            [path("muster-agent")] + arguments,
+            feeding + [path("muster-agent")] + arguments,
             until: MonotonicDeadline(after: limit)
         )
         guard case .exited(let status)? = run.end else { return (nil, run.text) }

@@ -4,8 +4,16 @@
     console.py silent ADDRESS COUNT SOURCE [--shake CA]
         Connects COUNT times from SOURCE, says nothing (with --shake: nothing after the handshake),
         and prints after how many seconds each connection was closed.
-    console.py slow ADDRESS COUNT CA CREDENTIAL
-        Sends COUNT requests whose bodies never come, prints `open`, then the status of each answer.
+    console.py slow ADDRESS COUNT CA CREDENTIAL...
+        Sends COUNT requests with each credential, whose bodies never come, prints `open`, then the
+        status of each answer.
+    console.py batches ADDRESS COUNT CA CREDENTIAL
+        Begins COUNT batches of tasks that never end, prints the status of each that is answered
+        within two seconds, and `waits` for each other; then waits for a line on standard input.
+    console.py held ADDRESS COUNT SOURCE CA CREDENTIAL
+        Makes COUNT connections from SOURCE, prints how many of them are answered, and waits likewise.
+    console.py repeat ADDRESS COUNT CA CREDENTIAL|- METHOD PATH [BODY]
+        Asks the same COUNT times on one connection, and prints each status with how often it came.
     console.py kept ADDRESS CA CREDENTIAL
         Prints the status of a request, waits for a line on standard input, and prints the status of
         a second request on the same connection.
@@ -64,15 +72,56 @@ def status(answer):
     return answer.split(b" ", 2)[1].decode() if answer else "closed"
 
 
-def slow(address, count, ca, credential):
-    wrap = context(ca, credential)
+def slow(address, count, ca, *credentials):
     head = b"POST /api/v1/sites HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n"
-    opened = [connect(address, None, wrap) for _ in range(int(count))]
+    wraps = [context(ca, one) for one in credentials]
+    opened = [connect(address, None, wrap) for wrap in wraps for _ in range(int(count))]
     for one in opened:
         one.sendall(head)
     print("open", flush=True)
     for one in opened:
         print(status(one.recv(4096)), flush=True)
+
+
+def batches(address, count, ca, credential):
+    wrap = context(ca, credential)
+    head = b"POST /api/v1/tasks/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 16000000\r\n\r\n["
+    opened = []
+    for _ in range(int(count)):
+        one = connect(address, None, wrap)
+        one.sendall(head)
+        ready = select.select([one], [], [], 2)[0]
+        print(status(one.recv(4096)) if ready else "waits", flush=True)
+        opened.append(one)
+    sys.stdin.readline()
+
+
+def held(address, count, source, ca, credential):
+    wrap = context(ca, credential)
+    opened = []
+    for _ in range(int(count)):
+        try:
+            one = connect(address, source, wrap)
+            one.sendall(b"GET /api/v1/version HTTP/1.1\r\nhost: x\r\n\r\n")
+            if one.recv(4096):
+                opened.append(one)
+        except OSError:
+            pass
+    print(f"held {len(opened)}", flush=True)
+    sys.stdin.readline()
+
+
+def repeat(address, count, ca, credential, method, path, body=None):
+    wrap = context(ca, None if credential == "-" else credential)
+    one = http.client.HTTPSConnection(*endpoint(address), context=wrap)
+    counts = {}
+    for _ in range(int(count)):
+        one.request(method, path, body)
+        answer = one.getresponse()
+        answer.read()
+        counts[answer.status] = counts.get(answer.status, 0) + 1
+    for code in sorted(counts):
+        print(f"{code} {counts[code]}", flush=True)
 
 
 def kept(address, ca, credential):
@@ -90,8 +139,8 @@ def kept(address, ca, credential):
 def main(words):
     if words[0] == "silent":
         silent(*words[1:4], *(words[5:6]))
-    elif words[0] == "slow":
-        slow(*words[1:])
+    elif words[0] in ("slow", "batches", "held", "repeat"):
+        globals()[words[0]](*words[1:])
     else:
         kept(*words[1:])
 
