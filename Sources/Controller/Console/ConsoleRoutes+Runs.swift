@@ -237,7 +237,7 @@ extension ConsoleRoutes {
         _ verb: (RunID, StepName?) -> Command.Verb
     ) async throws -> Response {
         let body = try request.body(as: DecideStepRequest.self)
-        let step = try body.step.map { try ConsoleRequest.name($0, as: StepNameKind.self) }
+        let step = try body.step.map { try ConsoleRequest.name($0, as: StepKind.self) }
         return try await change(verb(RunID(try request.number("run")), step), body, request)
     }
 
@@ -266,7 +266,7 @@ extension ConsoleRoutes {
 
     func answerRun(_ request: ConsoleRequest) async throws -> Response {
         let body = try request.body(as: AnswerRunRequest.self)
-        let step = try body.step.map { try ConsoleRequest.name($0, as: StepNameKind.self) }
+        let step = try body.step.map { try ConsoleRequest.name($0, as: StepKind.self) }
         return try await change(
             .answerRun(RunID(try request.number("run")), isYes: body.yes, step: step),
             body,
