@@ -308,7 +308,7 @@ extension ControllerMachine {
             throw Refused(
                 .notNow,
                 "node \(name) was added and has not joined yet",
-                mend: "join it: muster-agent join --token …"
+                mend: "join it: muster-agent join"
             )
         }
     }

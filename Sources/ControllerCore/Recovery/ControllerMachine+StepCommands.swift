@@ -32,6 +32,12 @@ extension ControllerMachine {
         )
     }
 
+    /// Where it stands is where it is undone: nothing of it goes forward any more.
+    private func refuseRollingBack(_ run: RunRecord) throws(Refused) {
+        guard run.state == .rollingBack else { return }
+        throw Refused(.notNow, "run \(run.id) is being rolled back")
+    }
+
     mutating func retryStep(
         _ id: RunID,
         _ meant: StepName?,
@@ -40,6 +46,7 @@ extension ControllerMachine {
     ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
         let record = try presentStep(of: run, meant: meant)
+        try refuseRollingBack(run)
         guard run.state == .asking || record.state == .delayed else {
             throw Refused(.notNow, "run \(id) does not ask: its step \(record.step.name) goes on")
         }
@@ -64,9 +71,7 @@ extension ControllerMachine {
     ) throws(Refused) -> Reply.Outcome {
         let run = try liveRun(id)
         let record = try presentStep(of: run, meant: meant)
-        guard run.state != .rollingBack else {
-            throw Refused(.notNow, "run \(id) is being rolled back")
-        }
+        try refuseRollingBack(run)
         guard !reason.isEmpty else {
             throw Refused(.invalid, "why the step is left out must be said", mend: "--reason TEXT")
         }

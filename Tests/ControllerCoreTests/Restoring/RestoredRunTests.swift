@@ -34,6 +34,28 @@ struct RestoredRunTests {
         #expect(stage.machine.cluster.activeSite == "a")
     }
 
+    /// Its step waited for its next attempt when the backup was taken.
+    @Test func `a run that is rolled back is not tried again`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let redirect = PlanStep(
+            name: "redirect",
+            act: .hook("redirect", .controller),
+            retries: 1,
+            retryDelay: .seconds(60)
+        )
+        stage.ask(.setPlan(.around(before: [redirect])))
+        stage.begin(force: true)
+        stage.answerHook(isDone: false)
+        stage.live([production, standby], for: 1)
+        stage.restart(generation: 2, active: "a", isOld: true)
+        #expect(stage.run.state == .rollingBack)
+        stage.ask(.retryStep(stage.run.id))
+        #expect(stage.lastRefusal == .notNow)
+        #expect(stage.run.state == .rollingBack)
+        stage.pass(.seconds(20))
+        #expect(stage.run.state == .aborted)
+    }
+
     @Test func `a run behind it goes forward, and not before all has settled`() {
         var (stage, _) = restored(true, "b")
         let standby = stage.attach("n2", [.plain("db")], incarnation: 2)
