@@ -1,4 +1,4 @@
-public import Glibc
+import Glibc
 
 /// A file that decides what runs on a machine, and that is therefore read only when nobody but root, our
 /// own account or a trusted owner can have written it.
@@ -65,10 +65,10 @@ public struct TrustedFile {
     ///   - own: our account.
     ///   - owners: accounts believed besides root and our own.
     public static func fault(
-        owner: uid_t,
-        mode: mode_t,
+        owner: UInt32,
+        mode: UInt32,
         named name: String,
-        own: uid_t,
+        own: UInt32,
         owners: [UInt32]
     ) -> String? {
         if owner != 0, owner != own, !owners.contains(owner) {

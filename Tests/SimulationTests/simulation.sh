@@ -2,7 +2,7 @@
 # Runs the simulation as every change must pass it: 2 000 seeds in release build, two processes side
 # by side; then the same seeds in two processes with different hash seeds must leave the same trace.
 #
-#   simulation.sh [SEEDS]    2000 unless told
+#   simulation.sh [SEEDS]    2000 unless told; SIMULATE=PROGRAM takes one that is built
 set -eu
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,12 +11,15 @@ scratch=${SIMULATION_SCRATCH:-$tree/.build/core}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT INT TERM
 
-MUSTER_CORE=1 swift build -c release --package-path "$tree" --scratch-path "$scratch" \
-    --product simulate >"$folder/build.log" 2>&1 || {
-    grep -E "error|warning" "$folder/build.log" >&2
-    exit 1
-}
-simulate="$scratch/release/simulate"
+simulate=${SIMULATE:-}
+if [ -z "$simulate" ]; then
+    MUSTER_CORE=1 swift build -c release --package-path "$tree" --scratch-path "$scratch" \
+        --product simulate >"$folder/build.log" 2>&1 || {
+        grep -E "error|warning" "$folder/build.log" >&2
+        exit 1
+    }
+    simulate="$scratch/release/simulate"
+fi
 half=$((seeds / 2))
 failed=0
 
