@@ -37,3 +37,14 @@ extension Instant {
         self.init(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds))
     }
 }
+
+extension TokenBucket {
+    /// How many lines a peer may still send.
+    init(_ pace: Pace, at now: Instant) {
+        self.init(
+            every: .nanoseconds(1_000_000_000 / Int64(pace.linesPerSecond)),
+            burst: pace.burst,
+            at: now
+        )
+    }
+}

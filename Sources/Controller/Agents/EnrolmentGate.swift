@@ -14,7 +14,7 @@ final class EnrolmentGate: Sendable {
     /// Tokens that may let somebody in: what they ask for may be refused all the same.
     private let tries = RateGates<JoinTokenID>(every: .seconds(1), burst: 20)
 
-    init(driver: Driver, every interval: Duration = .seconds(60), burst: Int64 = 20) {
+    init(driver: Driver, every interval: Duration = .seconds(60), burst: Int = 20) {
         self.driver = driver
         recorded = RateGates(every: interval, burst: burst)
     }

@@ -2,51 +2,16 @@ import Host
 import Model
 import Synchronization
 
-/// What may be taken of something: so many at once, and another one with each interval.
-private struct RateBucket {
-    let interval: Int64
-    let burst: Int64
-    private var tokens: Int64
-    private var filledAt: Instant
-
-    init(interval: Int64, burst: Int64, at now: Instant) {
-        self.interval = interval
-        self.burst = burst
-        tokens = burst
-        filledAt = now
-    }
-
-    mutating func take(at now: Instant) -> Bool {
-        fill(at: now)
-        guard tokens > 0 else { return false }
-        tokens -= 1
-        return true
-    }
-
-    /// Whether nothing is missing: such a bucket is as good as a new one.
-    mutating func isFull(at now: Instant) -> Bool {
-        fill(at: now)
-        return tokens == burst
-    }
-
-    private mutating func fill(at now: Instant) {
-        let grown = (now - filledAt).nanoseconds / interval
-        guard grown > 0 else { return }
-        tokens = min(burst, tokens + grown)
-        filledAt += .nanoseconds(grown * interval)
-    }
-}
-
 /// Token buckets, one for each of those who ask: nobody's flood takes what is another's.
 final class RateGates<Key: Hashable & Sendable>: Sendable {
     private struct State {
-        var buckets: [Key: RateBucket] = [:]
+        var buckets: [Key: TokenBucket] = [:]
         /// Those over the rate since the last that was not.
         var missed: [Key: Int] = [:]
     }
 
-    private let interval: Int64
-    private let burst: Int64
+    private let interval: Duration
+    private let burst: Int
     private let keysMax: Int
     private let state = Mutex(State())
 
@@ -54,8 +19,8 @@ final class RateGates<Key: Hashable & Sendable>: Sendable {
     ///   - interval: after which one more may come.
     ///   - burst: how many may come at once.
     ///   - keysMax: how many are told apart; where all of these are at it, nobody else passes.
-    init(every interval: Duration, burst: Int64, keysMax: Int = 1_024) {
-        self.interval = interval.nanoseconds
+    init(every interval: Duration, burst: Int, keysMax: Int = 1_024) {
+        self.interval = interval
         self.burst = burst
         self.keysMax = keysMax
     }
@@ -68,7 +33,7 @@ final class RateGates<Key: Hashable & Sendable>: Sendable {
                 forgetIdle(&state, at: now)
                 guard state.buckets.count < keysMax else { return nil }
             }
-            let fresh = RateBucket(interval: interval, burst: burst, at: now)
+            let fresh = TokenBucket(every: interval, burst: burst, at: now)
             guard state.buckets[key, default: fresh].take(at: now) else {
                 state.missed[key, default: 0] += 1
                 return nil

@@ -12,7 +12,7 @@ final class RefusalRecorder: Sendable {
     private let driver: Driver
     private let gates: RateGates<OperatorName?>
 
-    init(driver: Driver, every interval: Duration = .seconds(1), burst: Int64 = 100) {
+    init(driver: Driver, every interval: Duration = .seconds(1), burst: Int = 100) {
         self.driver = driver
         gates = RateGates(every: interval, burst: burst)
     }

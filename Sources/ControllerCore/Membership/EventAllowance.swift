@@ -8,24 +8,20 @@ struct EventAllowance: Hashable, Sendable {
     /// One more each.
     static let every: Duration = .seconds(5)
 
-    private var spent = 0
-    /// Up to where it was given back.
-    private var since: Instant
+    private var bucket: TokenBucket
     /// Left out since the last one that was told.
     private var untold: UInt64 = 0
 
-    init(at start: Instant) { since = start }
+    init(at start: Instant) {
+        bucket = TokenBucket(every: Self.every, burst: Self.burst, at: start)
+    }
 
     /// - Returns: of how many before it nothing was told; nil when this one is not told either.
     mutating func take(at now: Instant) -> UInt64? {
-        let earned = (now - since).nanoseconds / Self.every.nanoseconds
-        since = since + .nanoseconds(earned * Self.every.nanoseconds)
-        spent = max(0, spent - Int(clamping: earned))
-        guard spent < Self.burst else {
+        guard bucket.take(at: now) else {
             untold += 1
             return nil
         }
-        spent += 1
         defer { untold = 0 }
         return untold
     }

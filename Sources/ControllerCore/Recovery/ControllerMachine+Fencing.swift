@@ -127,10 +127,14 @@ extension ControllerMachine {
     }
 
     /// A node is back that was taken for off, or for silent: it has to say itself now that nothing of it
-    /// runs. A statement that it has made stands.
-    mutating func withdrawFence(of id: NodeID) {
+    /// runs. A statement that it has made stands. So does its silence until it has told everything: its
+    /// lease has ended, and it gets no other one before.
+    ///
+    /// - Parameter isSilenceOver: it has told everything.
+    mutating func withdrawFence(of id: NodeID, isSilenceOver: Bool = true) {
         guard let run = runs.liveRun, run.isFenced, !run.isActivated,
-            let fence = runs.fence(of: id, in: run.id), fence.proof != .statement
+            let fence = runs.fence(of: id, in: run.id), fence.proof != .statement,
+            isSilenceOver || fence.proof != .waited
         else { return }
         runs.forget(fence)
         effects.journal.append(.delete(table: .fence, key: fence.storeKey))
@@ -252,9 +256,10 @@ extension ControllerMachine {
     ) {
         let id = member.record.id
         let purpose = HookPurpose.fence(run.id, id)
-        guard member.reachability == .unreachable, !runs.calls.values.contains(purpose) else {
-            return
-        }
+        // Who is coming back speaks for itself, and is not switched off for it.
+        guard member.reachability == .unreachable, member.link == nil,
+            !runs.calls.values.contains(purpose)
+        else { return }
         if let at = runs.retryAt, now.instant < at { return expect(by: at) }
         let target = [
             TaskAttribute(name: "TARGET", value: member.record.name.text),
@@ -274,7 +279,7 @@ extension ControllerMachine {
             runs.fence(of: node, in: run.id) == nil
         else { return }
         // Who has come back meanwhile speaks for itself.
-        guard member.reachability == .unreachable else { return }
+        guard member.reachability == .unreachable, member.link == nil else { return }
         if isDone { return noteFenced(member, run.id, .command, text) }
         let again = now.instant + max(record.step.retryDelay, .seconds(1))
         runs.retryAt = again

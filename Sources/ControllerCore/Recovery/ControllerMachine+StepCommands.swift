@@ -11,31 +11,31 @@ extension ControllerMachine {
         return record
     }
 
-    /// The present step, where it is the one that was meant.
-    private func presentStep(
-        of run: RunRecord,
-        meant: StepName?
-    ) throws(Refused) -> RunStepRecord {
+    /// A run that goes forward, and its present step, where it is the one that was meant.
+    private func present(
+        _ id: RunID,
+        _ meant: StepName?
+    ) throws(Refused) -> (run: RunRecord, step: RunStepRecord) {
+        let run = try liveRun(id)
         let record = presentStep(of: run)
-        guard let meant, meant != record.step.name else { return record }
-        guard runs.steps(of: run.id).contains(where: { $0.step.name == meant }) else {
+        if let meant, meant != record.step.name {
+            guard runs.steps(of: id).contains(where: { $0.step.name == meant }) else {
+                throw Refused(
+                    .unknownName,
+                    "run \(id) has no step \(meant)",
+                    mend: "muster run show \(id)"
+                )
+            }
             throw Refused(
-                .unknownName,
-                "run \(run.id) has no step \(meant)",
-                mend: "muster run show \(run.id)"
+                .notNow,
+                "run \(id) is at its step \(record.step.name), not at \(meant)",
+                mend: "muster run show \(id) says what it waits for now"
             )
         }
-        throw Refused(
-            .notNow,
-            "run \(run.id) is at its step \(record.step.name), not at \(meant)",
-            mend: "muster run show \(run.id) says what it waits for now"
-        )
-    }
-
-    /// Where it stands is where it is undone: nothing of it goes forward any more.
-    private func refuseRollingBack(_ run: RunRecord) throws(Refused) {
-        guard run.state == .rollingBack else { return }
-        throw Refused(.notNow, "run \(run.id) is being rolled back")
+        guard run.state != .rollingBack else {
+            throw Refused(.notNow, "run \(id) is being rolled back")
+        }
+        return (run, record)
     }
 
     mutating func retryStep(
@@ -44,9 +44,7 @@ extension ControllerMachine {
         by: String,
         reason: String
     ) throws(Refused) -> Reply.Outcome {
-        let run = try liveRun(id)
-        let record = try presentStep(of: run, meant: meant)
-        try refuseRollingBack(run)
+        let (run, record) = try present(id, meant)
         guard run.state == .asking || record.state == .delayed else {
             throw Refused(.notNow, "run \(id) does not ask: its step \(record.step.name) goes on")
         }
@@ -69,9 +67,7 @@ extension ControllerMachine {
         by: String,
         reason: String
     ) throws(Refused) -> Reply.Outcome {
-        let run = try liveRun(id)
-        let record = try presentStep(of: run, meant: meant)
-        try refuseRollingBack(run)
+        let (run, record) = try present(id, meant)
         guard !reason.isEmpty else {
             throw Refused(.invalid, "why the step is left out must be said", mend: "--reason TEXT")
         }
@@ -141,8 +137,7 @@ extension ControllerMachine {
         by: String,
         reason: String
     ) throws(Refused) -> Reply.Outcome {
-        let run = try liveRun(id)
-        let record = try presentStep(of: run, meant: meant)
+        let (run, record) = try present(id, meant)
         guard case .ask = record.step.act, record.state == .running, run.state == .running else {
             throw Refused(.notNow, "run \(id) asks nothing now")
         }

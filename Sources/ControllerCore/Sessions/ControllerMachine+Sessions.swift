@@ -180,7 +180,7 @@ extension ControllerMachine {
             $0.staleShown = 0
         }
         // It is there: that is no time to count it as off.
-        withdrawFence(of: id)
+        withdrawFence(of: id, isSilenceOver: false)
         if let link = nodes[id]?.link { expect(by: tellingEnd(link)) }
         touch(id) { [revision] in $0.toldRevision = revision }
         send(welcomeMessage(for: id, version: version, nonce: fresh), to: connection)

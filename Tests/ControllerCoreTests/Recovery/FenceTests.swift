@@ -166,4 +166,40 @@ struct FenceTests {
         stage.live([standby], for: 5)
         #expect(stage.told(.runWaiting) == 2)
     }
+
+    /// It was switched off, and comes up while another node is not proven yet.
+    @Test func `a node that is coming back is not switched off again`() {
+        var (stage, production, standby) = Stage.twoSites()
+        let other = stage.online("n3", [.plain("db", .running, isWanted: true)])
+        let fence = PlanStep(name: "fence", act: .fence(with: "power-off"), timeout: .seconds(600))
+        stage.ask(.setPlan(.around(fence: fence)))
+        stage.live([production, other, standby], for: 2)
+        stage.step(.disconnected(production, .timedOut))
+        stage.begin(.failover)
+        #expect(stage.hooks.count == 1)
+        stage.answerHook(isDone: true, "off")
+        #expect(stage.machine.runs.fences(of: stage.run.id).map(\.proof) == [.command])
+        // Its HELLO, and no READY yet.
+        let back = stage.hello("n1", incarnation: 2, boot: "next")
+        #expect(stage.machine.runs.fences(of: stage.run.id).isEmpty)
+        stage.live([other, standby], for: 3)
+        #expect(stage.hooks.count == 1)
+        stage.step(.disconnected(back, .timedOut))
+        stage.live([other, standby], for: 3)
+        #expect(stage.hooks.count == 2, "gone again, it is no proof and no session")
+    }
+
+    /// That it was silent for so long stands, until it has a lease again or speaks.
+    @Test func `the silence of a node is not taken back by its first word`() {
+        var (stage, production, standby) = Stage.twoSites(isSelfFenced: true)
+        let other = stage.online("n3", [.plain("db", .running, isWanted: true)])
+        stage.live([production, other, standby], for: 2)
+        stage.step(.disconnected(production, .timedOut))
+        stage.begin(.failover)
+        stage.live([other, standby], for: 20)
+        #expect(stage.machine.runs.fences(of: stage.run.id).map(\.proof) == [.waited])
+        _ = stage.hello("n1", incarnation: 2)
+        #expect(stage.machine.runs.fences(of: stage.run.id).map(\.proof) == [.waited])
+        #expect(stage.told(.nodeUnfenced) == 0)
+    }
 }
