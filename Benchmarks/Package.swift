@@ -11,14 +11,20 @@ let package = Package(
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []),
     ],
     targets: [
+        .target(
+            name: "Founding",
+            dependencies: [.product(name: "MusterCore", package: "muster")],
+            path: "Benchmarks/Founding"
+        ),
         .executableTarget(
             name: "Runs",
-            dependencies: [.product(name: "MusterCore", package: "muster")],
+            dependencies: ["Founding", .product(name: "MusterCore", package: "muster")],
             path: "Benchmarks/Runs"
         ),
         .executableTarget(
             name: "Work",
             dependencies: [
+                "Founding",
                 .product(name: "Benchmark", package: "benchmark"),
                 .product(name: "MusterCore", package: "muster"),
             ],

@@ -1,4 +1,5 @@
 import ControllerCore
+import Founding
 import Glibc
 import Model
 import Protocol
@@ -41,7 +42,6 @@ struct Player {
 }
 
 struct Plant {
-    static let admin = Caller(name: "root", key: KeyFingerprint("key-root"), source: "benchmark")
     var machine: ControllerMachine
     var now = Moment(
         instant: Instant(nanoseconds: 1_000_000_000_000),
@@ -59,37 +59,14 @@ struct Plant {
     var digest: UInt64 = 0xcbf29ce484222325
 
     init(nodes: Int) {
-        let cluster = ClusterRecord(
-            id: "c-1",
-            name: "benchmark",
-            createdAt: now.wall,
-            epoch: Epoch(generation: 1, counter: 1),
-            activeSite: "paris"
-        )
-        let founding = ControllerMachine.founding(
-            cluster: cluster,
-            operatorNamed: "root",
-            key: Plant.admin.key,
-            serial: "1",
-            notAfter: now.wall + .seconds(1_000_000)
-        )
-        var records: [Record] = []
-        for case .put(let record) in founding { records.append(record) }
-        (machine, _) = ControllerMachine.started(
-            settings: ControllerSettings(),
-            records: records,
-            generation: 1,
-            lastEventSequence: 0,
-            seed: 1,
-            at: now
-        )
+        machine = Founding.machine(active: "paris", at: now)
         ask(.addSite("lyon"))
         for index in 0..<nodes { join(index) }
         pump()
     }
     mutating func ask(_ verb: Command.Verb) {
         request += 1
-        step(.command(RequestID(request), Plant.admin, Command(verb, reason: "measured")))
+        step(.command(RequestID(request), Founding.admin, Command(verb, reason: "measured")))
     }
     mutating func mix(_ text: String) {
         for byte in text.utf8 { digest = (digest ^ UInt64(byte)) &* 0x100000001b3 }
@@ -108,17 +85,7 @@ struct Plant {
         for entry in effects.journal { mix("\(entry)") }
         for send in effects.sends { mix("\(send)") }
         for order in effects.certificates {
-            step(
-                .certificateIssued(
-                    order.id,
-                    IssuedCertificate(
-                        serial: "1",
-                        notAfter: now.wall + .seconds(1_000_000),
-                        certificate: "c",
-                        issuer: "i"
-                    )
-                )
-            )
+            step(Founding.issued(order, at: now))
         }
         for send in effects.sends { hear(send.message, send.connection) }
     }

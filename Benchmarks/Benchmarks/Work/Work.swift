@@ -1,12 +1,11 @@
 import Benchmark
 import ControllerCore
+import Founding
 import Model
 import Protocol
 
 /// A controller's machine with nodes, stepped as its shell steps it.
 struct Plant {
-    static let admin = Caller(name: "root", key: KeyFingerprint("key-root"), source: "benchmark")
-
     var machine: ControllerMachine
     var now = Moment(
         instant: Instant(nanoseconds: 1_000_000_000_000),
@@ -18,30 +17,7 @@ struct Plant {
     var journalEntries = 0
 
     init(nodes: Int, slots: UInt16) {
-        let cluster = ClusterRecord(
-            id: "c-1",
-            name: "benchmark",
-            createdAt: now.wall,
-            epoch: Epoch(generation: 1, counter: 1),
-            activeSite: "a"
-        )
-        let founding = ControllerMachine.founding(
-            cluster: cluster,
-            operatorNamed: "root",
-            key: Plant.admin.key,
-            serial: "1",
-            notAfter: now.wall + .seconds(1_000_000)
-        )
-        var records: [Record] = []
-        for case .put(let record) in founding { records.append(record) }
-        (machine, _) = ControllerMachine.started(
-            settings: ControllerSettings(),
-            records: records,
-            generation: 1,
-            lastEventSequence: 0,
-            seed: 1,
-            at: now
-        )
+        machine = Founding.machine(active: "a", at: now)
         for index in 0..<nodes { join(index, slots: slots) }
     }
 
@@ -54,17 +30,7 @@ struct Plant {
             }
         }
         for order in effects.certificates {
-            step(
-                .certificateIssued(
-                    order.id,
-                    IssuedCertificate(
-                        serial: "1",
-                        notAfter: now.wall + .seconds(1_000_000),
-                        certificate: "c",
-                        issuer: "i"
-                    )
-                )
-            )
+            step(Founding.issued(order, at: now))
         }
     }
 
@@ -74,7 +40,7 @@ struct Plant {
         step(
             .command(
                 RequestID(request),
-                Plant.admin,
+                Founding.admin,
                 Command(.createToken(token, site: nil, node: nil))
             )
         )
@@ -122,7 +88,7 @@ struct Plant {
             )
         }
         request += 1
-        step(.submitted(RequestID(request), Plant.admin, offers))
+        step(.submitted(RequestID(request), Founding.admin, offers))
     }
 
     /// Ends what was given first, so that the next is given.
